@@ -1,0 +1,193 @@
+"""What flows between the Stable Diffusion nodes: pictures, latents, conditionings, and the recipes of models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, NewType, NotRequired, TypedDict, final
+
+if TYPE_CHECKING:
+    import torch
+
+Image = NewType("Image", "torch.Tensor")
+"""Pictures: float32 `[batch, height, width, channel]`, 0..1."""
+
+Mask = NewType("Mask", "torch.Tensor")
+"""Masks: float32 `[batch, height, width]`, 0..1, where 1 is masked."""
+
+EdgeMap = NewType("EdgeMap", Image)
+"""White edges on black."""
+
+DepthMap = NewType("DepthMap", Image)
+"""Depth in grey: near is white."""
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Attention = Literal["auto", "sdpa", "xformers", "flash", "sage"]
+Offload = Literal["none", "model", "sequential"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Option = str | int | float | bool | None
+
+
+class Latent(TypedDict):
+    """A batch of latents as ComfyUI's LATENT has it.
+
+    `samples` is float32 `[batch, 4, height / 8, width / 8]`, not multiplied by the VAE's scaling factor; `noise_mask`
+    is 1 where noise is drawn; `batch_index` holds the places of the samples in the batch they were taken from.
+    """
+
+    samples: torch.Tensor
+    noise_mask: NotRequired[torch.Tensor]
+    batch_index: NotRequired[list[int]]
+
+
+@final
+@dataclass(frozen=True)
+class Source:
+    """Where weights come from: a name that the weight store resolves, and what must be found there.
+
+    Args:
+        name: The file, folder, shipped model or hub id as the user named it; free of machine paths if the user's was.
+        digest: SHA-256 of the content of the files that this part reads, in hex.
+        part: The component in it, by its diffusers name: `unet`, `text_encoder`, `vae`, `controlnet`, `safety_checker`.
+    """
+
+    name: str
+    digest: str
+    part: str
+
+
+@final
+@dataclass(frozen=True)
+class Patch:
+    """Low-rank or other changes to weights: `strength` times what `source` holds is added."""
+
+    source: Source
+    strength: float = 1.0
+
+
+@final
+@dataclass(frozen=True)
+class Scheduler:
+    """A scheduler by name, with the options that differ from the model's own; no name means the model's own."""
+
+    name: str = ""
+    options: tuple[tuple[str, Option], ...] = ()
+
+
+@final
+@dataclass(frozen=True)
+class Settings:
+    """How modules are placed and computed; `auto` lets the machine decide."""
+
+    dtype: Dtype = "auto"
+    attention: Attention = "auto"
+    offload: Offload = "none"
+    device: Device = "auto"
+
+
+@final
+@dataclass(frozen=True)
+class Model:
+    """The recipe of a denoising network with its scheduler.
+
+    Args:
+        source: Where the UNet's weights are.
+        family: What it goes with: `sd1`, `sd2`, `sdxl`, or a name made of the width of its cross-attention.
+        patches: Changes to the weights, in the order in which they are added.
+        scheduler: Its choice of scheduler.
+        settings: Placement, dtype and attention.
+    """
+
+    source: Source
+    family: str
+    patches: tuple[Patch, ...] = ()
+    scheduler: Scheduler = Scheduler()
+    settings: Settings = Settings()
+
+
+@final
+@dataclass(frozen=True)
+class Clip:
+    """The recipe of a text encoder with its tokenizer; `skip` is how many of the last layers are left out."""
+
+    source: Source
+    family: str
+    patches: tuple[Patch, ...] = ()
+    skip: int = 0
+    settings: Settings = Settings()
+
+
+@final
+@dataclass(frozen=True)
+class Vae:
+    """The recipe of an autoencoder."""
+
+    source: Source
+    family: str
+    settings: Settings = Settings()
+
+
+@final
+@dataclass(frozen=True)
+class ControlNet:
+    """The recipe of a ControlNet; `kind` is what it was trained for (`canny`, `depth`, ...), empty if unknown."""
+
+    source: Source
+    family: str
+    kind: str = ""
+    settings: Settings = Settings()
+
+
+@final
+@dataclass(frozen=True)
+class SafetyChecker:
+    """The recipe of a safety checker with its feature extractor."""
+
+    source: Source
+    settings: Settings = Settings()
+
+
+Recipe = Model | Clip | Vae | ControlNet | SafetyChecker
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Control:
+    """One ControlNet at work: `picture` steers with `strength` from `start` to `end`, fractions of the sampling."""
+
+    net: ControlNet
+    picture: Image
+    strength: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Condition:
+    """One encoded text and what applies to it alone.
+
+    Args:
+        embedding: `[1, tokens, width]`, the last hidden state that cross-attention reads.
+        pooled: `[1, width]`, for the families that want it.
+        text: The words it was made from.
+        controls: ControlNets, in the order in which they were applied.
+    """
+
+    embedding: torch.Tensor
+    pooled: torch.Tensor | None = None
+    text: str = ""
+    controls: tuple[Control, ...] = ()
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Conditioning:
+    """What the sampler is steered by: one condition or several together, for one `family` of models."""
+
+    conditions: tuple[Condition, ...]
+    family: str
+
+    def controlled(self, control: Control) -> Conditioning:
+        """Return this conditioning with one more ControlNet on each of its conditions."""
+        conditions = tuple(replace(each, controls=(*each.controls, control)) for each in self.conditions)
+        return replace(self, conditions=conditions)

@@ -1,0 +1,154 @@
+"""What lies at a path: the parts of a model that a diffusers folder or a single safetensors file holds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from graph_runtime import NodeError
+from sd_nodes.headers import Header, read_header
+from sd_nodes.layouts import Names, parts
+from sd_nodes.places import PICKLE_REASON, PICKLES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sd_nodes.shapes import Config
+
+CLASSES = {
+    "UNet2DConditionModel": "unet",
+    "CLIPTextModel": "text_encoder",
+    "AutoencoderKL": "vae",
+    "ControlNetModel": "controlnet",
+    "StableDiffusionSafetyChecker": "safety_checker",
+}
+BESIDE = {
+    "unet": ("scheduler",),
+    "text_encoder": ("tokenizer",),
+    "safety_checker": ("feature_extractor",),
+}
+"""Folders beside a part that belong to it: they travel with it and count into its digest."""
+
+STEMS = ("diffusion_pytorch_model", "model")
+
+
+@final
+@dataclass(frozen=True)
+class Component:
+    """One part of a model, where it lies.
+
+    Args:
+        part: `unet`, `text_encoder`, `vae`, `controlnet` or `safety_checker`.
+        root: The folder or single file that the model's name led to.
+        folder: The folder of the part; None in a single file.
+        weights: Its safetensors files.
+        files: Every file that decides what is computed with it, weights included.
+        variant: The word between stem and suffix of the weight files, such as `fp16`.
+        names: In a single file, diffusers' name of each tensor -> the name there.
+    """
+
+    part: str
+    root: Path
+    folder: Path | None
+    weights: tuple[Path, ...]
+    files: tuple[Path, ...]
+    variant: str | None = None
+    names: Names | None = None
+
+    def header(self) -> Header:
+        """Read what the weight files hold, by diffusers' names."""
+        merged = {name: tensor for path in self.weights for name, tensor in read_header(path).items()}
+        return merged if self.names is None else {new: merged[old] for new, old in self.names.items()}
+
+    def config(self) -> Config | None:
+        """Read the configuration beside the weights; None in a single file, whose shapes tell it."""
+        return read_json(self.folder / "config.json") if self.folder else None
+
+
+def components(root: Path) -> dict[str, Component]:
+    """Return the parts found at a path, by name.
+
+    Raises:
+        NodeError: What is there is no model, or holds pickles only.
+    """
+    found = _of_folder(root) if root.is_dir() else _of_file(root)
+    return {component.part: component for component in found}
+
+
+def read_json(path: Path) -> Config:
+    """Read a table from a JSON file.
+
+    Raises:
+        NodeError: The file holds something else.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as problem:
+        raise NodeError(f"{path} is not JSON: {problem}.") from problem
+    if not isinstance(values, dict):
+        raise NodeError(f"{path} holds no table.")
+    return values
+
+
+def _of_file(path: Path) -> list[Component]:
+    header = read_header(path)
+    found = parts(header)
+    if not found:
+        some = ", ".join(sorted(header)[:3]) or "nothing"
+        what = "it looks like a LoRA" if any("lora" in name for name in header) else f"it holds {some}, ..."
+        raise NodeError(f"{path} holds no UNet, VAE, text encoder or ControlNet of a known layout: {what}.")
+    return [Component(part, path, None, (path,), (path,), names=names) for part, names in found.items()]
+
+
+def _of_folder(root: Path) -> list[Component]:
+    if (root / "model_index.json").is_file():
+        folders = {part: root / part for part in CLASSES.values() if (root / part / "config.json").is_file()}
+    elif (root / "config.json").is_file():
+        folders = {_part_of(root): root}
+    else:
+        raise NodeError(f"{root} is no diffusers folder: it has neither model_index.json nor config.json.")
+    return [_component(part, root, folder) for part, folder in folders.items()]
+
+
+def _part_of(folder: Path) -> str:
+    config = read_json(folder / "config.json")
+    architectures = config.get("architectures")
+    name = config.get("_class_name") or (architectures[0] if isinstance(architectures, list) and architectures else "")
+    if name not in CLASSES:
+        raise NodeError(f"{folder} holds a {name or 'model of no named class'}; known are {', '.join(CLASSES)}.")
+    return CLASSES[str(name)]
+
+
+def _component(part: str, root: Path, folder: Path) -> Component:
+    weights, variant, index = _weights(folder)
+    beside = [path for name in BESIDE.get(part, ()) for path in sorted((folder.parent / name).glob("*"))]
+    own = [path for path in beside if path.is_file()] if folder != root else []
+    own += [folder / name for name in ("preprocessor_config.json",) if (folder / name).is_file()]
+    files = (folder / "config.json", *weights, *index, *own)
+    return Component(part, root, folder, weights, files, variant)
+
+
+def _weights(folder: Path) -> tuple[tuple[Path, ...], str | None, tuple[Path, ...]]:
+    """Choose the weight files of a folder: whole before sharded, without a variant before fp16."""
+    for variant in (None, "fp16"):
+        for stem in STEMS:
+            name = f"{stem}.{variant}" if variant else stem
+            if (whole := folder / f"{name}.safetensors").is_file():
+                return (whole,), variant, ()
+            index = folder / (f"{stem}.safetensors.index{f'.{variant}' if variant else ''}.json")
+            if index.is_file():
+                return _shards(index), variant, (index,)
+    pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES)
+    if pickles:
+        raise NodeError(f"{folder} holds {', '.join(pickles)} and no safetensors: {PICKLE_REASON}.")
+    raise NodeError(f"{folder} holds no weights: {STEMS[0]}.safetensors or {STEMS[1]}.safetensors is needed.")
+
+
+def _shards(index: Path) -> tuple[Path, ...]:
+    table = read_json(index).get("weight_map")
+    names: list[str] = sorted(set(table.values())) if isinstance(table, dict) else []
+    missing = [name for name in names if "/" in name or not (index.parent / name).is_file()]
+    if missing or not names:
+        raise NodeError(f"{index} names weight files that are not there: {', '.join(missing) or 'it names none'}.")
+    return tuple(index.parent / name for name in names)

@@ -1,0 +1,54 @@
+"""SHA-256 of files, remembered so that a large file is read once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Stamp = tuple[str, int, int, int]
+"""Path, size, time of change in nanoseconds and inode: while these stay, the content is taken to stay."""
+
+
+def digest_file(path: Path, state: Path | None) -> str:
+    """Return the SHA-256 of a file's content in hex, from the records under `state` if the file is unchanged."""
+    stamp = _stamp(path)
+    record = state / "digests" / hashlib.sha256(repr(stamp).encode()).hexdigest() if state else None
+    if record and record.is_file() and len(known := record.read_text()) == 64:
+        return known
+    digest = _hashed(stamp)
+    if record and _stamp(path) == stamp:
+        _write(record, digest)
+    return digest
+
+
+def digest_files(root: Path, files: Iterable[Path], state: Path | None) -> str:
+    """Return one SHA-256 for several files: over their names below `root`, sorted, with their contents' digests."""
+    lines = sorted(f"{file.relative_to(root).as_posix()} {digest_file(file, state)}\n" for file in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _stamp(path: Path) -> Stamp:
+    real = path.resolve()
+    status = real.stat()
+    return str(real), status.st_size, status.st_mtime_ns, status.st_ino
+
+
+@lru_cache(maxsize=4096)
+def _hashed(stamp: Stamp) -> str:
+    with Path(stamp[0]).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(record: Path, digest: str) -> None:
+    record.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=record.parent)
+    with os.fdopen(handle, "w") as file:
+        file.write(digest)
+    Path(temporary).replace(record)

@@ -1,0 +1,77 @@
+"""Models of the Hugging Face hub: those in the local cache, and fetching one when asked to."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graph_runtime import NodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+SETTINGS = re.compile(r"([^/]+/)?[^/]+\.(json|txt)")
+WEIGHTS = re.compile(
+    r"(?P<folder>[^/]+/)?(diffusion_pytorch_model|model)(?P<variant>\.fp16)?(-\d+-of-\d+)?\.safetensors"
+)
+
+
+def is_hub_id(name: str) -> bool:
+    """Tell whether a name has the form of a hub id: `owner/name`."""
+    return HUB_ID.fullmatch(name) is not None and not name.startswith(".")
+
+
+def hub_cache() -> Path:
+    """Return the folder of the local hub cache, as the hub's own library chooses it."""
+    if cache := os.environ.get("HF_HUB_CACHE"):
+        return Path(cache).expanduser()
+    home = os.environ.get("HF_HOME")
+    if not home:
+        home = os.path.join(os.environ.get("XDG_CACHE_HOME", "~/.cache"), "huggingface")  # noqa: PTH118
+    return Path(home).expanduser() / "hub"
+
+
+def is_offline() -> bool:
+    """Tell whether the user has forbidden fetching from the hub."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
+def cached(name: str) -> Path | None:
+    """Return the folder of a hub model in the local cache, or None if it is not there."""
+    repository = hub_cache() / f"models--{name.replace('/', '--')}"
+    main = repository / "refs" / "main"
+    revisions = [main.read_text().strip()] if main.is_file() else []
+    revisions += sorted(path.name for path in repository.glob("snapshots/*"))
+    folders = (repository / "snapshots" / revision for revision in revisions)
+    return next((folder for folder in folders if folder.is_dir()), None)
+
+
+def wanted(files: Iterable[str]) -> list[str]:
+    """Choose what to fetch of a repository: settings, and of each folder the weights, those in fp16 if no others."""
+    listed = list(files)
+    weights = [match for file in listed if (match := WEIGHTS.fullmatch(file))]
+    whole = {match["folder"] for match in weights if not match["variant"]}
+    chosen = [match[0] for match in weights if not match["variant"] or match["folder"] not in whole]
+    return [file for file in listed if SETTINGS.fullmatch(file)] + chosen
+
+
+def fetch(name: str) -> Path:
+    """Fetch a hub model into the local cache and return its folder there.
+
+    Raises:
+        NodeError: Fetching is forbidden, or failed.
+    """
+    if is_offline():
+        raise NodeError(
+            f"“{name}” is not in the local hub cache {hub_cache()}, and HF_HUB_OFFLINE forbids fetching it."
+        )
+    from huggingface_hub import list_repo_files, snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=wanted(list_repo_files(name))))
+    except Exception as problem:  # the library raises its own, the network's and the operating system's errors
+        first = str(problem).strip().partition("\n")[0]
+        raise NodeError(f"“{name}” could not be fetched from the hub: {type(problem).__name__}: {first}") from problem

@@ -1,0 +1,175 @@
+"""From a model's name to its recipes: what is there, of which family, with which content; no weight is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, final
+
+from graph_runtime import NodeError
+from sd_nodes import hub
+from sd_nodes.components import Component, components
+from sd_nodes.digests import digest_file, digest_files
+from sd_nodes.families import family_of, kind_of
+from sd_nodes.places import BASE, CONTROLNET, SAFETY, VAE, Shelf, find
+from sd_nodes.shapes import known_families, text_width
+from sd_nodes.types import Clip, ControlNet, Model, Recipe, SafetyChecker, Source, Vae
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from graph_runtime import Folders
+
+SHELVES = {"unet": BASE, "text_encoder": BASE, "vae": VAE, "controlnet": CONTROLNET, "safety_checker": SAFETY}
+
+
+class Checkpoint(NamedTuple):
+    """The recipes of a base model; `safety` is None where the model comes without a safety checker."""
+
+    model: Model
+    clip: Clip
+    vae: Vae
+    safety: SafetyChecker | None
+
+
+@final
+@dataclass(frozen=True)
+class Estimate:
+    """What recipes weigh, as their files store them."""
+
+    parameters: int
+    bytes: int
+
+
+def checkpoint(name: str, folders: Folders, fetch: bool = False) -> Checkpoint:
+    """Return the recipes of a base model.
+
+    Args:
+        name: See `places.find`.
+        folders: Where models lie.
+        fetch: Whether a hub id that is not in the local cache is fetched.
+
+    Raises:
+        NodeError: There is no such model, or it lacks a UNet, a text encoder or a VAE.
+    """
+    found = components(find(name, BASE, folders, fetch))
+    _demand(name, found, ("unet", "text_encoder", "vae"))
+    family = _family(found["unet"])
+    sources = {part: _source(name, found[part], folders) for part in found if part != "controlnet"}
+    safety = SafetyChecker(sources["safety_checker"]) if "safety_checker" in sources else None
+    return Checkpoint(
+        Model(sources["unet"], family), Clip(sources["text_encoder"], family), Vae(sources["vae"], family), safety
+    )
+
+
+def controlnet(name: str, folders: Folders, kind: str = "", fetch: bool = False) -> ControlNet:
+    """Return the recipe of a ControlNet; without `kind` its name tells what it was trained for."""
+    found = components(find(name, CONTROLNET, folders, fetch))
+    _demand(name, found, ("controlnet",))
+    component = found["controlnet"]
+    return ControlNet(
+        _source(name, component, folders), _family(component), kind or kind_of(name.rstrip("/").rpartition("/")[2])
+    )
+
+
+def vae(name: str, folders: Folders, fetch: bool = False) -> Vae:
+    """Return the recipe of a VAE that lies by itself or in a base model; by itself it has no family."""
+    found = components(find(name, VAE, folders, fetch))
+    _demand(name, found, ("vae",))
+    family = _family(found["unet"]) if "unet" in found else ""
+    return Vae(_source(name, found["vae"], folders), family)
+
+
+def safety_checker(name: str, folders: Folders, fetch: bool = False) -> SafetyChecker:
+    """Return the recipe of a safety checker that lies by itself or in a base model."""
+    found = components(find(name, SAFETY, folders, fetch))
+    _demand(name, found, ("safety_checker",))
+    return SafetyChecker(_source(name, found["safety_checker"], folders))
+
+
+def fingerprint(name: str, shelf: Shelf, folders: Folders) -> str:
+    """Return what changes whenever the content behind a model's name does, without fetching anything.
+
+    Raises:
+        NodeError: The model is neither there nor could it be fetched when the graph runs.
+    """
+    if hub.is_hub_id(name) and not hub.is_offline() and not hub.cached(name) and not _is_there(name, shelf, folders):
+        return f"to be fetched: {name}"
+    found = components(find(name, shelf, folders))
+    return " ".join(_source(name, found[part], folders).digest for part in sorted(found))
+
+
+def locate(source: Source, folders: Folders) -> Component:
+    """Return where the weights of a recipe lie on this machine.
+
+    Raises:
+        NodeError: They are not there, or their content is not what the recipe was made for.
+    """
+    present: list[str] = []
+    for root in _candidates(source, folders):
+        component = components(root).get(source.part)
+        if component:
+            digest = _source(source.name, component, folders).digest
+            if digest == source.digest:
+                return component
+            present.append(f"{root} ({digest[:12]})")
+    raise NodeError(
+        f"The {source.part} of “{source.name}” with SHA-256 {source.digest[:12]}... is not there. Found: "
+        f"{', '.join(present) or 'no such part'}. The files have changed since the graph was planned: run it again."
+    )
+
+
+def estimate(recipes: Iterable[Recipe], folders: Folders) -> Estimate:
+    """Return the parameters and stored bytes of recipes together; what several recipes share counts once."""
+    sources = {recipe.source for recipe in recipes}
+    tensors = [tensor for source in sources for tensor in locate(source, folders).header().values()]
+    return Estimate(sum(each.parameters for each in tensors), sum(each.bytes for each in tensors))
+
+
+def readable_family(component: Component) -> str:
+    """Return the family whose constants complete the shapes of a single file.
+
+    Raises:
+        NodeError: No constants are known for it.
+    """
+    family = _family(component) or "sd1"
+    if family not in known_families():
+        raise NodeError(
+            f"{component.root} is a single file of the family {family}; single files are read for "
+            f"{', '.join(known_families())}. Use the model's diffusers folder."
+        )
+    return family
+
+
+def _candidates(source: Source, folders: Folders) -> list[Path]:
+    """Find the paths a recipe's name can mean: on the shelf of its part, or as a base model that holds the part."""
+    shelves = (SHELVES[source.part], BASE)
+    found = dict.fromkeys(find(source.name, each, folders) for each in shelves if _is_there(source.name, each, folders))
+    return list(found) or [find(source.name, shelves[0], folders)]
+
+
+def _is_there(name: str, shelf: Shelf, folders: Folders) -> bool:
+    try:
+        find(name, shelf, folders)
+    except NodeError:
+        return False
+    return True
+
+
+def _source(name: str, component: Component, folders: Folders) -> Source:
+    if component.folder is None:
+        return Source(name, digest_file(component.root, folders.state), component.part)
+    return Source(name, digest_files(component.root, component.files, folders.state), component.part)
+
+
+def _family(component: Component) -> str:
+    if config := component.config():
+        width = config.get("cross_attention_dim")
+        return family_of(width if isinstance(width, int) else None)
+    return family_of(text_width({name: tensor.shape for name, tensor in component.header().items()}))
+
+
+def _demand(name: str, found: dict[str, Component], needed: tuple[str, ...]) -> None:
+    if missing := [part for part in needed if part not in found]:
+        held = ", ".join(found) or "nothing"
+        raise NodeError(f"“{name}” has no {' and no '.join(missing)}: it holds {held}.")

@@ -1,0 +1,179 @@
+"""From files to modules in memory: diffusers folders, and single files whose configuration their shapes tell."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, cast, final
+
+import accelerate
+import diffusers
+import transformers
+from safetensors import safe_open
+
+from graph_runtime import NodeError
+from sd_nodes.shapes import config_of
+from sd_nodes.sources import readable_family
+from sd_nodes.vocabulary import SIZE, clip_tokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import torch
+
+    from sd_nodes.components import Component
+    from sd_nodes.shapes import Config
+
+
+class ModuleClass(Protocol):
+    """A class of modules as diffusers and transformers have it."""
+
+    def from_pretrained(self, folder: Path, **options: object) -> tuple[torch.nn.Module, dict[str, list[str]]]:
+        """Load a module from a folder; with `output_loading_info` also tell what was missing."""
+
+    def from_config(self, config: Mapping[str, object]) -> torch.nn.Module:
+        """Build a module of the given configuration."""
+
+
+MODULES: dict[str, ModuleClass] = {
+    "unet": diffusers.UNet2DConditionModel,
+    "controlnet": diffusers.ControlNetModel,
+    "vae": diffusers.AutoencoderKL,
+    "text_encoder": transformers.CLIPTextModel,
+}
+
+
+@final
+@dataclass(frozen=True)
+class Loaded:
+    """A module, and what goes with it: the tokenizer of a text encoder, the image processor of a safety checker."""
+
+    module: torch.nn.Module
+    companion: transformers.CLIPTokenizer | transformers.CLIPImageProcessor | None = None
+
+    @property
+    def bytes(self) -> int:
+        """The memory of the module's parameters and buffers."""
+        tensors = (*self.module.parameters(), *self.module.buffers())
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def load(component: Component, dtype: torch.dtype) -> Loaded:
+    """Load a part of a model on the CPU, for inference only.
+
+    Raises:
+        NodeError: Weights are missing, or do not fit.
+    """
+    _be_quiet()
+    module = _from_folder(component, component.folder, dtype) if component.folder else _from_file(component, dtype)
+    module.eval().requires_grad_(False)
+    return Loaded(module, _companion(component, module))
+
+
+def _be_quiet() -> None:
+    for library in (diffusers, transformers):
+        library.utils.logging.disable_progress_bar()
+        library.utils.logging.set_verbosity_error()
+
+
+def _module_class(part: str) -> ModuleClass:
+    if part == "safety_checker":
+        from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+
+        checker: ModuleClass = StableDiffusionSafetyChecker
+        return checker
+    return MODULES[part]
+
+
+def _from_folder(component: Component, folder: Path, dtype: torch.dtype) -> torch.nn.Module:
+    try:
+        module, report = _module_class(component.part).from_pretrained(
+            folder,
+            dtype=dtype,
+            variant=component.variant,
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, TypeError, KeyError) as problem:
+        raise NodeError(f"{folder} cannot be loaded as {component.part}: {problem}") from problem
+    _demand_all(component, list(report["missing_keys"]))
+    return module
+
+
+def _from_file(component: Component, dtype: torch.dtype) -> torch.nn.Module:
+    """Build the module that the shapes in a single file ask for, and put the tensors in place."""
+    shapes = {name: tensor.shape for name, tensor in component.header().items()}
+    try:
+        config = config_of(component.part, readable_family(component), shapes)
+    except KeyError as problem:
+        raise NodeError(f"{component.root} lacks the tensor {problem} of its {component.part}.") from problem
+    with accelerate.init_empty_weights():
+        module = _empty(component.part, config)
+    tensors = _fitted(component, module.state_dict(), dtype)
+    _demand_all(component, [name for name in module.state_dict() if name not in tensors])
+    module.load_state_dict(tensors, assign=True, strict=True)
+    return module
+
+
+def _empty(part: str, config: Config) -> torch.nn.Module:
+    if part == "text_encoder":
+        encoder: torch.nn.Module = transformers.CLIPTextModel(transformers.CLIPTextConfig(**config))
+        return encoder
+    return MODULES[part].from_config(config)
+
+
+def _fitted(component: Component, wanted: Mapping[str, torch.Tensor], dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    """Read the tensors that a module wants, under its own names, in its shapes and in `dtype`."""
+    names = component.names or {}
+    tensors: dict[str, torch.Tensor] = {}
+    with safe_open(component.root, framework="pt") as file:
+        for name, place in wanted.items():
+            old = names.get(name) or names.get(f"text_model.{name}")
+            if old is None:
+                continue
+            tensor = file.get_tensor(old)
+            if tensor.numel() != place.numel():
+                found, needed = list(tensor.shape), list(place.shape)
+                raise NodeError(f"{component.root}: the tensor {old} has the shape {found}; {needed} is needed.")
+            kept = dtype if tensor.is_floating_point() else tensor.dtype
+            tensors[name] = tensor.reshape(place.shape).to(kept)
+    return tensors
+
+
+def _demand_all(component: Component, missing: list[str]) -> None:
+    if not missing:
+        return
+    groups: defaultdict[str, int] = defaultdict(int)
+    for name in missing:
+        groups[name.partition(".")[0]] += 1
+    told = ", ".join(f"{count} in {group}" for group, count in sorted(groups.items()))
+    raise NodeError(
+        f"{component.root} lacks {len(missing)} tensors of its {component.part} ({told}), such as {missing[0]}."
+    )
+
+
+def _companion(
+    component: Component, module: torch.nn.Module
+) -> transformers.CLIPTokenizer | transformers.CLIPImageProcessor | None:
+    if component.part == "text_encoder":
+        return _tokenizer(component, module)
+    if component.part == "safety_checker" and component.folder:
+        beside = component.folder.parent / "feature_extractor"
+        folder = beside if beside.is_dir() else component.folder
+        return transformers.CLIPImageProcessor.from_pretrained(folder, local_files_only=True)
+    return None
+
+
+def _tokenizer(component: Component, module: torch.nn.Module) -> transformers.CLIPTokenizer:
+    folder = component.folder.parent / "tokenizer" if component.folder else None
+    if folder and folder.is_dir():
+        return transformers.CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    config = cast("transformers.CLIPTextModel", module).config
+    if config.vocab_size != SIZE:
+        raise NodeError(
+            f"{component.root} has no tokenizer, and its text encoder knows {config.vocab_size:,} tokens; "
+            f"CLIP's own vocabulary has {SIZE:,}."
+        )
+    return clip_tokenizer(config.max_position_embeddings)

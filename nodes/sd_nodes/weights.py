@@ -1,0 +1,206 @@
+"""The weight store: turns recipes into modules when a node computes with them, shares them, lets go of the oldest.
+
+Torch and the model libraries are imported when the first recipe is asked for: nodes name the store in their signatures.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Lock, RLock
+from typing import TYPE_CHECKING, Self, final
+
+from graph_runtime import NodeError, Service
+from sd_nodes.components import read_json
+from sd_nodes.shapes import constants
+from sd_nodes.sources import locate, readable_family
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import torch
+    from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
+    from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+    from transformers import CLIPImageProcessor, CLIPTextModel, CLIPTokenizer
+
+    from graph_runtime import Folders
+    from sd_nodes.components import Component
+    from sd_nodes.loading import Loaded
+    from sd_nodes.placement import Placement
+    from sd_nodes.shapes import Config
+    from sd_nodes.types import Clip, ControlNet, Model, Recipe, SafetyChecker, Vae
+
+Key = tuple[object, ...]
+
+
+@final
+@dataclass
+class Held:
+    """One module in the store: who loads it waits on `lock`, who computes with it is counted in `users`."""
+
+    lock: Lock = field(default_factory=Lock)
+    loaded: Loaded | None = None
+    users: int = 0
+
+
+@final
+class WeightStore(Service):
+    """Modules by recipe, each loaded once however many nodes and threads ask for it.
+
+    Every method that gives modules is a context manager: what is in use is never evicted. Once more bytes are held
+    than `budget`, what was used longest ago goes first.
+
+    Args:
+        folders: Where models lie.
+        budget: The bytes that modules may take up in all; half of the machine's memory if not given.
+    """
+
+    def __init__(self, folders: Folders, budget: int | None = None) -> None:
+        self.folders = folders
+        self.budget = half_of_memory() if budget is None else budget
+        self._held: dict[Key, Held] = {}
+        self._lock = RLock()
+
+    @classmethod
+    def open(cls, folders: Folders) -> Self:
+        """Open a store that loads from these folders."""
+        return cls(folders)
+
+    def close(self) -> None:
+        """Let go of every module that is not in use."""
+        self._evict(until=0)
+
+    @property
+    def bytes(self) -> int:
+        """The memory that the modules in the store take up."""
+        with self._lock:
+            return sum(held.loaded.bytes for held in self._held.values() if held.loaded)
+
+    @contextmanager
+    def unet(self, model: Model) -> Iterator[UNet2DConditionModel]:
+        """Lend the denoising network of a model."""
+        with self._lend(model) as loaded:
+            yield loaded.module
+
+    @contextmanager
+    def text_encoder(self, clip: Clip) -> Iterator[tuple[CLIPTokenizer, CLIPTextModel]]:
+        """Lend a text encoder and its tokenizer."""
+        with self._lend(clip) as loaded:
+            yield loaded.companion, loaded.module
+
+    @contextmanager
+    def vae(self, vae: Vae) -> Iterator[AutoencoderKL]:
+        """Lend an autoencoder."""
+        with self._lend(vae) as loaded:
+            yield loaded.module
+
+    @contextmanager
+    def controlnet(self, controlnet: ControlNet) -> Iterator[ControlNetModel]:
+        """Lend a ControlNet."""
+        with self._lend(controlnet) as loaded:
+            yield loaded.module
+
+    @contextmanager
+    def safety(self, checker: SafetyChecker) -> Iterator[tuple[CLIPImageProcessor, StableDiffusionSafetyChecker]]:
+        """Lend a safety checker and the processor that prepares pictures for it."""
+        with self._lend(checker) as loaded:
+            yield loaded.companion, loaded.module
+
+    def scheduler_config(self, model: Model) -> Config:
+        """Return the configuration of the scheduler that a model was published with."""
+        component = locate(model.source, self.folders)
+        beside = component.folder.parent / "scheduler" / "scheduler_config.json" if component.folder else None
+        if beside and beside.is_file():
+            return read_json(beside)
+        return constants("scheduler", readable_family(component))
+
+    def notes(self, recipe: Recipe) -> tuple[str, ...]:
+        """Return what is done otherwise than a recipe's settings ask for, in sentences for the user."""
+        from sd_nodes.placement import place
+
+        return place(recipe.settings).notes
+
+    @contextmanager
+    def _lend(self, recipe: Recipe) -> Iterator[Loaded]:
+        from sd_nodes.placement import place
+
+        placement = place(recipe.settings)
+        key = _key(recipe, placement)
+        with self._lock:
+            held = self._held[key] = self._held.pop(key, None) or Held()
+            held.users += 1
+        try:
+            with held.lock:
+                loaded = held.loaded or self._load(held, recipe, placement)
+                if placement.offload == "model":
+                    loaded.module.to(placement.device)
+            yield loaded
+        finally:
+            self._return(key, held, placement)
+
+    def _load(self, held: Held, recipe: Recipe, placement: Placement) -> Loaded:
+        import torch
+
+        from sd_nodes.loading import load
+
+        _refuse_patches(recipe)
+        component = locate(recipe.source, self.folders)
+        self._evict(until=self.budget - _size(component, placement.dtype))
+        with torch.inference_mode(False):  # tensors made inside inference mode could not be used outside of it
+            loaded = load(component, placement.dtype)
+            _settle(loaded.module, placement)
+        held.loaded = loaded
+        return loaded
+
+    def _return(self, key: Key, held: Held, placement: Placement) -> None:
+        with held.lock, self._lock:
+            held.users -= 1
+            if held.loaded is None and not held.users:
+                self._held.pop(key, None)
+            elif held.loaded and not held.users and placement.offload == "model":
+                held.loaded.module.to("cpu")
+        self._evict(until=self.budget)
+
+    def _evict(self, until: int) -> None:
+        """Let go of what nobody uses, the least recently used first, until at most `until` bytes are held."""
+        with self._lock:
+            for key, held in list(self._held.items()):
+                if self.bytes <= until:
+                    return
+                if not held.users:
+                    del self._held[key]
+
+
+def half_of_memory() -> int:
+    """Return half of the machine's memory in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+def _key(recipe: Recipe, placement: Placement) -> Key:
+    """Name what decides the module: two recipes that differ only in scheduler or clip skip share it."""
+    patches = getattr(recipe, "patches", ())
+    attention = recipe.settings.attention
+    source = recipe.source
+    return (source.digest, source.part, patches, placement.device, placement.dtype, placement.offload, attention)
+
+
+def _refuse_patches(recipe: Recipe) -> None:
+    if patches := getattr(recipe, "patches", ()):
+        names = ", ".join(f"“{patch.source.name}”" for patch in patches)
+        raise NodeError(f"“{recipe.source.name}” is to be patched with {names}; this weight store adds no patches.")
+
+
+def _size(component: Component, dtype: torch.dtype) -> int:
+    return sum(tensor.parameters for tensor in component.header().values()) * dtype.itemsize
+
+
+def _settle(module: torch.nn.Module, placement: Placement) -> None:
+    """Bring a module to where it stays between its uses."""
+    if placement.offload == "sequential":
+        import accelerate
+        import torch
+
+        accelerate.cpu_offload(module, torch.device(placement.device))
+    elif placement.offload == "none":
+        module.to(placement.device)

@@ -1,0 +1,188 @@
+"""From noise to latents: the sampling loop, from a prompt alone or from latents of a picture."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from diffusers import UNet2DConditionModel
+from diffusers.utils.torch_utils import randn_tensor
+from torch import Tensor
+
+from sd_nodes.diffusion.condition import Condition, Guidance
+from sd_nodes.diffusion.control import Conditioned, Control, control_problems, prepare, total
+from sd_nodes.diffusion.errors import SettingError
+from sd_nodes.diffusion.schedulers import Generators, Schedule, Scheduler, full_schedule, last_part
+
+OnStep = Callable[[int, int, Tensor], None]
+"""Is told after each step how many are done, how many there are, and the latents; raises to cancel."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """What a run consists of, beside where it starts.
+
+    Args:
+        unet: The model that predicts the noise.
+        scheduler: How the predictions become steps.
+        guidance: The prompts and how far they are followed.
+        steps: How many steps the whole way from noise takes, from 1.
+        controls: The ControlNets with their pictures.
+    """
+
+    unet: UNet2DConditionModel
+    scheduler: Scheduler
+    guidance: Guidance
+    steps: int
+    controls: Sequence[Control] = ()
+
+    @property
+    def guided(self) -> bool:
+        """Whether each step needs an unconditional prediction; a UNet that is told the scale needs none."""
+        return self.guidance.scale > 1 and self.unet.config.time_cond_proj_dim is None
+
+
+def seeded(seed: int) -> torch.Generator:
+    """Returns a generator on the CPU, so that one seed makes the same noise for every device."""
+    return torch.Generator("cpu").manual_seed(seed)
+
+
+def draw_noise(shape: Sequence[int], generator: Generators, unet: UNet2DConditionModel) -> Tensor:
+    """Draws the noise a run starts from, in the UNet's type and on its device.
+
+    Args:
+        shape: [batch, channel, height, width] of the latents.
+        generator: Where it is drawn from; where a picture was encoded with sampling first, the same generator.
+        unet: The model that will denoise it.
+    """
+    noise: Tensor = randn_tensor(tuple(shape), generator=generator, device=unet.device, dtype=unet.dtype)
+    return noise
+
+
+@torch.no_grad()
+def text_to_image(sampling: Sampling, noise: Tensor, generator: Generators, on_step: OnStep | None = None) -> Tensor:
+    """Denoises pure noise to latents.
+
+    Args:
+        sampling: The model, the prompts and the rest.
+        noise: Standard normal, [batch, channel, height, width].
+        generator: Where schedulers that add noise on the way draw it from.
+        on_step: Is told about each step.
+
+    Returns:
+        Latents in the shape and type of the noise.
+
+    Raises:
+        SettingError: Prompts, controls or latents do not fit together; all problems at once, before the first step.
+    """
+    schedule = full_schedule(sampling.scheduler, sampling.steps, generator, noise.device)
+    return _denoise(sampling, schedule, noise.contiguous() * schedule.solver.init_noise_sigma, on_step)
+
+
+@torch.no_grad()
+def image_to_image(
+    sampling: Sampling,
+    latents: Tensor,
+    noise: Tensor,
+    strength: float,
+    generator: Generators,
+    on_step: OnStep | None = None,
+) -> Tensor:
+    """Adds noise to latents and denoises them again.
+
+    Args:
+        sampling: The model, the prompts and the rest.
+        latents: Clean latents of a picture, [batch, channel, height, width], or one for the whole batch of noise.
+        noise: Standard normal, [batch, channel, height, width].
+        strength: Which part of the steps is done, 0 to 1: at 1 all of them, at 0 none, and the latents stay.
+        generator: Where schedulers that add noise on the way draw it from.
+        on_step: Is told about each step.
+
+    Returns:
+        Latents in the shape and type of the noise.
+
+    Raises:
+        SettingError: The strength is out of range, or prompts, controls or latents do not fit together.
+    """
+    if not 0.0 <= strength <= 1.0:
+        raise SettingError(f"The strength is {strength:g}, needed is 0 to 1.")
+    if len(noise) % len(latents) or latents.shape[1:] != noise.shape[1:]:
+        raise SettingError(f"The latents are {list(latents.shape)}, the noise is {list(noise.shape)}.")
+    clean = latents.to(noise).contiguous().repeat(len(noise) // len(latents), 1, 1, 1)
+    whole = full_schedule(sampling.scheduler, sampling.steps, generator, noise.device)
+    schedule = last_part(whole, sampling.steps, strength)
+    if len(schedule.timesteps) == 0:
+        return clean
+    return _denoise(sampling, schedule, schedule.noised(clean, noise), on_step)
+
+
+def _denoise(sampling: Sampling, schedule: Schedule, latents: Tensor, on_step: OnStep | None) -> Tensor:
+    """Walks down the timesteps: x(t - 1) = step(predict(scale(x(t)), t), t, x(t))."""
+    predict = _Predictor.of(sampling, latents)
+    steps, kind = len(schedule.timesteps), latents.dtype
+    for index, timestep in enumerate(schedule.timesteps):
+        prediction = predict(schedule.scale(latents, timestep), timestep, index, steps)
+        latents = schedule.step(prediction, timestep, latents).to(kind)
+        if on_step is not None:
+            on_step(index + 1, steps, latents)
+    return latents
+
+
+@dataclass(frozen=True)
+class _Predictor:
+    """Predicts the guided noise in latents; what is the same at each step is computed once."""
+
+    sampling: Sampling
+    condition: Condition
+    controls: list[Conditioned]
+    told_scale: Tensor | None
+
+    @classmethod
+    def of(cls, sampling: Sampling, latents: Tensor) -> "_Predictor":
+        guided, guidance, unet = sampling.guided, sampling.guidance, sampling.unet
+        condition = guidance.batch(len(latents), guided).to(unet.device, unet.dtype)
+        problems = _problems(sampling, condition, latents.shape)
+        if problems:
+            raise SettingError("\n".join(problems))
+        controls = [prepare(one, latents.shape, guided) for one in sampling.controls]
+        return cls(sampling, condition, controls, _told_scale(unet, guidance.scale, latents))
+
+    def __call__(self, latents: Tensor, timestep: Tensor, index: int, steps: int) -> Tensor:
+        guided = self.sampling.guided
+        seen = torch.cat([latents] * 2) if guided else latents
+        acting = [one for one in self.controls if one.control.acts_at(index, steps)]
+        residuals = total(one.residuals(seen, timestep, self.condition, guided) for one in acting)
+        prediction = self.sampling.unet(
+            seen,
+            timestep,
+            encoder_hidden_states=self.condition.states,
+            timestep_cond=self.told_scale,
+            down_block_additional_residuals=None if residuals is None else residuals.down,
+            mid_block_additional_residual=None if residuals is None else residuals.mid,
+            added_cond_kwargs=dict(self.condition.added),
+            return_dict=False,
+        )[0]
+        return self.sampling.guidance.mix(prediction) if guided else prediction
+
+
+def _problems(sampling: Sampling, condition: Condition, latents: torch.Size) -> list[str]:
+    """Everything that does not fit, before anything heavy runs."""
+    config, width = sampling.unet.config, condition.states.shape[2]
+    found = [problem for control in sampling.controls for problem in control_problems(control, latents)]
+    if config.in_channels != latents[1]:
+        found.append(f"The latents have {latents[1]} channels, this UNet takes {config.in_channels}.")
+    for name, module in [("UNet", sampling.unet), *(("ControlNet", control.net) for control in sampling.controls)]:
+        if module.config.cross_attention_dim != width:
+            needed = module.config.cross_attention_dim
+            found.append(f"The prompt has width {width}, this {name} needs {needed}: it belongs to another base model.")
+    return found
+
+
+def _told_scale(unet: UNet2DConditionModel, scale: float, latents: Tensor) -> Tensor | None:
+    """The guidance scale as sines and cosines, for a UNet distilled to be told it (arXiv:2310.04378)."""
+    size = unet.config.time_cond_proj_dim
+    if size is None:
+        return None
+    frequencies = torch.exp(torch.arange(size // 2) * -(torch.log(torch.tensor(10000.0)) / (size // 2 - 1)))
+    angles = torch.tensor(scale - 1).repeat(len(latents))[:, None] * 1000.0 * frequencies[None, :]
+    waves = torch.cat([angles.sin(), angles.cos()], dim=1)
+    return torch.nn.functional.pad(waves, (0, size % 2)).to(latents)

@@ -1,0 +1,299 @@
+"""The schedulers of diffusers that fit a latent UNet, and their options: a table without torch and diffusers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sd_nodes.diffusion.errors import SettingError, did_you_mean
+from sd_nodes.diffusion.scheduler_options import (
+    CHURN,
+    CLIP,
+    ETA,
+    LOWER,
+    SIGMAS,
+    SPACING,
+    THRESHOLD,
+    TRAINING,
+    ZERO_SNR,
+    Options,
+    Value,
+    boolean,
+    choice,
+    flag_list,
+    integer,
+    number,
+)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A scheduler class that fits.
+
+    Args:
+        options: What its constructor takes.
+        step_options: What its step takes beside the prediction, the timestep and the latents.
+        edm: It belongs to models trained with EDM preconditioning, and to no others.
+    """
+
+    options: Options
+    step_options: Options = field(default_factory=dict)
+    edm: bool = False
+
+    @property
+    def all_options(self) -> Options:
+        """Every option a user may set."""
+        return {**self.options, **self.step_options}
+
+
+_DPM_ALGORITHMS = ("dpmsolver", "dpmsolver++", "sde-dpmsolver", "sde-dpmsolver++")
+_DPM_SOLVERS = ("midpoint", "heun")
+_FINAL = {"final_sigmas_type": choice("zero", "sigma_min")}
+_DDIM = {**TRAINING, **SPACING, **CLIP, **THRESHOLD, **ZERO_SNR, "set_alpha_to_one": boolean()}
+_DDPM_VARIANCES = ("fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log")
+_DDPM = {**TRAINING, **SPACING, **CLIP, **THRESHOLD, **ZERO_SNR, "variance_type": choice(*_DDPM_VARIANCES)}
+_K = {**TRAINING, **SPACING, **SIGMAS}
+_NOISE_OR_V = {"prediction_type": choice("epsilon", "v_prediction")}
+_CLIPPED = {"lambda_min_clipped": number()}
+_CONSISTENCY = {**_DDIM, "original_inference_steps": integer(1, 1000), "timestep_scaling": number(0.0)}
+_EDM = {
+    "sigma_min": number(0.0),
+    "sigma_max": number(0.0),
+    "sigma_data": number(0.0),
+    "sigma_schedule": choice("karras", "exponential"),
+    "num_train_timesteps": integer(1),
+    **_NOISE_OR_V,
+    "rho": number(0.0),
+    **_FINAL,
+}
+
+FITTING: Mapping[str, Fit] = {
+    "DDIMScheduler": Fit(_DDIM, ETA),
+    "DDIMParallelScheduler": Fit(_DDIM, ETA),
+    "DDPMScheduler": Fit(_DDPM),
+    "DDPMParallelScheduler": Fit(_DDPM),
+    "DEISMultistepScheduler": Fit(
+        {
+            **_K,
+            **THRESHOLD,
+            **LOWER,
+            "solver_order": integer(1, 3),
+            "algorithm_type": choice("deis"),
+            "solver_type": choice("logrho"),
+        }
+    ),
+    "DPMSolverMultistepScheduler": Fit(
+        {
+            **_K,
+            **THRESHOLD,
+            **LOWER,
+            **ZERO_SNR,
+            **_FINAL,
+            **_CLIPPED,
+            "solver_order": integer(1, 3),
+            "algorithm_type": choice(*_DPM_ALGORITHMS),
+            "solver_type": choice(*_DPM_SOLVERS),
+            "euler_at_final": boolean(),
+            "use_lu_lambdas": boolean(),
+        }
+    ),
+    "DPMSolverSDEScheduler": Fit({**_K, **_NOISE_OR_V, "noise_sampler_seed": integer(0)}, {"s_noise": number(0.0)}),
+    "DPMSolverSinglestepScheduler": Fit(
+        {
+            **TRAINING,
+            **SIGMAS,
+            **THRESHOLD,
+            **LOWER,
+            **_FINAL,
+            **_CLIPPED,
+            "solver_order": integer(1, 3),
+            "algorithm_type": choice("dpmsolver", "dpmsolver++", "sde-dpmsolver++"),
+            "solver_type": choice(*_DPM_SOLVERS),
+        }
+    ),
+    "EDMDPMSolverMultistepScheduler": Fit(
+        {
+            **_EDM,
+            **THRESHOLD,
+            **LOWER,
+            "solver_order": integer(1, 3),
+            "algorithm_type": choice("dpmsolver++", "sde-dpmsolver++"),
+            "solver_type": choice(*_DPM_SOLVERS),
+            "euler_at_final": boolean(),
+        },
+        edm=True,
+    ),
+    "EDMEulerScheduler": Fit(_EDM, CHURN, edm=True),
+    "EulerAncestralDiscreteScheduler": Fit({**TRAINING, **SPACING, **ZERO_SNR}),
+    "EulerDiscreteScheduler": Fit(
+        {
+            **_K,
+            **ZERO_SNR,
+            **_FINAL,
+            "interpolation_type": choice("linear", "log_linear"),
+            "timestep_type": choice("discrete", "continuous"),
+            "sigma_min": number(0.0, none=True),
+            "sigma_max": number(0.0, none=True),
+        },
+        CHURN,
+    ),
+    "HeunDiscreteScheduler": Fit({**_K, **CLIP, **_NOISE_OR_V}),
+    "KDPM2AncestralDiscreteScheduler": Fit({**_K, **_NOISE_OR_V}),
+    "KDPM2DiscreteScheduler": Fit({**_K, **_NOISE_OR_V}),
+    "LCMScheduler": Fit(_CONSISTENCY),
+    "LMSDiscreteScheduler": Fit(_K, {"order": integer(1, 4)}),
+    "PNDMScheduler": Fit({**TRAINING, **SPACING, "skip_prk_steps": boolean(), "set_alpha_to_one": boolean()}),
+    "SASolverScheduler": Fit(
+        {
+            **_K,
+            **THRESHOLD,
+            **LOWER,
+            **_CLIPPED,
+            "predictor_order": integer(1, 4),
+            "corrector_order": integer(0, 4),
+            "algorithm_type": choice("data_prediction", "noise_prediction"),
+        }
+    ),
+    "TCDScheduler": Fit(_CONSISTENCY, {"eta": number(0.0, 1.0)}),
+    "UniPCMultistepScheduler": Fit(
+        {
+            **_K,
+            **THRESHOLD,
+            **LOWER,
+            **ZERO_SNR,
+            **_FINAL,
+            "solver_order": integer(1, 3),
+            "predict_x0": boolean(),
+            "solver_type": choice("bh1", "bh2"),
+            "disable_corrector": flag_list(),
+            "sigma_min": number(0.0, none=True),
+            "sigma_max": number(0.0, none=True),
+        }
+    ),
+}
+
+_FLOW = "it follows straight flows, and a UNet of this kind predicts noise"
+_TOKENS = "it samples discrete tokens, not latents"
+_INVERSE = "it runs from a picture to its noise, the other way round"
+
+UNFIT: Mapping[str, str] = {
+    "AmusedScheduler": _TOKENS,
+    "BlockRefinementScheduler": _TOKENS,
+    "CMStochasticIterativeScheduler": "it belongs to consistency models over pixels",
+    "CogVideoXDDIMScheduler": "it belongs to CogVideoX, whose signal-to-noise ratio is shifted",
+    "CogVideoXDPMScheduler": "it belongs to CogVideoX, and its step takes the previous prediction too",
+    "ConsistencyDecoderScheduler": "it belongs to the consistency decoder of a VAE",
+    "CosineDPMSolverMultistepScheduler": "it belongs to Stable Audio's continuous timesteps",
+    "DDIMInverseScheduler": _INVERSE,
+    "DDPMWuerstchenScheduler": "it belongs to Würstchen, whose timesteps run from 1 to 0",
+    "DPMSolverMultistepInverseScheduler": _INVERSE,
+    "DiscreteDDIMScheduler": _TOKENS,
+    "EntropyBoundScheduler": _TOKENS,
+    "FlowMapEulerDiscreteScheduler": _FLOW,
+    "FlowMatchEulerDiscreteScheduler": _FLOW,
+    "FlowMatchHeunDiscreteScheduler": _FLOW,
+    "FlowMatchLCMScheduler": _FLOW,
+    "HeliosDMDScheduler": _FLOW,
+    "HeliosScheduler": _FLOW,
+    "IPNDMScheduler": "its timesteps run from 1 to 0, and it cannot start from a picture",
+    "KarrasVeScheduler": "it is withdrawn by diffusers, and its step takes two noise levels",
+    "LTXEulerAncestralRFScheduler": _FLOW,
+    "MiniMaxH3Scheduler": _FLOW,
+    "PiflowScheduler": _FLOW,
+    "RFD4ProteinaScheduler": "it belongs to a model of proteins",
+    "RePaintScheduler": "its step takes the original picture and a mask",
+    "SCMScheduler": "it belongs to models with the trigonometric flow of Sana Sprint",
+    "ScoreSdeVeScheduler": "it has a predictor and a corrector step over pixels",
+    "ScoreSdeVpScheduler": "it is withdrawn by diffusers, and its step takes the score itself",
+    "UnCLIPScheduler": "it belongs to unCLIP's prior and decoders over pixels",
+    "VQDiffusionScheduler": _TOKENS,
+}
+
+
+@dataclass(frozen=True)
+class Named:
+    """A short name: a scheduler class and what the name presets."""
+
+    scheduler: str
+    preset: Mapping[str, Value] = field(default_factory=dict)
+
+
+_KARRAS: Mapping[str, Value] = {"use_karras_sigmas": True}
+_SDE: Mapping[str, Value] = {"algorithm_type": "sde-dpmsolver++"}
+
+SHORT: Mapping[str, Named] = {
+    "ddim": Named("DDIMScheduler"),
+    "ddim_parallel": Named("DDIMParallelScheduler"),
+    "ddpm": Named("DDPMScheduler"),
+    "ddpm_parallel": Named("DDPMParallelScheduler"),
+    "deis": Named("DEISMultistepScheduler"),
+    "dpm_2": Named("KDPM2DiscreteScheduler"),
+    "dpm_2_ancestral": Named("KDPM2AncestralDiscreteScheduler"),
+    "dpmpp_2m": Named("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
+    "dpmpp_2m_karras": Named("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++", **_KARRAS}),
+    "dpmpp_2m_sde": Named("DPMSolverMultistepScheduler", _SDE),
+    "dpmpp_2m_sde_karras": Named("DPMSolverMultistepScheduler", {**_SDE, **_KARRAS}),
+    "dpmpp_2s": Named("DPMSolverSinglestepScheduler", {"algorithm_type": "dpmsolver++"}),
+    "dpmpp_sde": Named("DPMSolverSDEScheduler"),
+    "edm_dpmpp_2m": Named("EDMDPMSolverMultistepScheduler"),
+    "edm_euler": Named("EDMEulerScheduler"),
+    "euler": Named("EulerDiscreteScheduler"),
+    "euler_ancestral": Named("EulerAncestralDiscreteScheduler"),
+    "heun": Named("HeunDiscreteScheduler"),
+    "lcm": Named("LCMScheduler"),
+    "lms": Named("LMSDiscreteScheduler"),
+    "plms": Named("PNDMScheduler", {"skip_prk_steps": True}),
+    "pndm": Named("PNDMScheduler"),
+    "sa_solver": Named("SASolverScheduler"),
+    "tcd": Named("TCDScheduler"),
+    "unipc": Named("UniPCMultistepScheduler"),
+}
+
+NAMES: tuple[str, ...] = (*SHORT, *FITTING)
+"""Every name that `resolve` takes: the short ones first, then diffusers' class names."""
+
+
+def resolve(name: str) -> Named:
+    """Finds a scheduler by its short name or its diffusers class name.
+
+    Raises:
+        SettingError: The scheduler is unknown, or does not fit a latent UNet; the message says why.
+    """
+    if name in SHORT:
+        return SHORT[name]
+    if name in FITTING:
+        return Named(name)
+    if name in UNFIT:
+        raise SettingError(f"Scheduler {name} does not fit a latent UNet: {UNFIT[name]}.")
+    hint = did_you_mean(name, NAMES)
+    raise SettingError(f"There is no scheduler '{name}'.{hint} There are {', '.join(SHORT)}, and diffusers' own names.")
+
+
+def option_problems(name: str, options: Mapping[str, Value]) -> list[str]:
+    """Says what is wrong with the options of a scheduler, all of it; an empty list means that they fit.
+
+    Args:
+        name: A name that `resolve` takes.
+        options: Option by option, what a user asks for.
+    """
+    scheduler = resolve(name).scheduler
+    found = [_problem(scheduler, key, value) for key, value in options.items()]
+    sigmas = [key for key in SIGMAS if options.get(key)]
+    if len(sigmas) > 1:
+        found.append(f"{scheduler}: only one of {', '.join(sigmas)} can be on.")
+    return [problem for problem in found if problem]
+
+
+def _problem(scheduler: str, key: str, value: Value) -> str | None:
+    known = FITTING[scheduler].all_options
+    if key not in known:
+        return f"{scheduler} has no option '{key}'.{_other_option(key, known)}"
+    problem = known[key].problem(value)
+    return problem and f"{scheduler}: {key}: {problem}"
+
+
+def _other_option(key: str, known: Options) -> str:
+    """The schedulers that have this option, or the nearest option of this one."""
+    plain = {short: named.scheduler for short, named in SHORT.items() if not named.preset}
+    having = [short for short, scheduler in plain.items() if key in FITTING[scheduler].all_options]
+    if having:
+        return f" These have it: {', '.join(having)}."
+    return did_you_mean(key, known) or f" It has: {', '.join(known)}."

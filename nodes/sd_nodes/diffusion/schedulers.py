@@ -1,0 +1,159 @@
+"""Diffusers' schedulers, made by name: nothing that is asked for is ignored."""
+
+import inspect
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+import diffusers
+import torch
+from diffusers import SchedulerMixin
+from torch import Tensor
+
+from sd_nodes.diffusion.errors import SettingError
+from sd_nodes.diffusion.scheduler_names import FITTING, Named, option_problems, resolve
+from sd_nodes.diffusion.scheduler_options import Value
+
+Generators = torch.Generator | list[torch.Generator]
+"""One generator for a whole batch, or one for each of its latents."""
+
+
+@dataclass(frozen=True)
+class Scheduler:
+    """A diffusers scheduler and what each of its steps is given.
+
+    Args:
+        solver: The diffusers scheduler; a run works on a copy of it.
+        step_options: Options of the step, such as `eta`.
+    """
+
+    solver: SchedulerMixin
+    step_options: Mapping[str, Value] = field(default_factory=dict)
+
+
+def make_scheduler(
+    name: str, base_config: Mapping[str, object], options: Mapping[str, Value] | None = None
+) -> Scheduler:
+    """Makes a scheduler that continues a model's noise schedule.
+
+    A diffusers class name makes exactly what the class's `from_config` makes; a short name may preset options.
+
+    Args:
+        name: A short name ("unipc"), a diffusers class name, or "" for the model's own scheduler.
+        base_config: The configuration of the model's own scheduler, as its JSON file holds it.
+        options: Options of the constructor and of the step, by diffusers' names; they win over the presets.
+
+    Raises:
+        SettingError: The scheduler or some of its options are unknown or do not fit; all problems at once.
+    """
+    options = options or {}
+    named = resolve(name or str(base_config.get("_class_name", "")))
+    problems = [*_base_problems(named.scheduler, base_config), *option_problems(named.scheduler, options)]
+    if problems:
+        raise SettingError("\n".join(problems))
+    step_options = FITTING[named.scheduler].step_options
+    chosen = {**named.preset, **options}
+    return Scheduler(
+        solver=_construct(named, base_config, {key: value for key, value in chosen.items() if key not in step_options}),
+        step_options={key: value for key, value in chosen.items() if key in step_options},
+    )
+
+
+def _base_problems(scheduler: str, base_config: Mapping[str, object]) -> list[str]:
+    """A model trained with EDM preconditioning and a scheduler without it, or the reverse, make noise of each other."""
+    edm_model = "sigma_data" in base_config
+    if not base_config or edm_model == FITTING[scheduler].edm:
+        return []
+    kind = "with" if edm_model else "without"
+    fitting = [one for one, fit in FITTING.items() if fit.edm == edm_model]
+    return [f"{scheduler} does not fit a model trained {kind} EDM preconditioning; these do: {', '.join(fitting)}."]
+
+
+def _construct(named: Named, base_config: Mapping[str, object], options: Mapping[str, Value]) -> SchedulerMixin:
+    try:
+        return getattr(diffusers, named.scheduler).from_config(dict(base_config), **options)
+    except ImportError as missing:
+        raise SettingError(f"{named.scheduler} needs a missing package: {_sentence(missing)}") from missing
+    except (ValueError, NotImplementedError) as refused:
+        raise SettingError(f"{named.scheduler} refuses these options together: {_sentence(refused)}") from refused
+
+
+def _sentence(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A scheduler set for one run.
+
+    Args:
+        solver: This run's own copy of the scheduler.
+        timesteps: The timesteps to visit, [n], falling.
+        step_options: What each step is given beside the prediction, the timestep and the latents.
+    """
+
+    solver: SchedulerMixin
+    timesteps: Tensor
+    step_options: Mapping[str, object]
+
+    def scale(self, latents: Tensor, timestep: Tensor) -> Tensor:
+        """Scales latents to what the UNet was trained on at this timestep."""
+        scaled: Tensor = self.solver.scale_model_input(latents, timestep)
+        return scaled
+
+    def step(self, prediction: Tensor, timestep: Tensor, latents: Tensor) -> Tensor:
+        """Goes from the latents at this timestep to those at the next."""
+        stepped: Tensor = self.solver.step(prediction, timestep, latents, **self.step_options, return_dict=False)[0]
+        return stepped
+
+    def noised(self, latents: Tensor, noise: Tensor) -> Tensor:
+        """Brings clean latents to the noise level of the first timestep."""
+        noised: Tensor = self.solver.add_noise(latents, noise, self.timesteps[:1].repeat(len(latents)))
+        return noised
+
+
+def full_schedule(scheduler: Scheduler, steps: int, generator: Generators, device: torch.device) -> Schedule:
+    """Sets a scheduler for a run from pure noise.
+
+    Args:
+        scheduler: The scheduler; it is copied.
+        steps: How many steps, from 1.
+        generator: Where schedulers that add noise on the way draw it from.
+        device: Where the latents are.
+
+    Raises:
+        SettingError: The scheduler cannot make so many steps.
+    """
+    if steps < 1:
+        raise SettingError(f"{steps} steps are asked for, needed is at least 1.")
+    solver = deepcopy(scheduler.solver)
+    if getattr(solver, "noise_sampler_seed", 0) is None:
+        # The Brownian noise of this scheduler does not come from the generator: the seed makes it repeatable.
+        solver.noise_sampler_seed = _first(generator).initial_seed()
+    try:
+        solver.set_timesteps(steps, device=device)
+    except (ValueError, NotImplementedError) as refused:
+        raise SettingError(f"{type(solver).__name__} cannot make {steps} steps: {_sentence(refused)}") from refused
+    takes = inspect.signature(solver.step).parameters
+    drawn = {"generator": generator} if "generator" in takes else {}
+    eta = {"eta": 0.0} if "eta" in takes else {}
+    return Schedule(solver, solver.timesteps, {**eta, **scheduler.step_options, **drawn})
+
+
+def last_part(schedule: Schedule, steps: int, strength: float) -> Schedule:
+    """Keeps the last part of a schedule, for a run from a picture.
+
+    Args:
+        schedule: A full schedule.
+        steps: How many steps it was set for.
+        strength: Which part of the steps is kept, 0 to 1: at 1 all of them, at 0 none.
+    """
+    kept = min(int(steps * strength), steps)
+    begin = (steps - kept) * schedule.solver.order
+    if hasattr(schedule.solver, "set_begin_index"):
+        schedule.solver.set_begin_index(begin)
+    return Schedule(schedule.solver, schedule.timesteps[begin:], schedule.step_options)
+
+
+def _first(generator: Generators) -> torch.Generator:
+    return generator[0] if isinstance(generator, list) else generator

@@ -1,0 +1,80 @@
+"""Pictures to latents and back (arXiv:2112.10752)."""
+
+import torch
+from diffusers import AutoencoderKL
+from torch import Tensor
+
+from sd_nodes.diffusion.errors import SettingError
+from sd_nodes.diffusion.pictures import to_channels_first, to_picture
+from sd_nodes.diffusion.schedulers import Generators
+from sd_nodes.diffusion.views import view_of
+
+
+@torch.no_grad()
+def encode(
+    picture: Tensor,
+    vae: AutoencoderKL,
+    generator: Generators | None = None,
+    *,
+    tiled: bool = False,
+    sliced: bool = False,
+) -> Tensor:
+    """Encodes a picture to latents of about unit variance.
+
+    Args:
+        picture: float32 [batch, height, width, 3], 0..1; its sides are multiples of the VAE's factor.
+        vae: The autoencoder.
+        generator: Where the sample is drawn from, as diffusers' pipelines do; without it the latents are the mean.
+        tiled: Encodes large pictures in overlapping tiles: less memory, nearly the same latents.
+        sliced: Encodes the pictures of a batch one by one: less memory.
+
+    Returns:
+        [batch, latent channels, height / factor, width / factor], in the VAE's type.
+
+    Raises:
+        SettingError: The picture does not fit.
+    """
+    _check_picture(picture, vae)
+    pixels = (2.0 * to_channels_first(picture) - 1.0).to(vae.device, vae.dtype)
+    distribution = view_of(vae, use_tiling=tiled, use_slicing=sliced).encode(pixels).latent_dist
+    latents: Tensor = distribution.mode() if generator is None else distribution.sample(generator)
+    return latents.mul(vae.config.scaling_factor).contiguous()
+
+
+@torch.no_grad()
+def decode(latents: Tensor, vae: AutoencoderKL, *, tiled: bool = False, sliced: bool = False) -> Tensor:
+    """Decodes latents to a picture.
+
+    Args:
+        latents: [batch, latent channels, height, width].
+        vae: The autoencoder.
+        tiled: Decodes large latents in overlapping tiles: less memory, nearly the same picture.
+        sliced: Decodes the latents of a batch one by one: less memory.
+
+    Returns:
+        float32 [batch, height * factor, width * factor, 3] on the CPU, 0..1.
+
+    Raises:
+        SettingError: The latents have another number of channels than the VAE.
+    """
+    channels = vae.config.latent_channels
+    if latents.ndim != 4 or latents.shape[1] != channels:
+        raise SettingError(f"The latents are {list(latents.shape)}, this VAE needs [batch, {channels}, height, width].")
+    scaled = latents.contiguous().to(vae.device, vae.dtype) / vae.config.scaling_factor
+    pixels = view_of(vae, use_tiling=tiled, use_slicing=sliced).decode(scaled, return_dict=False)[0]
+    return to_picture((pixels * 0.5 + 0.5).clamp(0, 1))
+
+
+def factor(vae: AutoencoderKL) -> int:
+    """Returns how many pixels a latent spans in each direction."""
+    return int(2 ** (len(vae.config.block_out_channels) - 1))
+
+
+def _check_picture(picture: Tensor, vae: AutoencoderKL) -> None:
+    channels, side = vae.config.in_channels, factor(vae)
+    if picture.ndim != 4 or picture.shape[3] != channels:
+        raise SettingError(f"The picture is {list(picture.shape)}, this VAE needs [batch, height, width, {channels}].")
+    height, width = picture.shape[1:3]
+    if height % side or width % side or not height or not width:
+        fitting = f"{max(height // side, 1) * side} x {max(width // side, 1) * side}"
+        raise SettingError(f"The picture is {height} x {width}, needed are multiples of {side}, such as {fitting}.")

@@ -1,0 +1,64 @@
+"""The face of the runtime: everything a pack author or an embedding program needs."""
+
+from .builder import Builder, Given, Handle
+from .cache import Cache
+from .declaration import Node, node
+from .errors import DeclarationError, GraphError, Interrupted, NodeError, Problem, WorkflowError, listed, nearest
+from .events import Event
+from .executor import Cancellation, Executor, Outcome
+from .graph import Graph, join
+from .injected import SILENT, EditorDocument, Folders, NodeId, Preview, Progress, Prompt, Service
+from .library import Library, discover
+from .results import Blocked, Expand, Lazy, Result, Shown, ShownFile
+from .sockets import Choices, Fresh, Range, Seed, Text
+from .step import Link, Step, Wire
+from .workflow import NodeCall, Workflow
+
+__all__ = [
+    "SILENT",
+    "Blocked",
+    "Builder",
+    "Cache",
+    "Cancellation",
+    "Choices",
+    "DeclarationError",
+    "EditorDocument",
+    "Event",
+    "Executor",
+    "Expand",
+    "Folders",
+    "Fresh",
+    "Given",
+    "Graph",
+    "GraphError",
+    "Handle",
+    "Interrupted",
+    "Lazy",
+    "Library",
+    "Link",
+    "Node",
+    "NodeCall",
+    "NodeError",
+    "NodeId",
+    "Outcome",
+    "Preview",
+    "Problem",
+    "Progress",
+    "Prompt",
+    "Range",
+    "Result",
+    "Seed",
+    "Service",
+    "Shown",
+    "ShownFile",
+    "Step",
+    "Text",
+    "Wire",
+    "Workflow",
+    "WorkflowError",
+    "discover",
+    "join",
+    "listed",
+    "nearest",
+    "node",
+]

@@ -1,0 +1,67 @@
+"""The border between the engine and a node's function: what goes in, what comes out."""
+
+from __future__ import annotations
+
+from .declaration import Node
+from .errors import NodeError, listed
+from .results import Blocked, Result, Shown
+
+
+def spread(node: Node, returned: object) -> Result:
+    """Sort what a node's function returned into its outputs.
+
+    Args:
+        node: The node.
+        returned: What its function returned, awaited if it was a coroutine; no `Expand`.
+
+    Returns:
+        One value for each output, and what was shown.
+
+    Raises:
+        NodeError: It returned another number of values than it declares, or a value of another type.
+    """
+    shown = returned if isinstance(returned, Shown) else None
+    if node.sink and shown is None:
+        raise NodeError(f"it is declared to show something, but returned {_kind(returned)}; needs Shown.")
+    if shown is not None and not node.sink:
+        raise NodeError("it returned Shown, but its return annotation does not say so.")
+    values = shown.values if shown is not None else returned
+    return Result(outputs(node, values), shown)
+
+
+def outputs(node: Node, values: object) -> tuple[object, ...]:
+    """Make one value for each output.
+
+    Raises:
+        NodeError: The number or a type is not what the node declares.
+    """
+    if not node.outputs:
+        return ()
+    if node.named:
+        if not isinstance(values, tuple) or len(values) != len(node.outputs):
+            count = f"{len(values)} values" if isinstance(values, tuple) else _kind(values)
+            raise NodeError(f"it returned {count}, but declares {len(node.outputs)}: {listed(node.output_names)}.")
+        found = tuple(values)
+    else:
+        found = (values,)
+    for output, value in zip(node.outputs, found, strict=True):
+        if isinstance(value, Blocked):
+            continue
+        if output.socket.is_list != isinstance(value, list) and output.socket.type is not object:
+            raise NodeError(f"output {output.name}: it returned {_kind(value)}, but declares {output.socket}.")
+        for item in value if output.socket.is_list and isinstance(value, list) else (value,):
+            _fits(output.name, item, output.socket.type, output.socket.optional)
+    return found
+
+
+def _fits(name: str, value: object, kind: object, optional: bool) -> None:
+    """Check a value against a plain class; what only a type checker can see is left to it."""
+    if not isinstance(kind, type) or (optional and value is None) or getattr(kind, "__total__", None) is not None:
+        return
+    fits = isinstance(value, kind) or (kind is float and isinstance(value, int))
+    if not fits or (isinstance(value, bool) and kind in (int, float)):
+        raise NodeError(f"output {name}: it returned {_kind(value)}, but declares {kind.__name__}.")
+
+
+def _kind(value: object) -> str:
+    return "nothing" if value is None else f"a value of type {type(value).__name__}"

@@ -1,0 +1,153 @@
+"""Every error of the runtime, and the words it is told in."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+ProblemKind: TypeAlias = Literal[
+    "unreadable",
+    "no_nodes",
+    "no_outputs",
+    "malformed_node",
+    "unknown_node",
+    "unknown_input",
+    "missing_input",
+    "wrong_type",
+    "too_small",
+    "too_large",
+    "not_a_choice",
+    "bad_link",
+    "type_mismatch",
+    "cycle",
+    "unknown_target",
+    "refused",
+    "failed",
+]
+
+_SHOWN = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that keeps a graph from running, said so that it can be mended.
+
+    Attributes:
+        kind: What sort of problem it is, for programs.
+        message: What was found and what is needed, for people; one sentence or two.
+        node: The id of the node it is about, or "" for the file as a whole.
+        title: The node's title.
+        class_type: The kind of node.
+        input: The name of the input it is about, or "".
+        nearest: The right thing that is closest to what was found, or "".
+        details: Facts for programs: bounds, types, the nodes of a cycle.
+    """
+
+    kind: ProblemKind
+    message: str
+    node: str = ""
+    title: str = ""
+    class_type: str = ""
+    input: str = ""
+    nearest: str = ""
+    details: tuple[tuple[str, object], ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Where the problem is: `node 3 (Canny Edges), input low`; "" for the file."""
+        if not self.node:
+            return ""
+        name = self.title or self.class_type
+        place = f"node {shown(self.node)}" + (f" ({shown(name)})" if name else "")
+        return f"{place}, input {shown(self.input)}" if self.input else place
+
+    def __str__(self) -> str:
+        hint = f" Did you mean {self.nearest}?" if self.nearest else ""
+        return f"{self.place}: {self.message}{hint}" if self.node else f"{self.message}{hint}"
+
+
+class GraphError(Exception):
+    """What the user of a graph can mend; shown as its message, never as a traceback."""
+
+
+class WorkflowError(GraphError):
+    """A workflow cannot become a graph; carries every problem that was found.
+
+    Args:
+        problems: At least one problem, in the order of the file.
+        source: The file, for the message.
+    """
+
+    def __init__(self, problems: Sequence[Problem], source: str = "") -> None:
+        self.problems = tuple(problems)
+        self.source = source
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        head = f"{source}: {count}" if source else count
+        super().__init__("\n".join([head, *(f"  {problem}" for problem in self.problems)]))
+
+
+class NodeError(GraphError):
+    """A node cannot do its work for a reason the user can mend: a file, a name, a size that does not fit.
+
+    Args:
+        message: A sentence that says what was found and what is needed.
+        input: The input to blame, where there is one.
+        nearest: The right thing that is closest, where there is one.
+    """
+
+    def __init__(self, message: str, *, input: str = "", nearest: str = "") -> None:
+        self.message = message
+        self.input = input
+        self.nearest = nearest
+        super().__init__(message)
+
+
+class DeclarationError(GraphError):
+    """A function cannot be a node, or a pack cannot be a library; told to who writes the pack."""
+
+
+class Interrupted(Exception):  # noqa: N818 - a request, not a fault
+    """The run was cancelled; raised inside nodes at the next tick of their progress."""
+
+
+def shown(value: object, limit: int = _SHOWN) -> str:
+    """Render a value from a file for a person: short, on one line, and harmless to a terminal."""
+    text = value if isinstance(value, str) else _as_json(value)
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: limit + 1])
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def quoted(value: object, limit: int = _SHOWN) -> str:
+    """Render a value as JSON writes it (text in quotation marks), shortened."""
+    return f'"{shown(value, limit)}"' if isinstance(value, str) else shown(value, limit)
+
+
+def _as_json(value: object) -> str:
+    if isinstance(value, list | dict) and len(value) > _SHOWN:
+        kind = "list" if isinstance(value, list) else "object"
+        return f"a {kind} of {len(value)}"
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        return f"a {type(value).__name__}"
+
+
+def nearest(name: object, options: Iterable[str]) -> str:
+    """Find the option that looks most like a name, or "" when none does; upper and lower case are alike."""
+    if not isinstance(name, str) or len(name) > 256:
+        return ""
+    folded: dict[str, str] = {}
+    for option in options:
+        folded.setdefault(option.casefold(), option)
+    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    return folded[close[0]] if close else ""
+
+
+def listed(names: Iterable[str], limit: int = 8) -> str:
+    """Join names for a sentence: `a, b, c` and how many more there are."""
+    names = list(names)
+    rest = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,152 @@
+"""Runs a graph and says what happens; the only place with effects on the graph's behalf."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Self, TypeVar
+
+from .declaration import Resource
+from .events import Event, NodeFailed, RunFinished
+from .graph import Graph
+from .injected import Folders, Service
+from .keys import Ingredients
+from .results import Result
+from .running import Run
+
+if TYPE_CHECKING:
+    from .cache import Cache
+
+S = TypeVar("S", bound=Service)
+
+LANES: Mapping[Resource, int] = {"gpu": 1, "cpu": max(8, os.cpu_count() or 1), "io": 16}
+"""How many nodes of each resource run at the same time: one model at once, the others side by side."""
+
+
+class Cancellation:
+    """Asks a run to stop; takes effect at the next tick of each running node's progress."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._listeners: list[Callable[[], None]] = []
+
+    def cancel(self) -> None:
+        """Ask the run to stop; may be called from any thread, and more than once."""
+        self._event.set()
+        for listener in list(self._listeners):
+            listener()
+
+    @property
+    def requested(self) -> bool:
+        """Whether the run was asked to stop."""
+        return self._event.is_set()
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Call a function when the run is asked to stop."""
+        self._listeners.append(listener)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        state: Whether all targets have their results, something failed, or the run was cancelled.
+        results: The results of the targets that have one, by id.
+        failures: What failed, by id.
+        seconds: How long the run took.
+        timings: How long each node computed in seconds, by id.
+        reused: The steps whose kept results were used.
+        keys: The key of each step by id.
+        ingredients: What went into each key, by id.
+    """
+
+    state: Literal["succeeded", "failed", "interrupted"]
+    results: Mapping[str, Result] = field(default_factory=dict)
+    failures: Mapping[str, NodeFailed] = field(default_factory=dict)
+    seconds: float = 0.0
+    timings: Mapping[str, float] = field(default_factory=dict)
+    reused: tuple[str, ...] = ()
+    keys: Mapping[str, str] = field(default_factory=dict)
+    ingredients: Mapping[str, Ingredients] = field(default_factory=dict)
+
+
+class Executor:
+    """Runs graphs, one after the other or side by side, and keeps what they share.
+
+    Args:
+        folders: Where runs read and write.
+        cache: Where results are kept between runs, or None to keep nothing.
+        lanes: How many nodes of each resource run at the same time.
+        previews: Whether nodes draw previews of work in progress.
+    """
+
+    def __init__(
+        self,
+        folders: Folders | None = None,
+        cache: Cache | None = None,
+        lanes: Mapping[Resource, int] = LANES,
+        previews: bool = False,
+    ) -> None:
+        self.folders = folders or Folders()
+        self.cache = cache
+        self.lanes = dict(lanes)
+        self.previews = previews
+        self.pools: dict[str, ThreadPoolExecutor] = {
+            name: ThreadPoolExecutor(count, thread_name_prefix=f"node-{name}") for name, count in lanes.items()
+        }
+        self._services: dict[type[Service], Service] = {}
+        self._lock = threading.RLock()
+
+    def service(self, kind: type[S]) -> S:
+        """Give the one service of a class, opened when it is first asked for."""
+        with self._lock:
+            if kind not in self._services:
+                self._services[kind] = kind.open(self.folders)
+            found = self._services[kind]
+            assert isinstance(found, kind)
+            return found
+
+    async def run(
+        self,
+        graph: Graph,
+        emit: Callable[[Event], None] = lambda event: None,
+        cancellation: Cancellation | None = None,
+    ) -> Outcome:
+        """Run a graph.
+
+        Args:
+            graph: The graph; its targets are what is wanted.
+            emit: Takes each event, in the thread that runs the loop.
+            cancellation: Asks the run to stop.
+
+        Returns:
+            The results of the targets, and what failed. A failing node fails what depends on it and nothing else.
+        """
+        started = time.perf_counter()
+        run = Run(self, graph, emit, cancellation or Cancellation())
+        state = await run.finish()
+        if self.cache is not None:
+            self.cache.flush()
+        seconds = time.perf_counter() - started
+        emit(RunFinished(state, seconds))
+        names = run.names
+        return Outcome(state, run.results(), run.failures, seconds, run.timings, tuple(run.reused), names.keys, names.ingredients)
+
+    def close(self) -> None:
+        """Close the services and the threads; the executor runs nothing afterwards."""
+        for pool in self.pools.values():
+            pool.shutdown(wait=True, cancel_futures=True)
+        for service in self._services.values():
+            service.close()
+        self._services.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,215 @@
+"""The nodes that workflows can name: packs, found through entry points and in folders."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Protocol
+
+from .declaration import Node, declare, is_node
+from .errors import DeclarationError, Problem
+from .step import Step
+
+ENTRY_POINTS = "graph_runtime.nodes"
+FOLDER_PREFIX = "graph_runtime_pack_"
+
+
+class Check(Protocol):
+    """Looks at a whole graph for what no single node can see, such as two models that do not fit each other."""
+
+    def __call__(self, steps: Mapping[str, Step]) -> Iterable[Problem]:
+        """Give the problems; `Step.known` holds what the static nodes gave."""
+
+
+def _nothing(node: Node) -> AbstractContextManager[object]:
+    return nullcontext()
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A set of nodes that belong together.
+
+    Attributes:
+        name: The name of the pack.
+        functions: The decorated functions, or nodes that were made otherwise.
+        environment: Tells what the results depend on beside the inputs, such as library versions; part of every key.
+        around: What is entered around each call of a synchronous node, in its thread.
+        checks: What is checked when a graph is joined.
+    """
+
+    name: str
+    functions: tuple[Callable[..., object] | Node, ...] = ()
+    environment: Callable[[], Mapping[str, str]] = dict
+    around: Callable[[Node], AbstractContextManager[object]] = _nothing
+    checks: tuple[Check, ...] = ()
+
+    @cached_property
+    def nodes(self) -> dict[str, Node]:
+        """The nodes by id.
+
+        Raises:
+            DeclarationError: A function cannot be a node, or two nodes have one id.
+        """
+        nodes: dict[str, Node] = {}
+        for item in self.functions:
+            node = item if isinstance(item, Node) else declare(item)
+            if node.id in nodes:
+                raise DeclarationError(f"pack {self.name}: two nodes have the id {node.id}.")
+            nodes[node.id] = node
+        return nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A pack that could not be loaded, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Library(Mapping[str, Node]):
+    """All nodes by id.
+
+    Attributes:
+        packs: The packs; where two have a node of the same id, the first one's counts.
+        failures: The packs that could not be loaded.
+    """
+
+    packs: tuple[Pack, ...] = ()
+    failures: tuple[Failure, ...] = field(default=(), compare=False)
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        *contents: ModuleType | Callable[..., object] | Node,
+        environment: Callable[[], Mapping[str, str]] = dict,
+        around: Callable[[Node], AbstractContextManager[object]] = _nothing,
+        checks: Iterable[Check] = (),
+    ) -> Library:
+        """Make a library of one pack.
+
+        Args:
+            name: The name of the pack.
+            contents: Decorated functions, nodes, or modules whose decorated functions are taken.
+            environment: Tells what the results depend on beside the inputs.
+            around: What is entered around each call of a synchronous node, in its thread.
+            checks: What is checked when a graph is joined.
+        """
+        functions = tuple(function for content in contents for function in _functions(content))
+        return cls((Pack(name, functions, environment, around, tuple(checks)),))
+
+    def __add__(self, other: Library) -> Library:
+        return Library(self.packs + other.packs, self.failures + other.failures)
+
+    @cached_property
+    def _by_id(self) -> dict[str, tuple[Node, Pack]]:
+        by_id: dict[str, tuple[Node, Pack]] = {}
+        for pack in self.packs:
+            for id, node in pack.nodes.items():
+                by_id.setdefault(id, (node, pack))
+        return by_id
+
+    def __getitem__(self, id: str) -> Node:
+        return self._by_id[id][0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_id)
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def pack(self, id: str) -> Pack:
+        """The pack that a node belongs to."""
+        return self._by_id[id][1]
+
+    @cached_property
+    def environments(self) -> Mapping[str, Mapping[str, str]]:
+        """What the results of each pack depend on beside the inputs, by the pack's name."""
+        return {pack.name: dict(pack.environment()) for pack in self.packs}
+
+
+def discover(folders: Iterable[Path] = ()) -> Library:
+    """Load every installed pack and the packs in the given folders.
+
+    Installed packs are found through the entry-point group `graph_runtime.nodes`, which names a `Library`. Naming a
+    folder is trusting it: each `.py` file and each package in it is imported. A pack that fails is reported in
+    `failures` and stops nothing else.
+
+    Args:
+        folders: Folders with packs.
+    """
+    library = Library()
+    for point in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
+        library += _tried(point.name, point.load)
+    for folder in folders:
+        library += _of_folder(folder)
+    return library
+
+
+def _of_folder(folder: Path) -> Library:
+    if not folder.is_dir():
+        return Library(failures=(Failure(str(folder), "there is no such folder."),))
+    library = Library()
+    for path in sorted(folder.iterdir()):
+        main = path / "__init__.py" if path.is_dir() else path
+        if main.suffix == ".py" and main.is_file() and not path.name.startswith((".", "_")):
+            library += _tried(path.stem, lambda main=main, path=path: _imported(main, path))  # type: ignore[misc]
+    return library
+
+
+def _tried(name: str, load: Callable[[], object]) -> Library:
+    """Load one pack; whatever it raises becomes a reason."""
+    try:
+        loaded = load()
+        if not isinstance(loaded, Library):
+            raise DeclarationError(f"found {type(loaded).__name__}, needs a Library (`LIBRARY = Library.of(...)`).")
+        for pack in loaded.packs:
+            pack.nodes  # noqa: B018 - reads the declarations, so that a wrong one is found here
+        return loaded
+    except (Exception, SystemExit) as error:
+        reason = str(error) if isinstance(error, DeclarationError) else f"{type(error).__name__}: {error}"
+        return Library(failures=(Failure(name, reason),))
+
+
+def _imported(main: Path, path: Path) -> Library:
+    """Import a pack by its path; its own relative imports work, and no search path is touched."""
+    name = FOLDER_PREFIX + "".join(c if c.isalnum() else "_" for c in path.stem)
+    inside = [str(path)] if path.is_dir() else None
+    spec = importlib.util.spec_from_file_location(name, main, submodule_search_locations=inside)
+    if spec is None or spec.loader is None:
+        raise DeclarationError(f"{main} cannot be imported.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    found = getattr(module, "LIBRARY", None)
+    if isinstance(found, Library):
+        return found
+    library = Library.of(path.stem, module)
+    if not library.packs[0].functions:
+        raise DeclarationError("it holds no node and no LIBRARY.")
+    return library
+
+
+def _functions(content: ModuleType | Callable[..., object] | Node) -> Iterator[Callable[..., object] | Node]:
+    """The nodes in a module, in the order they stand there; what it imports from elsewhere is not its own."""
+    if not isinstance(content, ModuleType):
+        yield content
+        return
+    for thing in vars(content).values():
+        if is_node(thing) and getattr(thing, "__module__", "") == content.__name__:
+            yield thing
+
+

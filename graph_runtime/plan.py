@@ -1,0 +1,126 @@
+"""Decides what runs, in which order, and what is taken from the cache. Pure: nothing is computed or read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from .keys import Ingredients, ingredients, key
+from .library import Library
+from .step import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What has to happen so that the targets have their results.
+
+    Attributes:
+        targets: The steps that are wanted.
+        order: The steps that run, sources first; what only a lazy input needs is not among them.
+        reused: The steps whose kept results are needed.
+        keys: The key of every step upstream of the targets.
+        ingredients: What went into each key.
+    """
+
+    targets: tuple[str, ...]
+    order: tuple[str, ...]
+    reused: tuple[str, ...]
+    keys: Mapping[str, str]
+    ingredients: Mapping[str, Ingredients]
+
+
+class Names:
+    """The keys of a run's steps, each made once.
+
+    Args:
+        steps: The steps by id; may grow while a run goes on.
+        library: Where their nodes come from.
+        fresh: Stands in the keys of steps whose results nothing describes; no two runs share one.
+    """
+
+    def __init__(self, steps: Mapping[str, Step], library: Library, fresh: str) -> None:
+        self.steps = steps
+        self.library = library
+        self.fresh = fresh
+        self.keys: dict[str, str] = {}
+        self.ingredients: dict[str, Ingredients] = {}
+
+    def name(self, targets: Iterable[str]) -> None:
+        """Make the keys of the targets and of everything upstream of them."""
+        for id in upstream(self.steps, targets, self.keys):
+            found = ingredients(self.steps[id], self.keys, self.library, self.fresh)
+            self.ingredients[id] = found
+            self.keys[id] = key(found)
+
+
+def plan(names: Names, targets: Iterable[str], contains: Callable[[str], bool], done: Callable[[str], bool] = lambda id: False) -> Plan:
+    """Plan a run.
+
+    Args:
+        names: The steps and their keys.
+        targets: The steps that are wanted.
+        contains: Tells whether the result for a key is kept.
+        done: Tells whether a step is being taken care of already.
+
+    Returns:
+        What runs, sources first, and what is reused.
+    """
+    targets = tuple(targets)
+    names.name(targets)
+    steps, keys = names.steps, names.keys
+    reused: list[str] = []
+    runs: set[str] = set()
+    pending, seen = [*reversed(targets)], set(targets)
+    while pending:
+        id = pending.pop()
+        if done(id):
+            continue
+        if steps[id].known is not None or contains(keys[id]):
+            reused.append(id)
+            continue
+        runs.add(id)
+        sources = [source for source in eager_sources(steps[id]) if source not in seen]
+        seen.update(sources)
+        pending.extend(sources)
+    order = tuple(id for id in upstream(steps, [id for id in targets if id in runs], (), runs))
+    return Plan(targets, order, tuple(reused), keys, names.ingredients)
+
+
+def sources(step: Step) -> Iterator[str]:
+    """The steps that feed a step, each once."""
+    yield from dict.fromkeys(wire.node for wire in step.wires.values())
+
+
+def eager_sources(step: Step) -> Iterator[str]:
+    """The steps that feed a step before it starts, each once."""
+    yield from dict.fromkeys(wire.node for name, wire in step.wires.items() if not step.is_lazy(name))
+
+
+def upstream(
+    steps: Mapping[str, Step],
+    targets: Iterable[str],
+    without: Iterable[str] | Mapping[str, object] = (),
+    within: set[str] | None = None,
+) -> Iterator[str]:
+    """Walk from the sources to the targets; a step comes after everything that feeds it.
+
+    Args:
+        steps: The steps by id.
+        targets: Where to end.
+        without: Steps to leave out, with all that only they need.
+        within: Walk only these steps and their eager links, or None for all steps and all links.
+    """
+    seen: set[str] = set()
+    feeding = sources if within is None else eager_sources
+    for target in targets:
+        walk = [(target, feeding(steps[target]))] if target not in seen and target not in without else []
+        seen.add(target)
+        while walk:
+            id, rest = walk[-1]
+            following = next((s for s in rest if s not in seen and s not in without and (within is None or s in within)), None)
+            if following is None:
+                walk.pop()
+                yield id
+            else:
+                seen.add(following)
+                walk.append((following, feeding(steps[following])))

@@ -1,0 +1,194 @@
+"""Workflow files: reads the JSON of the API format into a `Workflow`, and writes it back.
+
+The format is an object of nodes by id: `{"3": {"class_type": "...", "inputs": {"name": value or ["2", 0]},
+"_meta": {"title": "..."}}}`, bare or inside `{"prompt": ...}`. A link names an output by position or by name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .errors import Problem, WorkflowError, quoted, shown
+from .step import Link
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCall:
+    """One node of a workflow, as the file says it; nothing about it is checked against a library.
+
+    Attributes:
+        class_type: The kind of node.
+        inputs: A literal as JSON gives it, or a link, by the name of the input.
+        title: The title that the user gave it.
+    """
+
+    class_type: str
+    inputs: Mapping[str, object] = field(default_factory=dict)
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """The nodes of a workflow by id, in the order of the file.
+
+    Attributes:
+        nodes: The nodes by id.
+        source: Where it came from, for messages.
+        document: The editor's own document, where the workflow came with one.
+    """
+
+    nodes: Mapping[str, NodeCall]
+    source: str = ""
+    document: Mapping[str, object] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, object]:
+        """Write the workflow as plain JSON data in the API format."""
+        return {
+            name: {
+                "class_type": call.class_type,
+                "inputs": {key: _plain(value) for key, value in call.inputs.items()},
+                **({"_meta": {"title": call.title}} if call.title else {}),
+            }
+            for name, call in self.nodes.items()
+        }
+
+
+def read(path: Path) -> Workflow:
+    """Read a workflow file.
+
+    Raises:
+        WorkflowError: The file is not there, is no JSON, or is no workflow; names everything that is wrong with it.
+    """
+    source = shown(str(path), 200)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise WorkflowError([Problem("unreadable", _not_there(path))], source) from None
+    except OSError as error:
+        raise WorkflowError([Problem("unreadable", f"cannot be read: {error.strerror}.")], source) from None
+    return parse(data, source)
+
+
+def parse(text: str | bytes, source: str = "") -> Workflow:
+    """Read a workflow from JSON text.
+
+    Args:
+        text: The JSON; bytes are UTF-8, with or without a byte order mark.
+        source: Where it came from, for messages.
+
+    Raises:
+        WorkflowError: It is no JSON, or no workflow.
+    """
+    return from_json(_loads(text, source), source)
+
+
+def from_json(data: object, source: str = "") -> Workflow:
+    """Read a workflow from plain JSON data.
+
+    Raises:
+        WorkflowError: It is no workflow.
+    """
+    if isinstance(data, _Object) and data.repeated:
+        raise WorkflowError([Problem("malformed_node", f"the id {quoted(name)} stands there twice.") for name in data.repeated], source)
+    if isinstance(data, dict) and isinstance(data.get("prompt"), dict):
+        data = data["prompt"]
+        return from_json(data, source)
+    _must_be_api(data, source)
+    assert isinstance(data, dict)
+    problems: list[Problem] = []
+    nodes = {name: call for name, item in data.items() if (call := _node(name, item, problems)) is not None}
+    if problems:
+        raise WorkflowError(problems, source)
+    return Workflow(nodes, source)
+
+
+def _must_be_api(data: object, source: str) -> None:
+    if not isinstance(data, dict):
+        found = {list: "a list", str: "a text"}.get(type(data), quoted(data))
+        raise WorkflowError([Problem("unreadable", f"found {found}, needs an object of nodes by id.")], source)
+    if isinstance(data.get("nodes"), list):
+        message = "this is the editor's own format, which holds a list of nodes; needs the API format (in the editor: Export (API))."
+        raise WorkflowError([Problem("unreadable", message)], source)
+    if not data:
+        raise WorkflowError([Problem("no_nodes", "the workflow holds no nodes.")], source)
+
+
+class _Object(dict[str, object]):
+    """A JSON object that remembers which names stood in it more than once."""
+
+    repeated: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, pairs: list[tuple[str, object]]) -> dict[str, object]:
+        made = cls(pairs)
+        if len(made) < len(pairs):
+            names = [name for name, _ in pairs]
+            made.repeated = tuple(name for name in made if names.count(name) > 1)[:8]
+            return made
+        return made
+
+
+def _loads(text: str | bytes, source: str) -> object:
+    try:
+        if isinstance(text, bytes):
+            text = text.decode("utf-8-sig")
+        return json.loads(text, object_pairs_hook=_Object.of)
+    except UnicodeDecodeError as error:
+        message = f"is no text in UTF-8 (byte {error.start}), so it is no JSON; needs a workflow file."
+    except json.JSONDecodeError as error:
+        message = f"is no JSON: line {error.lineno}, column {error.colno}: {error.msg}."
+    except RecursionError:
+        message = "is JSON nested too deep to be a workflow."
+    except ValueError:
+        message = "holds a number with too many digits."
+    raise WorkflowError([Problem("unreadable", message)], source) from None
+
+
+def _node(name: str, item: object, problems: list[Problem]) -> NodeCall | None:
+    def wrong(message: str, title: str = "", class_type: str = "", input: str = "") -> None:
+        problems.append(Problem("malformed_node", message, name, title, class_type, input))
+
+    if not isinstance(item, dict):
+        return wrong(f"found {quoted(item)}, needs an object with class_type and inputs.")
+    meta = item.get("_meta")
+    title = meta.get("title") if isinstance(meta, dict) else None
+    title = title if isinstance(title, str) else ""
+    class_type = item.get("class_type")
+    if not isinstance(class_type, str) or not class_type:
+        found = "no class_type" if class_type is None else f"the class_type {quoted(class_type)}"
+        return wrong(f"found {found}, needs the name of a kind of node.", title)
+    inputs = item.get("inputs", {})
+    if not isinstance(inputs, dict):
+        return wrong(f"found inputs {quoted(inputs)}, needs an object of inputs by name.", title, class_type)
+    if isinstance(inputs, _Object) and inputs.repeated:
+        wrong("stands there twice.", title, class_type, inputs.repeated[0])
+    return NodeCall(class_type, {key: _link_or_value(value) for key, value in inputs.items()}, title)
+
+
+def _link_or_value(value: object) -> object:
+    """A list of a node's id and an output's position or name is a link; anything else is a literal."""
+    if isinstance(value, list) and len(value) == 2:
+        node, output = value
+        if isinstance(node, str) and isinstance(output, int | str) and not isinstance(output, bool):
+            return Link(node, output)
+    return value
+
+
+def _plain(value: object) -> object:
+    return [value.node, value.output] if isinstance(value, Link) else value
+
+
+def _not_there(path: Path) -> str:
+    from .errors import listed, nearest
+
+    folder = path.parent
+    if not folder.is_dir():
+        return f"is not there: there is no folder {shown(str(folder), 200)}."
+    names = sorted(entry.name for entry in folder.iterdir() if entry.suffix == ".json")
+    close = nearest(path.name, names)
+    if close:
+        return f"is not there. Did you mean {shown(str(folder / close), 200)}?"
+    return "is not there." + (f" In that folder: {listed(names)}." if names else "")

@@ -63,7 +63,7 @@ def read_header(path: Path) -> Header:
     try:
         header = {name: _tensor(entry) for name, entry in entries.items() if name != "__metadata__"}
         end = max((int(entry["data_offsets"][1]) for name, entry in entries.items() if name in header), default=0)
-    except (KeyError, TypeError, ValueError, IndexError) as problem:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as problem:
         raise NodeError(
             f"{path} has a broken safetensors header: an entry has no dtype, shape or offsets."
         ) from problem

@@ -109,8 +109,11 @@ def _from_file(component: Component, dtype: torch.dtype) -> torch.nn.Module:
         config = config_of(component.part, readable_family(component), shapes)
     except KeyError as problem:
         raise NodeError(f"{component.root} lacks the tensor {problem} of its {component.part}.") from problem
-    with accelerate.init_empty_weights():
-        module = _empty(component.part, config)
+    try:
+        with accelerate.init_empty_weights():
+            module = _empty(component.part, config)
+    except (ValueError, TypeError) as problem:
+        raise NodeError(f"{component.root}: its shapes make no {component.part}: {problem}.") from problem
     tensors = _fitted(component, module.state_dict(), dtype)
     _demand_all(component, [name for name in module.state_dict() if name not in tensors])
     module.load_state_dict(tensors, assign=True, strict=True)

@@ -45,12 +45,14 @@ def place(settings: Settings) -> Placement:
     if device == "cpu" and offload != "none":
         offload = "none"
         notes.append("offloading does nothing without a GPU: the modules stay where they are")
+    if offload == "sequential" and settings.attention not in ("auto", "sdpa"):
+        notes.append(f"sequential offloading goes with torch's own attention: {settings.attention} is not used")
     return Placement(device, dtype, offload, tuple(notes))
 
 
 def has_bfloat16() -> bool:
     """Tell whether this CPU multiplies bfloat16 matrices in hardware."""
-    capabilities = torch.cpu.get_capabilities()
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 

@@ -117,14 +117,15 @@ def _not_found(name: str, shelf: Shelf, folders: Folders) -> NodeError:
     if path.is_absolute() or name.startswith(("./", "../")):
         return NodeError(f"There is no {shelf.title} at {path}.")
     present = names(shelf, folders)
-    near = difflib.get_close_matches(name, present, n=1, cutoff=0.5)
+    plain = {each.removesuffix(".safetensors").casefold(): each for each in present}
+    near = difflib.get_close_matches(name.removesuffix(".safetensors").casefold(), plain, n=1, cutoff=0.5)
     searched = [str(root) for root in _roots(shelf, folders)[:-1]] + ["the models that ship with the pack"]
     if hub.is_hub_id(name):
         searched.append(f"the local hub cache {hub.hub_cache()}")
     return NodeError(
         f"There is no {shelf.title} “{name}”. Looked in: {', '.join(searched)}. There is: {_listed(present)}. "
         "Put the model there, give --models the folder where it lies, or name its full path.",
-        nearest=near[0] if near else "",
+        nearest=plain[near[0]] if near else "",
     )
 
 

@@ -15,6 +15,7 @@ from graph_runtime import NodeError, Service
 from sd_nodes.components import read_json
 from sd_nodes.shapes import constants
 from sd_nodes.sources import locate, readable_family
+from sd_nodes.types import ControlNet, Model, Vae
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
     from sd_nodes.loading import Loaded
     from sd_nodes.placement import Placement
     from sd_nodes.shapes import Config
-    from sd_nodes.types import Clip, ControlNet, Model, Recipe, SafetyChecker, Vae
+    from sd_nodes.types import Clip, Recipe, SafetyChecker
 
 Key = tuple[object, ...]
+ATTENDING = (Model, ControlNet, Vae)
+"""Recipes of diffusers' modules, whose attention can be computed by several backends."""
 
 
 @final
@@ -42,6 +45,7 @@ class Held:
     lock: Lock = field(default_factory=Lock)
     loaded: Loaded | None = None
     users: int = 0
+    note: str = ""
 
 
 @final
@@ -116,10 +120,12 @@ class WeightStore(Service):
         return constants("scheduler", readable_family(component))
 
     def notes(self, recipe: Recipe) -> tuple[str, ...]:
-        """Return what is done otherwise than a recipe's settings ask for, in sentences for the user."""
+        """Return what is done otherwise than a recipe's settings ask for, for the user; complete while it is lent."""
         from sd_nodes.placement import place
 
-        return place(recipe.settings).notes
+        placement = place(recipe.settings)
+        held = self._held.get(_key(recipe, placement))
+        return (*placement.notes, held.note) if held and held.note else placement.notes
 
     @contextmanager
     def _lend(self, recipe: Recipe) -> Iterator[Loaded]:
@@ -148,10 +154,9 @@ class WeightStore(Service):
         component = locate(recipe.source, self.folders)
         self._evict(until=self.budget - _size(component, placement.dtype))
         with torch.inference_mode(False):  # tensors made inside inference mode could not be used outside of it
-            loaded = load(component, placement.dtype)
-            _settle(loaded.module, placement)
-        held.loaded = loaded
-        return loaded
+            held.loaded = load(component, placement.dtype)
+            held.note = _settle(held.loaded.module, recipe, placement)
+        return held.loaded
 
     def _return(self, key: Key, held: Held, placement: Placement) -> None:
         with held.lock, self._lock:
@@ -195,12 +200,17 @@ def _size(component: Component, dtype: torch.dtype) -> int:
     return sum(tensor.parameters for tensor in component.header().values()) * dtype.itemsize
 
 
-def _settle(module: torch.nn.Module, placement: Placement) -> None:
-    """Bring a module to where it stays between its uses."""
+def _settle(module: torch.nn.Module, recipe: Recipe, placement: Placement) -> str:
+    """Bring a module to where it computes and choose its attention; return why another one was taken, or nothing."""
     if placement.offload == "sequential":
         import accelerate
         import torch
 
         accelerate.cpu_offload(module, torch.device(placement.device))
-    elif placement.offload == "none":
-        module.to(placement.device)
+        return ""
+    module.to(placement.device)
+    if not isinstance(recipe, ATTENDING):
+        return ""
+    from sd_nodes.diffusion.attention import set_attention
+
+    return set_attention(module, recipe.settings.attention)

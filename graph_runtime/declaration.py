@@ -219,7 +219,9 @@ def _hint(function: Callable[..., object], hints: dict[str, object], name: str, 
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
         raise DeclarationError(f"{_name(function)}: parameter {name}: a node's inputs are named one by one.")
     if name not in hints:
-        raise DeclarationError(f"{_name(function)}: parameter {name} needs an annotation: it says what the socket takes.")
+        raise DeclarationError(
+            f"{_name(function)}: parameter {name} needs an annotation: it says what the socket takes."
+        )
     return hints[name]
 
 
@@ -237,15 +239,21 @@ def _default(parameter: inspect.Parameter) -> object:
 def _lazy_needs_async(function: Callable[..., object], inputs: Mapping[str, Input]) -> None:
     lazy = [name for name, one in inputs.items() if one.socket.lazy]
     if lazy and not inspect.iscoroutinefunction(function):
-        raise DeclarationError(f"{_name(function)}: a lazy input ({lazy[0]}) is awaited, so the node is an `async def`.")
+        raise DeclarationError(
+            f"{_name(function)}: a lazy input ({lazy[0]}) is awaited, so the node is an `async def`."
+        )
 
 
-def _outputs(function: Callable[..., object], returned: object, text: docs.Docs) -> tuple[tuple[Output, ...], bool, bool]:
+def _outputs(
+    function: Callable[..., object], returned: object, text: docs.Docs
+) -> tuple[tuple[Output, ...], bool, bool]:
     """Read the outputs from what the function returns: whether there are several, and whether it is a sink."""
     kind, sink = _unwrapped(returned)
     if kind is types.NoneType:
         if not sink:
-            raise DeclarationError(f"{_name(function)}: it returns nothing; a node returns values, and a sink returns Shown.")
+            raise DeclarationError(
+                f"{_name(function)}: it returns nothing; a node returns values, and a sink returns Shown."
+            )
         return (), False, True
     if isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields"):
         fields = _hints(kind)

@@ -109,7 +109,7 @@ class DeclarationError(GraphError):
     """A function cannot be a node, or a pack cannot be a library; told to who writes the pack."""
 
 
-class Interrupted(Exception):  # noqa: N818 - a request, not a fault
+class Interrupted(Exception):
     """The run was cancelled; raised inside nodes at the next tick of their progress."""
 
 

@@ -135,7 +135,9 @@ class Executor:
         seconds = time.perf_counter() - started
         emit(RunFinished(state, seconds))
         names = run.names
-        return Outcome(state, run.results(), run.failures, seconds, run.timings, tuple(run.reused), names.keys, names.ingredients)
+        return Outcome(
+            state, run.results(), run.failures, seconds, run.timings, tuple(run.reused), names.keys, names.ingredients
+        )
 
     def close(self) -> None:
         """Close the services and the threads; the executor runs nothing afterwards."""

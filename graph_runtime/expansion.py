@@ -89,10 +89,14 @@ def wire(growth: Growth, steps: Mapping[str, Step], prefix: str, handle: Handle)
         return Wire(name, names.index(handle.output))
     if isinstance(handle.output, int) and 0 <= handle.output < len(names):
         return Wire(name, handle.output)
-    raise NodeError(f"its sub-graph gives back output {handle.output!r} of {source.name}, which has {', '.join(names) or 'none'}.")
+    raise NodeError(
+        f"its sub-graph gives back output {handle.output!r} of {source.name}, which has {', '.join(names) or 'none'}."
+    )
 
 
-def circle(growth: Growth, steps: Mapping[str, Step], standing_in: set[str], settled: Callable[[str], bool]) -> str | None:
+def circle(
+    growth: Growth, steps: Mapping[str, Step], standing_in: set[str], settled: Callable[[str], bool]
+) -> str | None:
     """Find a node outside the sub-graph that waits for the node whose place the sub-graph takes.
 
     Args:
@@ -104,8 +108,8 @@ def circle(growth: Growth, steps: Mapping[str, Step], standing_in: set[str], set
     Returns:
         The id of such a node, or None.
     """
-    pending = [name for step in growth.steps.values() for name in sources(step) if name not in growth.steps]
-    pending += [name for name in growth.targets if name not in growth.steps]
+    fed = [*growth.targets, *(name for step in growth.steps.values() for name in sources(step))]
+    pending = [name for name in fed if name not in growth.steps]
     seen: set[str] = set()
     while pending:
         name = pending.pop()

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NewType, Self, TypeVar
 
+from .errors import Interrupted
+
 T = TypeVar("T")
 
 NodeId = NewType("NodeId", str)

@@ -186,8 +186,9 @@ def unfolded(step: Step, returned: object, resolve: Callable[[object], object]) 
     if not isinstance(returned, Expand):
         return spread(step.node, returned)
     values = returned.values
-    several = step.node.named and isinstance(values, tuple)
-    return Result(outputs(step.node, tuple(map(resolve, values)) if several else resolve(values)))
+    if step.node.named and isinstance(values, tuple):
+        return Result(outputs(step.node, tuple(resolve(value) for value in values)))
+    return Result(outputs(step.node, resolve(values)))
 
 
 def sealed(result: Result) -> Result:

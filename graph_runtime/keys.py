@@ -18,7 +18,7 @@ Ingredients: TypeAlias = dict[str, object]
 """What goes into a key, as plain JSON data: node, version, environment, and either inputs or a known value."""
 
 
-class Unkeyable(Exception):  # noqa: N818 - caught at once by whoever asks
+class Unkeyable(Exception):
     """A value has no canonical JSON form."""
 
 
@@ -78,7 +78,7 @@ def canonical(value: object) -> object:
     Raises:
         Unkeyable: It holds something that JSON cannot tell, such as a tensor.
     """
-    if value is None or isinstance(value, str | bool | int) and not isinstance(value, enum.Enum):
+    if value is None or (isinstance(value, str | bool | int) and not isinstance(value, enum.Enum)):
         return value
     if isinstance(value, float):
         return value if value == value and abs(value) != float("inf") else {"float": repr(value)}

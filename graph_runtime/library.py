@@ -211,5 +211,3 @@ def _functions(content: ModuleType | Callable[..., object] | Node) -> Iterator[C
     for thing in vars(content).values():
         if is_node(thing) and getattr(thing, "__module__", "") == content.__name__:
             yield thing
-
-

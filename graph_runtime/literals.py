@@ -13,7 +13,7 @@ from .sockets import Socket, describe
 DEPTH_LIMIT = 100
 
 
-class Misfit(Exception):  # noqa: N818 - caught at once by whoever asks
+class Misfit(Exception):
     """A value does not fit its socket; holds the problem, without a place."""
 
     def __init__(self, kind: ProblemKind, message: str, nearest: str = "", **details: object) -> None:
@@ -43,6 +43,19 @@ def coerce(value: object, socket: Socket, folders: Folders) -> object:
         items = value if isinstance(value, list) else [value]
         return [_one(item, socket, folders) for item in items]
     return _one(value, socket, folders)
+
+
+def takes_literals(socket: Socket) -> bool:
+    """Tell whether a value of this type can be written in a workflow file; others come over links only."""
+    return _is_plain(socket.type)
+
+
+def _is_plain(kind: object) -> bool:
+    if isinstance(kind, NewType):
+        return _is_plain(kind.__supertype__)
+    if get_origin(kind) in (Union, types.UnionType):
+        return any(_is_plain(member) for member in get_args(kind))
+    return kind in (bool, int, float, str, dict, object) or get_origin(kind) in (Literal, dict)
 
 
 def check(value: object, socket: Socket, folders: Folders) -> None:

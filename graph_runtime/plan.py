@@ -53,7 +53,12 @@ class Names:
             self.keys[id] = key(found)
 
 
-def plan(names: Names, targets: Iterable[str], contains: Callable[[str], bool], done: Callable[[str], bool] = lambda id: False) -> Plan:
+def plan(
+    names: Names,
+    targets: Iterable[str],
+    contains: Callable[[str], bool],
+    done: Callable[[str], bool] = lambda id: False,
+) -> Plan:
     """Plan a run.
 
     Args:
@@ -117,7 +122,9 @@ def upstream(
         seen.add(target)
         while walk:
             id, rest = walk[-1]
-            following = next((s for s in rest if s not in seen and s not in without and (within is None or s in within)), None)
+            following = next(
+                (s for s in rest if s not in seen and s not in without and (within is None or s in within)), None
+            )
             if following is None:
                 walk.pop()
                 yield id

@@ -12,11 +12,22 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from .builder import Handle
 from .errors import GraphError, Interrupted, NodeError, Problem, WorkflowError
-from .events import Event, NodeExpanded, NodeFailed, NodeFinished, NodeProgressed, NodeSaid, NodeShowed, NodeSkipped, NodeStarted, RunStarted
+from .events import (
+    Event,
+    NodeExpanded,
+    NodeFailed,
+    NodeFinished,
+    NodeProgressed,
+    NodeSaid,
+    NodeShowed,
+    NodeSkipped,
+    NodeStarted,
+    RunStarted,
+)
 from .expansion import circle, grown, wire
 from .graph import Graph
 from .injected import EditorDocument, Folders, NodeId, Progress, Prompt, Tick, injection
-from .invocation import Invocation, gathered, invoke, invoke_async, merged, prepare, problem_of, unfolded, untouched
+from .invocation import Invocation, invoke, invoke_async, merged, prepare, problem_of, unfolded, untouched
 from .ledger import Ledger, State
 from .plan import Names, Plan, eager_sources, plan
 from .results import Blocked, Lazy, Result
@@ -28,7 +39,7 @@ if TYPE_CHECKING:
 Ending: TypeAlias = Literal["succeeded", "failed", "interrupted"]
 
 
-class Unavailable(Exception):  # noqa: N818 - travels from a lazy input through the node that awaited it
+class Unavailable(Exception):
     """A lazy input cannot be had, because the step it comes from failed."""
 
 
@@ -42,7 +53,9 @@ class Run:
         cancellation: Asks the run to stop.
     """
 
-    def __init__(self, executor: Executor, graph: Graph, emit: Callable[[Event], None], cancellation: Cancellation) -> None:
+    def __init__(
+        self, executor: Executor, graph: Graph, emit: Callable[[Event], None], cancellation: Cancellation
+    ) -> None:
         self.executor = executor
         self.graph = graph
         self.emit = emit
@@ -56,7 +69,7 @@ class Run:
         self.failures: dict[str, NodeFailed] = {}
         self.timings: dict[str, float] = {}
         self.reused: list[str] = []
-        self.free: dict[str, int] = dict(executor.lanes)
+        self.free: dict[str, int] = {lane: count for lane, count in executor.lanes.items()}
         self.ready: dict[str, list[tuple[int, str]]] = {lane: [] for lane in self.free}
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.active = 0
@@ -65,7 +78,7 @@ class Run:
 
     async def finish(self) -> Ending:
         """Run everything that is wanted, and tell how it ended."""
-        self.cancellation.subscribe(lambda: self.loop.call_soon_threadsafe(self.interrupt) and None)
+        self.cancellation.subscribe(self.interrupt)
         first = plan(self.names, self.graph.targets, self.kept, self.ledger.holds)
         self.emit(RunStarted(first.order, first.reused))
         self.admit(first)
@@ -99,7 +112,9 @@ class Run:
             leader = self.leaders.setdefault(self.names.keys[id], id)
             if leader != id and self.ledger.holds(leader) and not self.ledger[leader].broken:
                 self.ledger[id].follows = leader
-            self.ledger.wait(id, [self.ledger[id].follows] if self.ledger[id].follows else eager_sources(self.steps[id]))
+            self.ledger.wait(
+                id, [self.ledger[id].follows] if self.ledger[id].follows else eager_sources(self.steps[id])
+            )
             self.turn(self.ledger[id])
 
     def turn(self, state: State) -> None:
@@ -293,7 +308,9 @@ class Run:
         """Put the sub-graphs that a node returned in its place."""
         step = state.step
         try:
-            growth = grown(step, self.names.keys[step.id], returned, self.graph.library, self.executor.folders, self.steps)
+            growth = grown(
+                step, self.names.keys[step.id], returned, self.graph.library, self.executor.folders, self.steps
+            )
             if closed := circle(growth, self.steps, self.expanded_around(step.id), self.ledger.settled):
                 raise NodeError(f"its sub-graph needs node {closed}, which waits for this node: a circle.")
         except (WorkflowError, NodeError) as error:
@@ -322,7 +339,9 @@ class Run:
         assert growth is not None
 
         def resolver(prefix: str) -> Callable[[object], object]:
-            return lambda value: self.value(wire(growth, self.steps, prefix, value)) if isinstance(value, Handle) else value
+            return lambda value: (
+                self.value(wire(growth, self.steps, prefix, value)) if isinstance(value, Handle) else value
+            )
 
         try:
             results = [unfolded(state.step, one, resolver(prefix)) for prefix, one in growth.returned]
@@ -370,6 +389,11 @@ class Run:
         self.ledger.settle(id, "skipped")
 
     def interrupt(self) -> None:
+        """Ask the run to stop, from any thread."""
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self.stop)
+
+    def stop(self) -> None:
         """Start nothing more, and ask what runs to stop."""
         for task in self.tasks.values():
             task.cancel()

@@ -121,7 +121,9 @@ def socket(annotation: object) -> Socket:
         else:
             break
     if annotation is typing.Any:
-        raise DeclarationError("Any says nothing about a socket: name a type, or object for a socket that takes everything.")
+        raise DeclarationError(
+            "Any says nothing about a socket: name a type, or object for a socket that takes everything."
+        )
     return Socket(annotation, is_list, optional, lazy, *_marks(marks))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .errors import Problem, WorkflowError, quoted, shown
+from .errors import Problem, WorkflowError, listed, nearest, quoted, shown
 from .step import Link
 
 
@@ -92,10 +92,10 @@ def from_json(data: object, source: str = "") -> Workflow:
         WorkflowError: It is no workflow.
     """
     if isinstance(data, _Object) and data.repeated:
-        raise WorkflowError([Problem("malformed_node", f"the id {quoted(name)} stands there twice.") for name in data.repeated], source)
+        twice = [f"the id {quoted(name)} stands there twice." for name in data.repeated]
+        raise WorkflowError([Problem("malformed_node", message) for message in twice], source)
     if isinstance(data, dict) and isinstance(data.get("prompt"), dict):
-        data = data["prompt"]
-        return from_json(data, source)
+        return from_json(data["prompt"], source)
     _must_be_api(data, source)
     assert isinstance(data, dict)
     problems: list[Problem] = []
@@ -107,10 +107,11 @@ def from_json(data: object, source: str = "") -> Workflow:
 
 def _must_be_api(data: object, source: str) -> None:
     if not isinstance(data, dict):
-        found = {list: "a list", str: "a text"}.get(type(data), quoted(data))
+        found = "a list" if isinstance(data, list) else quoted(data)
         raise WorkflowError([Problem("unreadable", f"found {found}, needs an object of nodes by id.")], source)
     if isinstance(data.get("nodes"), list):
-        message = "this is the editor's own format, which holds a list of nodes; needs the API format (in the editor: Export (API))."
+        message = "is in the editor's own format, which holds a list of nodes; "
+        message += "needs the API format (in the editor: Export (API))."
         raise WorkflowError([Problem("unreadable", message)], source)
     if not data:
         raise WorkflowError([Problem("no_nodes", "the workflow holds no nodes.")], source)
@@ -152,17 +153,20 @@ def _node(name: str, item: object, problems: list[Problem]) -> NodeCall | None:
         problems.append(Problem("malformed_node", message, name, title, class_type, input))
 
     if not isinstance(item, dict):
-        return wrong(f"found {quoted(item)}, needs an object with class_type and inputs.")
+        wrong(f"found {quoted(item)}, needs an object with class_type and inputs.")
+        return None
     meta = item.get("_meta")
     title = meta.get("title") if isinstance(meta, dict) else None
     title = title if isinstance(title, str) else ""
     class_type = item.get("class_type")
     if not isinstance(class_type, str) or not class_type:
         found = "no class_type" if class_type is None else f"the class_type {quoted(class_type)}"
-        return wrong(f"found {found}, needs the name of a kind of node.", title)
+        wrong(f"found {found}, needs the name of a kind of node.", title)
+        return None
     inputs = item.get("inputs", {})
     if not isinstance(inputs, dict):
-        return wrong(f"found inputs {quoted(inputs)}, needs an object of inputs by name.", title, class_type)
+        wrong(f"found inputs {quoted(inputs)}, needs an object of inputs by name.", title, class_type)
+        return None
     if isinstance(inputs, _Object) and inputs.repeated:
         wrong("stands there twice.", title, class_type, inputs.repeated[0])
     return NodeCall(class_type, {key: _link_or_value(value) for key, value in inputs.items()}, title)
@@ -182,8 +186,6 @@ def _plain(value: object) -> object:
 
 
 def _not_there(path: Path) -> str:
-    from .errors import listed, nearest
-
     folder = path.parent
     if not folder.is_dir():
         return f"is not there: there is no folder {shown(str(folder), 200)}."

@@ -1,0 +1,166 @@
+"""Checks one node of a workflow against the library: its kind, its links, its values, the types of its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias, TypeVar
+
+from .builder import Given
+from .declaration import Input, Node
+from .errors import Problem, listed, nearest, quoted, shown
+from .injected import Folders
+from .library import Library
+from .literals import Misfit, coerce, takes_literals
+from .sockets import Socket, compatible
+from .step import Link, Step, Wire
+from .workflow import NodeCall
+
+EDITOR_WIDGETS = frozenset(
+    {"upload", "image_upload", "control_after_generate", "control_before_generate", "choose file to upload"}
+)
+"""What editors leave among the inputs of saved files though no node declares it."""
+
+Sources: TypeAlias = Mapping[str, Step | None]
+"""The steps that links may name; None stands for a node that is in the workflow but could not be placed."""
+
+
+def unknown_kind(call: NodeCall, library: Library) -> Problem:
+    """Say that a kind of node is not installed, and which packs could not be loaded."""
+    broken = [f"{failure.name} ({shown(failure.reason, 200)})" for failure in library.failures]
+    hint = f" These packs could not be loaded: {'; '.join(broken)}." if broken else ""
+    message = f"there is no node of the kind {quoted(call.class_type)} in the installed packs.{hint}"
+    return Problem("unknown_node", message, nearest=nearest(call.class_type, library))
+
+
+def place(name: str, call: NodeCall, node: Node, sources: Sources, folders: Folders) -> tuple[Step, list[Problem]]:
+    """Check a node's inputs.
+
+    Args:
+        name: Its id in the workflow.
+        call: What the workflow says.
+        node: Its declaration.
+        sources: The steps that its links may name.
+        folders: Where files to choose from lie.
+
+    Returns:
+        The step, and what is wrong with it; a step with problems has only the inputs that are right.
+    """
+    problems: list[Problem] = []
+    wires: dict[str, Wire] = {}
+    found: dict[str, Socket] = {}
+    values: dict[str, object] = {}
+    for key, input in node.inputs.items():
+        given = call.inputs.get(key)
+        if isinstance(given, Link):
+            wire, problem = _wire(given, input, sources)
+            if wire is not None:
+                source = sources[wire.node]
+                assert source is not None
+                wires[key], found[key] = wire, source.outputs[wire.output]
+        else:
+            problem = _value(call, input, folders, values)
+        if problem is not None:
+            problems.append(problem)
+    problems += _unknown_inputs(call, node)
+    mapped = frozenset(key for key, socket in found.items() if socket.is_list and not node.inputs[key].socket.is_list)
+    outputs = _resolved(node, found, values, bool(mapped))
+    return Step(name, node, call.title, values, wires, outputs, mapped), problems
+
+
+def _unknown_inputs(call: NodeCall, node: Node) -> list[Problem]:
+    strange = [
+        key for key, value in call.inputs.items()
+        if key not in node.inputs and (key not in EDITOR_WIDGETS or isinstance(value, Link))
+    ]  # fmt: skip
+    has = f"{node.id} takes {listed(node.inputs)}" if node.inputs else f"{node.id} takes none"
+    message = f"there is no such input; {has}."
+    return [Problem("unknown_input", message, input=key, nearest=nearest(key, node.inputs)) for key in strange]
+
+
+def _wire(link: Link, input: Input, sources: Sources) -> tuple[Wire | None, Problem | None]:
+    if link.node not in sources:
+        message = f"is linked to node {quoted(link.node)}, which is not in the workflow."
+        return None, Problem("bad_link", message, input=input.name, nearest=nearest(link.node, sources))
+    source = sources[link.node]
+    if source is None:
+        return None, None  # the source has problems of its own, told there
+    names = source.node.output_names
+    index = names.index(link.output) if link.output in names else link.output
+    if not isinstance(index, int) or not 0 <= index < len(names):
+        return None, _no_output(source, link, input)
+    return Wire(link.node, index), _misfit(source, index, input)
+
+
+def _no_output(source: Step, link: Link, input: Input) -> Problem:
+    names = [f"{place} {name}" for place, name in enumerate(source.node.output_names)]
+    has = f"has {listed(names)}" if names else "has no outputs"
+    message = (
+        f"is linked to output {quoted(link.output)} of node {shown(source.id)} ({shown(source.name)}), which {has}."
+    )
+    return Problem("bad_link", message, input=input.name, nearest=nearest(link.output, source.node.output_names))
+
+
+def _misfit(source: Step, index: int, input: Input) -> Problem | None:
+    """Tell when what comes over a link is not what the input takes; both sides are named with their types."""
+    found, needed = source.outputs[index], input.socket
+    message = f"found {found} from node {shown(source.id)} ({shown(source.name)}), output {source.node.outputs[index].name}; needs {needed}"
+    details = (("found", found), ("needed", needed), ("source", source.id))
+    if not compatible(found.type, needed.type) or (found.optional and not needed.optional):
+        if found.optional and compatible(found.type, needed.type):
+            message = message.replace("found ", "found perhaps nothing, or ", 1)
+        fitting = [
+            o.name
+            for o, socket in zip(source.node.outputs, source.outputs, strict=True)
+            if compatible(socket.type, needed.type)
+        ]
+        hint = f"its output {fitting[0]}" if fitting and not found.optional else ""
+        return Problem("type_mismatch", f"{message}.", input=input.name, nearest=hint, details=details)
+    if found.is_list and needed.lazy:
+        return Problem(
+            "type_mismatch",
+            f"{message} that is single: it is computed only on demand.",
+            input=input.name,
+            details=details,
+        )
+    return None
+
+
+def _value(call: NodeCall, input: Input, folders: Folders, values: dict[str, object]) -> Problem | None:
+    if input.name not in call.inputs and input.required:
+        by = " or a link" if takes_literals(input.socket) else " from a link"
+        return Problem("missing_input", f"is missing; needs {input.socket}{by}.", input=input.name)
+    value = call.inputs.get(input.name, input.default)
+    try:
+        values[input.name] = value if _stands_as_it_is(value, input) else coerce(value, input.socket, folders)
+    except Misfit as misfit:
+        told = misfit.problem
+        return Problem(told.kind, told.message, input=input.name, nearest=told.nearest, details=told.details)
+    return None
+
+
+def _stands_as_it_is(value: object, input: Input) -> bool:
+    """A Python value needs no JSON spelling, and neither does a default that has none."""
+    return isinstance(value, Given) or (value is input.default and not isinstance(value, str | int | float | bool))
+
+
+def _resolved(
+    node: Node, found: Mapping[str, Socket], values: Mapping[str, object], mapped: bool
+) -> tuple[Socket, ...]:
+    """The type of each output here: type variables bound by the inputs, a list where the node is mapped."""
+    bound: dict[object, object] = {}
+    for key, input in node.inputs.items():
+        variable = input.socket.type
+        if isinstance(variable, TypeVar) and (key in found or key in values):
+            kind = found[key].type if key in found else type(values[key])
+            bound[variable] = kind if bound.get(variable, kind) == kind else object
+    if not mapped and not any(isinstance(output.socket.type, TypeVar) for output in node.outputs):
+        return tuple(output.socket for output in node.outputs)
+    sockets = (output.socket for output in node.outputs)
+    return tuple(
+        Socket(
+            bound.get(one.type, object) if isinstance(one.type, TypeVar) else one.type,
+            one.is_list or mapped,
+            one.optional,
+        )
+        for one in sockets
+    )

@@ -84,6 +84,8 @@ def read_json(path: Path) -> Config:
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise NodeError(f"{path} cannot be read: {problem.strerror}.") from problem
     except (ValueError, RecursionError) as problem:
         raise NodeError(f"{path} is not JSON: {problem}.") from problem
     if not isinstance(values, dict):

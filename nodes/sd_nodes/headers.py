@@ -51,14 +51,10 @@ def read_header(path: Path) -> Header:
     Raises:
         NodeError: The file is no safetensors file, or is cut short.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if size < 8 or length > LONGEST:
-            raise NodeError(f"{path} is not a safetensors file: it does not begin with the length of a header.")
-        if 8 + length > size:
-            raise NodeError(f"{path} is cut short: its header needs {8 + length:,} bytes and the file has {size:,}.")
-        text = file.read(length)
+    try:
+        length, text, size = _read(path)
+    except OSError as problem:
+        raise NodeError(f"{path} cannot be read: {problem.strerror}.") from problem
     entries = _parsed(path, text)
     try:
         header = {name: _tensor(entry) for name, entry in entries.items() if name != "__metadata__"}
@@ -72,6 +68,18 @@ def read_header(path: Path) -> Header:
             f"{path} is cut short: it needs {8 + length + end:,} bytes and has {size:,}. Download it again."
         )
     return header
+
+
+def _read(path: Path) -> tuple[int, bytes, int]:
+    """Read the header's length, its text, and the size of the file."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or length > LONGEST:
+            raise NodeError(f"{path} is not a safetensors file: it does not begin with the length of a header.")
+        if 8 + length > size:
+            raise NodeError(f"{path} is cut short: its header needs {8 + length:,} bytes and the file has {size:,}.")
+        return length, file.read(length), size
 
 
 def _parsed(path: Path, text: bytes) -> Mapping[str, dict[str, list[int]]]:

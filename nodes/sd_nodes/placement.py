@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
@@ -24,6 +25,11 @@ class Placement:
     dtype: torch.dtype
     offload: Offload
     notes: tuple[str, ...] = ()
+
+    @property
+    def rest(self) -> str:
+        """The device whose memory a module takes up between its uses."""
+        return self.device if self.offload == "none" else "cpu"
 
 
 def place(settings: Settings) -> Placement:
@@ -54,6 +60,13 @@ def has_bfloat16() -> bool:
     """Tell whether this CPU multiplies bfloat16 matrices in hardware."""
     capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def room_for_weights(device: str) -> int:
+    """Return the bytes on a device that weights may take up: half of its memory, on a GPU of its own three quarters."""
+    if device == "cuda":
+        return int(torch.cuda.mem_get_info()[1]) * 3 // 4
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
 def _device(settings: Settings) -> str:

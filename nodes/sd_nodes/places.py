@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from graph_runtime import NodeError
+from graph_runtime import NodeError, listed, nearest
 from sd_nodes import hub
 
 if TYPE_CHECKING:
@@ -50,6 +49,13 @@ def find(name: str, shelf: Shelf, folders: Folders, fetch: bool = False) -> Path
     Raises:
         NodeError: Nothing is there, or it is a pickle.
     """
+    try:
+        return _find(name, shelf, folders, fetch)
+    except (OSError, ValueError, RuntimeError) as problem:  # names no file system takes, folders that may not be read
+        raise NodeError(f"{name[:80]!r} cannot be looked for as a {shelf.title}: {problem}.") from problem
+
+
+def _find(name: str, shelf: Shelf, folders: Folders, fetch: bool) -> Path:
     places = list(_places(name, shelf, folders))
     for place in places:
         if place.is_dir() or (place.is_file() and place.suffix == ".safetensors"):
@@ -79,7 +85,7 @@ def _places(name: str, shelf: Shelf, folders: Folders) -> Iterator[Path]:
         yield path
         return
     if not name.strip() or ".." in path.parts:
-        raise NodeError(f"“{name}” names no {shelf.title}. There is: {_listed(names(shelf, folders))}.")
+        raise NodeError(f"“{name}” names no {shelf.title}. There is: {listed(names(shelf, folders)) or 'nothing'}.")
     for root in _roots(shelf, folders):
         yield root / path
         yield root / f"{name}.safetensors"
@@ -117,18 +123,14 @@ def _not_found(name: str, shelf: Shelf, folders: Folders) -> NodeError:
     if path.is_absolute() or name.startswith(("./", "../")):
         return NodeError(f"There is no {shelf.title} at {path}.")
     present = names(shelf, folders)
-    plain = {each.removesuffix(".safetensors").casefold(): each for each in present}
-    near = difflib.get_close_matches(name.removesuffix(".safetensors").casefold(), plain, n=1, cutoff=0.5)
+    plain = {each.removesuffix(".safetensors"): each for each in present}
+    near = nearest(name.removesuffix(".safetensors"), plain)
     searched = [str(root) for root in _roots(shelf, folders)[:-1]] + ["the models that ship with the pack"]
     if hub.is_hub_id(name):
         searched.append(f"the local hub cache {hub.hub_cache()}")
+    there = listed(present) or "nothing"
     return NodeError(
-        f"There is no {shelf.title} “{name}”. Looked in: {', '.join(searched)}. There is: {_listed(present)}. "
+        f"There is no {shelf.title} “{name}”. Looked in: {', '.join(searched)}. There is: {there}. "
         "Put the model there, give --models the folder where it lies, or name its full path.",
-        nearest=plain[near[0]] if near else "",
+        nearest=plain.get(near, ""),
     )
-
-
-def _listed(found: list[str]) -> str:
-    rest = f" and {len(found) - 8} more" if len(found) > 8 else ""
-    return (", ".join(found[:8]) + rest) or "nothing"

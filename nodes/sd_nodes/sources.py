@@ -53,6 +53,8 @@ def checkpoint(name: str, folders: Folders, fetch: bool = False) -> Checkpoint:
         NodeError: There is no such model, or it lacks a UNet, a text encoder or a VAE.
     """
     found = components(find(name, BASE, folders, fetch))
+    if "unet" in found and found["unet"].folder is None:
+        readable_family(found["unet"])
     _demand(name, found, ("unet", "text_encoder", "vae"))
     family = _family(found["unet"])
     sources = {part: _source(name, found[part], folders) for part in found if part != "controlnet"}

@@ -5,7 +5,6 @@ Torch and the model libraries are imported when the first recipe is asked for: n
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock, RLock
@@ -19,6 +18,7 @@ from sd_nodes.types import ControlNet, Model, Vae
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     import torch
     from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
@@ -45,6 +45,7 @@ class Held:
     lock: Lock = field(default_factory=Lock)
     loaded: Loaded | None = None
     users: int = 0
+    device: str = "cpu"
     note: str = ""
 
 
@@ -52,17 +53,17 @@ class Held:
 class WeightStore(Service):
     """Modules by recipe, each loaded once however many nodes and threads ask for it.
 
-    Every method that gives modules is a context manager: what is in use is never evicted. Once more bytes are held
-    than `budget`, what was used longest ago goes first.
+    Every method that gives modules is a context manager: what is in use is never evicted. Once a device holds more
+    bytes than `budget`, what was used longest ago goes first.
 
     Args:
         folders: Where models lie.
-        budget: The bytes that modules may take up in all; half of the machine's memory if not given.
+        budget: The bytes that modules may take up on each device; a share of its memory if not given.
     """
 
     def __init__(self, folders: Folders, budget: int | None = None) -> None:
         self.folders = folders
-        self.budget = half_of_memory() if budget is None else budget
+        self.budget = budget
         self._held: dict[Key, Held] = {}
         self._lock = RLock()
 
@@ -73,11 +74,12 @@ class WeightStore(Service):
 
     def close(self) -> None:
         """Let go of every module that is not in use."""
-        self._evict(until=0)
+        for device in {held.device for held in self._held.values()}:
+            self._evict(device, until=0)
 
     @property
     def bytes(self) -> int:
-        """The memory that the modules in the store take up."""
+        """The memory that the modules in the store take up, on all devices."""
         with self._lock:
             return sum(held.loaded.bytes for held in self._held.values() if held.loaded)
 
@@ -134,29 +136,28 @@ class WeightStore(Service):
         placement = place(recipe.settings)
         key = _key(recipe, placement)
         with self._lock:
-            held = self._held[key] = self._held.pop(key, None) or Held()
+            held = self._held[key] = self._held.pop(key, Held(device=placement.rest))
             held.users += 1
         try:
             with held.lock:
                 loaded = held.loaded or self._load(held, recipe, placement)
                 if placement.offload == "model":
-                    loaded.module.to(placement.device)
+                    _move(loaded.module, placement.device)
             yield loaded
         finally:
             self._return(key, held, placement)
 
     def _load(self, held: Held, recipe: Recipe, placement: Placement) -> Loaded:
-        import torch
-
         from sd_nodes.loading import load
 
         _refuse_patches(recipe)
         component = locate(recipe.source, self.folders)
-        self._evict(until=self.budget - _size(component, placement.dtype))
-        with torch.inference_mode(False):  # tensors made inside inference mode could not be used outside of it
-            held.loaded = load(component, placement.dtype)
-            held.note = _settle(held.loaded.module, recipe, placement)
-        return held.loaded
+        self._evict(held.device, self._room(held.device) - _size(component, placement.dtype))
+        with _ordinary_tensors():
+            loaded = load(component, placement.dtype)
+            held.note = _settle(loaded.module, recipe, placement)
+        held.loaded = loaded
+        return loaded
 
     def _return(self, key: Key, held: Held, placement: Placement) -> None:
         with held.lock, self._lock:
@@ -164,22 +165,25 @@ class WeightStore(Service):
             if held.loaded is None and not held.users:
                 self._held.pop(key, None)
             elif held.loaded and not held.users and placement.offload == "model":
-                held.loaded.module.to("cpu")
-        self._evict(until=self.budget)
+                _move(held.loaded.module, "cpu")
+        self._evict(held.device, self._room(held.device))
 
-    def _evict(self, until: int) -> None:
-        """Let go of what nobody uses, the least recently used first, until at most `until` bytes are held."""
+    def _room(self, device: str) -> int:
+        from sd_nodes.placement import room_for_weights
+
+        return room_for_weights(device) if self.budget is None else self.budget
+
+    def _evict(self, device: str, until: int) -> None:
+        """Let go of what nobody uses, the least recently used first, until a device holds at most `until` bytes."""
         with self._lock:
-            for key, held in list(self._held.items()):
-                if self.bytes <= until:
+            there = {key: held for key, held in self._held.items() if held.device == device and held.loaded}
+            total = sum(held.loaded.bytes for held in there.values() if held.loaded)
+            for key, held in there.items():
+                if total <= until:
                     return
-                if not held.users:
+                if held.loaded and not held.users:
+                    total -= held.loaded.bytes
                     del self._held[key]
-
-
-def half_of_memory() -> int:
-    """Return half of the machine's memory in bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
 def _key(recipe: Recipe, placement: Placement) -> Key:
@@ -198,6 +202,18 @@ def _refuse_patches(recipe: Recipe) -> None:
 
 def _size(component: Component, dtype: torch.dtype) -> int:
     return sum(tensor.parameters for tensor in component.header().values()) * dtype.itemsize
+
+
+def _ordinary_tensors() -> AbstractContextManager[None]:
+    """Leave inference mode for a while: tensors made inside of it could not be used outside of it."""
+    import torch
+
+    return torch.inference_mode(False)
+
+
+def _move(module: torch.nn.Module, device: str) -> None:
+    with _ordinary_tensors():
+        module.to(device)
 
 
 def _settle(module: torch.nn.Module, recipe: Recipe, placement: Placement) -> str:

@@ -63,9 +63,9 @@ def test_a_pickle_is_refused_with_the_reason(folders: Folders, name: str) -> Non
         find(name, BASE, folders)
 
 
-@pytest.mark.parametrize("name", ["", "  ", "../first/checkpoints", "a/../../b"])
-def test_a_name_that_leaves_the_model_folders_is_refused(folders: Folders, name: str) -> None:
-    """Only a full path leads elsewhere."""
+@pytest.mark.parametrize("name", ["", "  ", "../first/checkpoints", "a/../../b", "\0", "~nobody-here/x", "a" * 5000])
+def test_a_name_that_names_no_model_is_refused(folders: Folders, name: str) -> None:
+    """Only a full path leads out of the model folders; what no file system takes is told like the rest."""
     with pytest.raises(NodeError):
         find(name, BASE, folders)
 

@@ -119,6 +119,16 @@ def test_a_folder_with_pickles_only_is_refused(shelf: Path, tmp_path: Path) -> N
         sources.controlnet("pickled", Folders(models=(tmp_path,)))
 
 
+def test_a_single_file_of_another_family_is_told(tmp_path: Path) -> None:
+    """Its constants are not known: the message says which are, and what to use instead."""
+    unet = original.unet()
+    for name in [name for name in unet if ".attn2.to_k" in name or ".attn2.to_v" in name]:
+        unet[name] = unet[name].new_zeros(len(unet[name]), 1024)
+    original.write(tmp_path / "checkpoints/second.safetensors", unet)
+    with pytest.raises(NodeError, match=r"of the family sd2; single files are read for sd1\."):
+        sources.checkpoint("second", Folders(models=(tmp_path,)))
+
+
 def test_a_lora_is_recognised(tmp_path: Path) -> None:
     """The message says what the file seems to be."""
     lora = {"lora_unet_mid_block.lora_up.weight": models.unet().conv_in.weight.data}

@@ -118,5 +118,6 @@ def _sinks(workflow: Workflow, library: Library) -> tuple[list[str], list[Proble
             sinks.append(name)
     if sinks:
         return sinks, []
-    message = "no node saves or shows anything, so there is nothing to do: add a node such as SaveImage, or name the nodes that are wanted."
+    message = "no node saves or shows anything, so there is nothing to do: "
+    message += "add a node such as SaveImage, or name the nodes that are wanted."
     return [], [Problem("no_outputs", message)]

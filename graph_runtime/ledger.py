@@ -112,7 +112,7 @@ class Ledger:
         self._over.append(id)
 
     def drain(self) -> Iterator[State]:
-        """Yield each state that waits no longer: its sources are done, or `because` names what keeps it from running."""
+        """Yield each state that waits no longer: its sources are done, or `because` names what broke it."""
         while self._over or self._unneeded:
             while self._unneeded:
                 yield self._unneeded.pop()

@@ -103,7 +103,8 @@ def _no_output(source: Step, link: Link, input: Input) -> Problem:
 def _misfit(source: Step, index: int, input: Input) -> Problem | None:
     """Tell when what comes over a link is not what the input takes; both sides are named with their types."""
     found, needed = source.outputs[index], input.socket
-    message = f"found {found} from node {shown(source.id)} ({shown(source.name)}), output {source.node.outputs[index].name}; needs {needed}"
+    output = source.node.outputs[index].name
+    message = f"found {found} from node {shown(source.id)} ({shown(source.name)}), output {output}; needs {needed}"
     details = (("found", found), ("needed", needed), ("source", source.id))
     if not compatible(found.type, needed.type) or (found.optional and not needed.optional):
         if found.optional and compatible(found.type, needed.type):

@@ -22,7 +22,8 @@ class ShownFile:
         path: Where it lies.
         folder: Which of the run's folders holds it.
         media: Its media type, such as "image/png".
-        digest: SHA-256 of its content, filled in by the executor: a cached sink counts only while its files are as it left them.
+        digest: SHA-256 of its content, filled in by the executor: a kept result counts only while its files are as
+            the sink left them.
     """
 
     path: Path
@@ -54,7 +55,8 @@ class Expand(Generic[T]):
 
     Attributes:
         graph: The sub-graph; its links may name nodes outside it.
-        values: What the node puts out: handles of the sub-graph's outputs, or plain values; a tuple where the node has several outputs.
+        values: What the node puts out: handles of the sub-graph's outputs, or plain values; a tuple where the node
+            has several outputs.
     """
 
     graph: Builder

@@ -168,7 +168,8 @@ def compatible(source: object, target: object) -> bool:
         target: The type that is needed.
 
     Returns:
-        Whether it fits. Where only the value can tell (a text into a choice), it fits, and the value is checked when it is there.
+        Whether it fits. Where only the value can tell (a text into a choice), it fits, and the value is checked when
+        it is there.
     """
     if source is target or source == target or target is object or source is object:
         return True

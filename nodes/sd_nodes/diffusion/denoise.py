@@ -1,4 +1,7 @@
-"""From noise to latents: the sampling loop, from a prompt alone or from latents of a picture."""
+"""From noise to latents: the sampling loop, from a prompt alone or from the latents of a picture.
+
+Latents here are the UNet's: those of the autoencoder multiplied by its `scaling_factor`.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -124,7 +127,18 @@ def _denoise(sampling: Sampling, schedule: Schedule, latents: Tensor, on_step: O
         latents = schedule.step(prediction, timestep, latents).to(kind)
         if on_step is not None:
             on_step(index + 1, steps, latents)
+    if not torch.isfinite(latents).all():
+        raise SettingError(_not_finite(sampling, latents))
     return latents
+
+
+def _not_finite(sampling: Sampling, latents: Tensor) -> str:
+    scheduler = type(sampling.scheduler.solver).__name__
+    kind = str(latents.dtype).removeprefix("torch.")
+    return (
+        f"The latents are no longer numbers (NaN or infinite) after {sampling.steps} steps of {scheduler} in {kind}. "
+        "Take the scheduler's own options, a wider type such as float32, or a smaller guidance scale."
+    )
 
 
 @dataclass(frozen=True)

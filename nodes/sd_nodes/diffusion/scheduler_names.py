@@ -48,12 +48,20 @@ _DPM_ALGORITHMS = ("dpmsolver", "dpmsolver++", "sde-dpmsolver", "sde-dpmsolver++
 _DPM_SOLVERS = ("midpoint", "heun")
 _FINAL = {"final_sigmas_type": choice("zero", "sigma_min")}
 _DDIM = {**TRAINING, **SPACING, **CLIP, **THRESHOLD, **ZERO_SNR, "set_alpha_to_one": boolean()}
-_DDPM_VARIANCES = ("fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log")
+_DDPM_VARIANCES = ("fixed_small", "fixed_small_log", "fixed_large")
 _DDPM = {**TRAINING, **SPACING, **CLIP, **THRESHOLD, **ZERO_SNR, "variance_type": choice(*_DDPM_VARIANCES)}
 _K = {**TRAINING, **SPACING, **SIGMAS}
 _NOISE_OR_V = {"prediction_type": choice("epsilon", "v_prediction")}
 _CLIPPED = {"lambda_min_clipped": number()}
-_CONSISTENCY = {**_DDIM, "original_inference_steps": integer(1, 1000), "timestep_scaling": number(0.0)}
+_CONSISTENCY = {
+    **TRAINING,
+    **SPACING,
+    **CLIP,
+    **THRESHOLD,
+    "set_alpha_to_one": boolean(),
+    "original_inference_steps": integer(1, 1000),
+    "timestep_scaling": number(0.0),
+}
 _EDM = {
     "sigma_min": number(0.0),
     "sigma_max": number(0.0),
@@ -122,7 +130,7 @@ FITTING: Mapping[str, Fit] = {
         edm=True,
     ),
     "EDMEulerScheduler": Fit(_EDM, CHURN, edm=True),
-    "EulerAncestralDiscreteScheduler": Fit({**TRAINING, **SPACING, **ZERO_SNR}),
+    "EulerAncestralDiscreteScheduler": Fit({**TRAINING, **SPACING, **ZERO_SNR, **_NOISE_OR_V}),
     "EulerDiscreteScheduler": Fit(
         {
             **_K,
@@ -140,7 +148,9 @@ FITTING: Mapping[str, Fit] = {
     "KDPM2DiscreteScheduler": Fit({**_K, **_NOISE_OR_V}),
     "LCMScheduler": Fit(_CONSISTENCY),
     "LMSDiscreteScheduler": Fit(_K, {"order": integer(1, 4)}),
-    "PNDMScheduler": Fit({**TRAINING, **SPACING, "skip_prk_steps": boolean(), "set_alpha_to_one": boolean()}),
+    "PNDMScheduler": Fit(
+        {**TRAINING, **SPACING, **_NOISE_OR_V, "skip_prk_steps": boolean(), "set_alpha_to_one": boolean()}
+    ),
     "SASolverScheduler": Fit(
         {
             **_K,

@@ -1,6 +1,7 @@
 """Diffusers' schedulers, made by name: nothing that is asked for is ignored."""
 
 import inspect
+import warnings
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -71,11 +72,27 @@ def _base_problems(scheduler: str, base_config: Mapping[str, object]) -> list[st
 
 def _construct(named: Named, base_config: Mapping[str, object], options: Mapping[str, Value]) -> SchedulerMixin:
     try:
-        return getattr(diffusers, named.scheduler).from_config(dict(base_config), **options)
+        solver = getattr(diffusers, named.scheduler).from_config(dict(base_config), **options)
     except ImportError as missing:
         raise SettingError(f"{named.scheduler} needs a missing package: {_sentence(missing)}") from missing
     except (ValueError, NotImplementedError) as refused:
         raise SettingError(f"{named.scheduler} refuses these options together: {_sentence(refused)}") from refused
+    if problem := _zero_by_zero(solver):
+        raise SettingError(problem)
+    return solver
+
+
+def _zero_by_zero(solver: SchedulerMixin) -> str:
+    """Options of UniPC with which its last step divides zero by zero, and every latent becomes NaN."""
+    config = solver.config
+    if type(solver) is not diffusers.UniPCMultistepScheduler or config.final_sigmas_type != "zero":
+        return ""
+    cure = "set final_sigmas_type to sigma_min"
+    if config.solver_type == "bh1":
+        return f"UniPCMultistepScheduler: solver_type bh1 cannot end at a noise level of zero; take bh2, or {cure}."
+    if config.solver_order > 1 and not config.lower_order_final:
+        return f"UniPCMultistepScheduler: without lower_order_final it cannot end at a noise level of zero; {cure}."
+    return ""
 
 
 def _sentence(error: Exception) -> str:
@@ -127,9 +144,8 @@ def full_schedule(scheduler: Scheduler, steps: int, generator: Generators, devic
     if steps < 1:
         raise SettingError(f"{steps} steps are asked for, needed is at least 1.")
     solver = deepcopy(scheduler.solver)
-    if getattr(solver, "noise_sampler_seed", 0) is None:
-        # The Brownian noise of this scheduler does not come from the generator: the seed makes it repeatable.
-        solver.noise_sampler_seed = _first(generator).initial_seed()
+    if isinstance(solver, diffusers.DPMSolverSDEScheduler):
+        _repeatable(solver, generator)
     try:
         solver.set_timesteps(steps, device=device)
     except (ValueError, NotImplementedError) as refused:
@@ -155,5 +171,10 @@ def last_part(schedule: Schedule, steps: int, strength: float) -> Schedule:
     return Schedule(schedule.solver, schedule.timesteps[begin:], schedule.step_options)
 
 
-def _first(generator: Generators) -> torch.Generator:
-    return generator[0] if isinstance(generator, list) else generator
+def _repeatable(solver: diffusers.DPMSolverSDEScheduler, generator: Generators) -> None:
+    """Seeds the Brownian noise, which does not come from the generator."""
+    first = generator[0] if isinstance(generator, list) else generator
+    if solver.noise_sampler_seed is None:
+        solver.noise_sampler_seed = first.initial_seed()
+    # The ends of the Brownian path are rounded: asking 1e-7 beyond them is meant.
+    warnings.filterwarnings("ignore", message="Should have t[ab]", category=UserWarning)

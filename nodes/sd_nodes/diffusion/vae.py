@@ -1,4 +1,8 @@
-"""Pictures to latents and back (arXiv:2112.10752)."""
+"""Pictures to latents and back (arXiv:2112.10752).
+
+Latents here are the autoencoder's own. A UNet works on them multiplied by `vae.config.scaling_factor`, so that they
+have about unit variance; what it returns is divided by it again.
+"""
 
 import torch
 from diffusers import AutoencoderKL
@@ -19,7 +23,7 @@ def encode(
     tiled: bool = False,
     sliced: bool = False,
 ) -> Tensor:
-    """Encodes a picture to latents of about unit variance.
+    """Encodes a picture to latents.
 
     Args:
         picture: float32 [batch, height, width, 3], 0..1; its sides are multiples of the VAE's factor.
@@ -38,7 +42,7 @@ def encode(
     pixels = (2.0 * to_channels_first(picture) - 1.0).to(vae.device, vae.dtype)
     distribution = view_of(vae, use_tiling=tiled, use_slicing=sliced).encode(pixels).latent_dist
     latents: Tensor = distribution.mode() if generator is None else distribution.sample(generator)
-    return latents.mul(vae.config.scaling_factor).contiguous()
+    return latents.contiguous()
 
 
 @torch.no_grad()
@@ -60,8 +64,8 @@ def decode(latents: Tensor, vae: AutoencoderKL, *, tiled: bool = False, sliced: 
     channels = vae.config.latent_channels
     if latents.ndim != 4 or latents.shape[1] != channels:
         raise SettingError(f"The latents are {list(latents.shape)}, this VAE needs [batch, {channels}, height, width].")
-    scaled = latents.contiguous().to(vae.device, vae.dtype) / vae.config.scaling_factor
-    pixels = view_of(vae, use_tiling=tiled, use_slicing=sliced).decode(scaled, return_dict=False)[0]
+    own = latents.contiguous().to(vae.device, vae.dtype)
+    pixels = view_of(vae, use_tiling=tiled, use_slicing=sliced).decode(own, return_dict=False)[0]
     return to_picture((pixels * 0.5 + 0.5).clamp(0, 1))
 
 

@@ -47,15 +47,20 @@ def sampling(models: Models, ask: Ask, controls: Sequence[Control] = ()) -> Samp
 def from_text(models: Models, ask: Ask, controls: Sequence[Control] = ()) -> Tensor:
     generator = seeded(ask.seed)
     noise = draw_noise((ask.batch, 4, 8, 8), generator, models.unet)
-    return vae.decode(text_to_image(sampling(models, ask, controls), noise, generator), models.vae)
+    return decoded(models, text_to_image(sampling(models, ask, controls), noise, generator))
 
 
 def from_image(models: Models, ask: Ask, picture: Tensor, controls: Sequence[Control] = ()) -> Tensor:
     generator = seeded(ask.seed)
-    latents = vae.encode(picture, models.vae, generator)
+    latents = vae.encode(picture, models.vae, generator) * models.vae.config.scaling_factor
     noise = draw_noise((ask.batch, *latents.shape[1:]), generator, models.unet)
     found = image_to_image(sampling(models, ask, controls), latents, noise, ask.strength, generator)
-    return vae.decode(found, models.vae)
+    return decoded(models, found)
+
+
+def decoded(models: Models, latents: Tensor) -> Tensor:
+    # Between nodes latents travel as float32, unscaled: that loses no bit.
+    return vae.decode((latents / models.vae.config.scaling_factor).float(), models.vae)
 
 
 def random_picture(seed: int, batch: int = 1) -> Tensor:

@@ -1,0 +1,57 @@
+"""Takes all measurements and writes their tables into the README, between its two marks."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.table import Table
+
+MODULES = ("engine", "cli_start", "pipeline")
+README = Path(__file__).parent.parent / "README.md"
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+
+
+def machine() -> str:
+    """Describe the machine and the versions in one sentence."""
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        model = names[0] if names else model
+    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "diffusers"))
+    busy = os.getloadavg()[0]
+    threads = os.environ.get("OMP_NUM_THREADS", "all")
+    return (
+        f"Measured on {os.cpu_count()} cores ({model}), Python {platform.python_version()}, {versions}, "
+        f"OMP_NUM_THREADS={threads}, load average {busy:.1f} at the start; medians."
+    )
+
+
+def main() -> None:
+    """Run the benchmarks named on the command line, or all."""
+    chosen = sys.argv[1:] or MODULES
+    described = machine()
+    tables: list[Table] = []
+    for name in chosen:
+        for table in importlib.import_module(f"benchmarks.{name}").measure():
+            print(table.markdown(), end="\n\n", flush=True)
+            tables.append(table)
+    if tuple(chosen) == MODULES:
+        write("\n\n".join([described, *(table.markdown() for table in tables)]))
+
+
+def write(text: str) -> None:
+    """Put the tables between the README's marks."""
+    whole = README.read_text()
+    before, _, rest = whole.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    README.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+
+
+if __name__ == "__main__":
+    main()

@@ -2,8 +2,10 @@
 
 from .classes import types_of
 from .codec import digest
+from .disk import DiskCache
 from .memory import MemoryCache
 from .protocol import Cache, Statistics
 from .tiered import TieredCache
+from .verify import Report
 
-__all__ = ["Cache", "MemoryCache", "Statistics", "TieredCache", "digest", "types_of"]
+__all__ = ["Cache", "DiskCache", "MemoryCache", "Report", "Statistics", "TieredCache", "digest", "types_of"]

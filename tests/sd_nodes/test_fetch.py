@@ -170,4 +170,15 @@ def test_the_command_lists_and_fetches(tmp_path: Path) -> None:
     failed = run(command, ["depth", "--models", str(tmp_path), "--archive", str(wrong)])
     assert failed.exit_code == 1
     assert "is not the expected file" in failed.output
-    assert "'depth'" in run(command, ["dept"]).output
+    unknown = run(command, ["dept"])
+    assert unknown.exit_code == 2
+    assert "depth" in unknown.output
+
+
+def test_a_model_of_the_hub_is_fetched_by_its_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where fetching is forbidden the command says so."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    failed = CliRunner().invoke(command, ["some/model"])
+    assert failed.exit_code == 1
+    assert "HF_HUB_OFFLINE" in failed.output

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sd_nodes.diffusion.condition import Condition
 from sd_nodes.diffusion.pictures import to_channels_first
-from sd_nodes.diffusion.views import view_of
+from sd_nodes.diffusion.views import device_of, view_of
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Conditioned:
         halved = guided and self.conditional_only
         if halved:
             latents, condition = latents.chunk(2)[1], condition.conditional_half()
-        told = condition.to(self.net.device, self.net.dtype)
+        told = condition.to(latents.device, self.net.dtype)
         down, mid = self.net(
             latents.to(self.net.dtype),
             timestep,
@@ -122,7 +122,7 @@ def prepare(control: Control, latents: torch.Size, guided: bool) -> Conditioned:
     net = control.net
     conditional_only = control.guess or bool(net.config.global_pool_conditions)
     each = latents[0] // len(control.picture)
-    pixels = to_channels_first(control.picture).repeat_interleave(each, dim=0).to(net.device, net.dtype)
+    pixels = to_channels_first(control.picture).repeat_interleave(each, dim=0).to(device_of(net), net.dtype)
     if guided and not conditional_only:
         pixels = torch.cat([pixels] * 2)
     ordered = pixels.flip(1) if net.config.controlnet_conditioning_channel_order == "bgr" else pixels

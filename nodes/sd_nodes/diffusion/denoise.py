@@ -15,6 +15,7 @@ from sd_nodes.diffusion.condition import Condition, Guidance
 from sd_nodes.diffusion.control import Conditioned, Control, control_problems, prepare, total
 from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.schedulers import Generators, Schedule, Scheduler, full_schedule, last_part
+from sd_nodes.diffusion.views import device_of
 
 OnStep = Callable[[int, int, Tensor], None]
 """Is told after each step how many are done, how many there are, and the latents; raises to cancel."""
@@ -57,7 +58,7 @@ def draw_noise(shape: Sequence[int], generator: Generators, unet: UNet2DConditio
         generator: Where it is drawn from; where a picture was encoded with sampling first, the same generator.
         unet: The model that will denoise it.
     """
-    noise: Tensor = randn_tensor(tuple(shape), generator=generator, device=unet.device, dtype=unet.dtype)
+    noise: Tensor = randn_tensor(tuple(shape), generator=generator, device=device_of(unet), dtype=unet.dtype)
     return noise
 
 
@@ -120,8 +121,8 @@ def image_to_image(
 
 def _denoise(sampling: Sampling, schedule: Schedule, latents: Tensor, on_step: OnStep | None) -> Tensor:
     """Walks down the timesteps: x(t - 1) = step(predict(scale(x(t)), t), t, x(t))."""
-    predict = _Predictor.of(sampling, latents)
     steps, kind = len(schedule.timesteps), latents.dtype
+    predict = _Predictor.of(sampling, latents, steps)
     for index, timestep in enumerate(schedule.timesteps):
         prediction = predict(schedule.scale(latents, timestep), timestep, index, steps)
         latents = schedule.step(prediction, timestep, latents).to(kind)
@@ -151,13 +152,14 @@ class _Predictor:
     told_scale: Tensor | None
 
     @classmethod
-    def of(cls, sampling: Sampling, latents: Tensor) -> "_Predictor":
+    def of(cls, sampling: Sampling, latents: Tensor, steps: int) -> "_Predictor":
         guided, guidance, unet = sampling.guided, sampling.guidance, sampling.unet
-        condition = guidance.batch(len(latents), guided).to(unet.device, unet.dtype)
+        condition = guidance.batch(len(latents), guided).to(latents.device, unet.dtype)
         problems = _problems(sampling, condition, latents.shape)
         if problems:
             raise SettingError("\n".join(problems))
-        controls = [prepare(one, latents.shape, guided) for one in sampling.controls]
+        acting = [one for one in sampling.controls if any(one.acts_at(index, steps) for index in range(steps))]
+        controls = [prepare(one, latents.shape, guided) for one in acting]
         return cls(sampling, condition, controls, _told_scale(unet, guidance.scale, latents))
 
     def __call__(self, latents: Tensor, timestep: Tensor, index: int, steps: int) -> Tensor:
@@ -184,6 +186,10 @@ def _problems(sampling: Sampling, condition: Condition, latents: torch.Size) -> 
     found = [problem for control in sampling.controls for problem in control_problems(control, latents)]
     if config.in_channels != latents[1]:
         found.append(f"The latents have {latents[1]} channels, this UNet takes {config.in_channels}.")
+    for control in sampling.controls:
+        theirs, ours = list(control.net.config.block_out_channels), list(config.block_out_channels)
+        if theirs != ours:
+            found.append(f"The ControlNet was made for a UNet with channels {theirs}, this one has {ours}.")
     for name, module in [("UNet", sampling.unet), *(("ControlNet", control.net) for control in sampling.controls)]:
         if module.config.cross_attention_dim != width:
             needed = module.config.cross_attention_dim

@@ -10,6 +10,7 @@ from torch.nn.functional import interpolate
 from transformers import CLIPImageProcessor
 
 from sd_nodes.diffusion.pictures import as_bytes, to_channels_first, to_picture
+from sd_nodes.diffusion.views import device_of
 
 Hiding = Literal["black", "blurred"]
 """How a flagged picture is hidden."""
@@ -28,7 +29,7 @@ def flagged(picture: Tensor, checker: StableDiffusionSafetyChecker, processor: C
         A flag for each picture.
     """
     files = [Image.fromarray(one.numpy()) for one in as_bytes(picture.cpu())]
-    pixels = processor(files, return_tensors="pt").pixel_values.to(checker.device, checker.dtype)
+    pixels = processor(files, return_tensors="pt").pixel_values.to(device_of(checker), checker.dtype)
     # The checker blackens what it is given beside the pixels: that is done here, by `hide`.
     flags: list[bool] = checker(clip_input=pixels, images=torch.zeros(len(files), 1))[1]
     return flags

@@ -12,7 +12,7 @@ from diffusers import SchedulerMixin
 from torch import Tensor
 
 from sd_nodes.diffusion.errors import SettingError
-from sd_nodes.diffusion.scheduler_names import FITTING, Named, option_problems, resolve
+from sd_nodes.diffusion.scheduler_names import FITTING, UNFIT, Named, option_problems, resolve
 from sd_nodes.diffusion.scheduler_options import Value
 
 Generators = torch.Generator | list[torch.Generator]
@@ -61,7 +61,10 @@ def make_scheduler(
 
 
 def _base_problems(scheduler: str, base_config: Mapping[str, object]) -> list[str]:
-    """A model trained with EDM preconditioning and a scheduler without it, or the reverse, make noise of each other."""
+    """What a scheduler cannot continue: flows, and EDM preconditioning where it has none itself, or the reverse."""
+    own = str(base_config.get("_class_name", ""))
+    if own in UNFIT:
+        return [f"{scheduler} does not fit this model, which is sampled with {own}: {UNFIT[own]}."]
     edm_model = "sigma_data" in base_config
     if not base_config or edm_model == FITTING[scheduler].edm:
         return []

@@ -8,6 +8,7 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from sd_nodes.diffusion.errors import SettingError
+from sd_nodes.diffusion.views import device_of
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ def encode(text: str, tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, ski
         raise SettingError(f"Clip skip is {skip}, needed is 0 to {layers - 1}: the text encoder has {layers} layers.")
     tokens: list[int] = tokenizer(text, add_special_tokens=False, verbose=False).input_ids
     chunks = _chunks(tokens, tokenizer, window(tokenizer, text_encoder))
-    states = [_states(chunk.to(text_encoder.device), text_encoder, skip) for chunk in chunks]
+    device = device_of(text_encoder)
+    states = [_states(chunk.to(device), text_encoder, skip) for chunk in chunks]
     return Embedding(torch.cat(states, dim=1), tokens=len(tokens), chunks=len(chunks))
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.pictures import to_channels_first, to_picture
 from sd_nodes.diffusion.schedulers import Generators
-from sd_nodes.diffusion.views import view_of
+from sd_nodes.diffusion.views import device_of, view_of
 
 
 @torch.no_grad()
@@ -39,7 +39,7 @@ def encode(
         SettingError: The picture does not fit.
     """
     _check_picture(picture, vae)
-    pixels = (2.0 * to_channels_first(picture) - 1.0).to(vae.device, vae.dtype)
+    pixels = (2.0 * to_channels_first(picture) - 1.0).to(device_of(vae), vae.dtype)
     distribution = view_of(vae, use_tiling=tiled, use_slicing=sliced).encode(pixels).latent_dist
     latents: Tensor = distribution.mode() if generator is None else distribution.sample(generator)
     return latents.contiguous()
@@ -64,7 +64,7 @@ def decode(latents: Tensor, vae: AutoencoderKL, *, tiled: bool = False, sliced: 
     channels = vae.config.latent_channels
     if latents.ndim != 4 or latents.shape[1] != channels:
         raise SettingError(f"The latents are {list(latents.shape)}, this VAE needs [batch, {channels}, height, width].")
-    own = latents.contiguous().to(vae.device, vae.dtype)
+    own = latents.contiguous().to(device_of(vae), vae.dtype)
     pixels = view_of(vae, use_tiling=tiled, use_slicing=sliced).decode(own, return_dict=False)[0]
     return to_picture((pixels * 0.5 + 0.5).clamp(0, 1))
 

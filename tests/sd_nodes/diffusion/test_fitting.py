@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from diffusers import ControlNetModel
 
 from sd_nodes.diffusion.condition import Condition, Guidance
 from sd_nodes.diffusion.control import Control
@@ -39,6 +40,12 @@ def test_a_prompt_of_another_model() -> None:
         "The prompt has width 24, this UNet needs 32: it belongs to another base model.",
         "The prompt has width 24, this ControlNet needs 32: it belongs to another base model.",
     ]
+
+
+def test_a_controlnet_of_another_model() -> None:
+    other = ready(ControlNetModel.from_unet(unet(block_out_channels=(32, 96))))
+    told = problem(Guidance(PROMPT, PROMPT), Control(other, EDGES))
+    assert told == "The ControlNet was made for a UNet with channels [32, 96], this one has [32, 64]."
 
 
 @pytest.mark.parametrize("window", [(0.5, 0.5), (0.6, 0.2), (-0.1, 0.5), (0.5, 1.1)])

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from accelerate import cpu_offload
 from torch import Tensor
 
 from sd_nodes.diffusion.control import Control
@@ -161,6 +162,21 @@ def test_a_unet_that_is_told_the_scale(plain: Models) -> None:
     made = ours.from_text(told, ask, one(plain))
     assert same(made, theirs.from_text(told, ask, one(plain)))
     assert not torch.equal(made, ours.from_text(told, Ask("LCMScheduler", scale=3.0), one(plain)))
+
+
+def test_inside_inference_mode(plain: Models) -> None:
+    outside = ours.from_image(plain, Ask(), PHOTO, two(plain))
+    with torch.inference_mode():
+        assert torch.equal(ours.from_image(plain, Ask(), PHOTO, two(plain)), outside)
+
+
+def test_with_weights_brought_in_one_by_one(plain: Models) -> None:
+    away, net = small_models(), controlnet()
+    for module in (away.unet, away.vae, away.text_encoder, net):
+        cpu_offload(module, torch.device("cpu"))
+        assert module.device.type == "meta"
+    made = ours.from_image(away, Ask(), PHOTO, [Control(net, EDGES)])
+    assert torch.equal(made, ours.from_image(plain, Ask(), PHOTO, [Control(controlnet(), EDGES)]))
 
 
 @pytest.mark.parametrize("strength", [0.3, 0.75, 1.0])

@@ -100,6 +100,26 @@ def test_the_names_need_neither_torch_nor_diffusers() -> None:
     assert found.stdout.strip() == "set()"
 
 
+def test_a_missing_package_is_told() -> None:
+    code = """
+import sys, torch
+sys.modules["torchsde"] = sys.modules["scipy"] = None
+from sd_nodes.diffusion.errors import SettingError
+from sd_nodes.diffusion.schedulers import full_schedule, make_scheduler
+full_schedule(make_scheduler("unipc", {}), 3, torch.Generator(), torch.device("cpu"))
+for name, options in [("dpmpp_sde", {}), ("lms", {}), ("unipc", {"use_beta_sigmas": True})]:
+    try:
+        make_scheduler(name, {}, options)
+    except SettingError as told:
+        print(told)
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="nodes")
+    sde, lms, beta = found.stdout.splitlines()
+    assert "needs a missing package" in sde and "torchsde" in sde
+    assert "needs a missing package" in lms and "scipy" in lms
+    assert "needs a missing package" in beta and "scipy" in beta
+
+
 def test_the_model_has_its_own_scheduler() -> None:
     solver = make_scheduler("", SCHEDULER_CONFIG).solver
     assert type(solver) is diffusers.PNDMScheduler
@@ -155,6 +175,11 @@ def test_all_problems_are_told_at_once() -> None:
 def test_a_model_with_edm_preconditioning_takes_no_other_scheduler() -> None:
     with pytest.raises(SettingError, match="with EDM preconditioning"):
         make_scheduler("unipc", EDM_CONFIG)
+
+
+def test_a_model_that_follows_flows_takes_none() -> None:
+    with pytest.raises(SettingError, match="sampled with FlowMatchEulerDiscreteScheduler: it follows straight flows"):
+        make_scheduler("unipc", {"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0})
 
 
 @given(st.text(max_size=30))

@@ -43,9 +43,9 @@ def test_a_controlnet_runs_in_its_window_only(models: Models, start: float, end:
 
 def test_a_controlnet_of_no_strength_does_not_run(models: Models) -> None:
     net = controlnet()
-    with calls(net) as seen:
+    with calls(net) as seen, calls(net.controlnet_cond_embedding) as embedded:
         ours.from_text(models, Ask(), [Control(net, EDGES, strength=0.0)])
-    assert seen == []
+    assert seen == embedded == []
 
 
 def test_the_control_picture_is_embedded_once(models: Models) -> None:

@@ -1,0 +1,14 @@
+"""The commands of `controlgraph`: one module each, imported when the command is invoked."""
+
+COMMANDS = {
+    "run": "Run workflows.",
+    "validate": "Check workflows in full without running them.",
+    "explain": "Tell what a run would compute, and why.",
+    "nodes": "Show the nodes that workflows can name.",
+    "draw": "Draw a workflow as SVG or PNG.",
+    "cache": "Look after the kept results.",
+}
+"""What each command is for; its module bears its name and holds it as `command`."""
+
+ENTRY_POINTS = "graph_runtime.commands"
+"""The entry-point group in which packs name commands of their own."""

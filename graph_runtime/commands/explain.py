@@ -1,0 +1,77 @@
+"""`controlgraph explain`: tells what a run would compute, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from .. import records
+from ..errors import WorkflowError
+from ..explain import Explanation, explain
+from ..graph import Graph
+from . import opening
+from .options import FILES, NO_CACHE, SETTINGS, TARGETS, Places, places
+from .telling import counted, named
+from .terminal import complain, say
+
+
+@click.command()
+@FILES
+@SETTINGS
+@TARGETS
+@places
+@NO_CACHE
+@click.option("--json", "as_json", is_flag=True, help="Write a line of JSON for each file.")
+def command(
+    files: tuple[Path, ...],
+    settings: tuple[str, ...],
+    targets: tuple[str, ...],
+    places: Places,
+    no_cache: bool,
+    as_json: bool,
+) -> int:
+    """Tell what a run of FILE would compute, and why.
+
+    Nothing runs. For each node that would run the first thing is named that differs from the last run of the file.
+    """
+    nodes = opening.library(places.nodes)
+    folders = places.folders()
+    cache = None if no_cache else opening.disk(places, nodes, complain)
+    code = 0
+    for file in files:
+        try:
+            graph = opening.graph(file, nodes, folders, settings, targets)
+        except WorkflowError as error:
+            complain(str(error))
+            code = 2
+            continue
+        found = explain(graph, cache, records.load(places.state, file))
+        say(json.dumps(_plain(graph, found)) if as_json else "\n".join(_lines(graph, found)))
+    return code
+
+
+def _lines(graph: Graph, found: Explanation) -> Iterator[str]:
+    parts = [f"{counted(len(found.runs), 'node')} would run"]
+    parts += [f"{len(found.reused):,} from the cache"] if found.reused else []
+    parts += [f"{len(found.known):,} known beforehand"] if found.known else []
+    parts += [f"{found.idle:,} not needed"] if found.idle else []
+    yield f"{graph.workflow.source}: {', '.join(parts)}"
+    labels = {id: named(id, graph.steps[id].name) for id in (*(reason.node for reason in found.runs), *found.reused)}
+    width = min(60, max(map(len, labels.values()), default=0))
+    for reason in found.runs:
+        yield f"  runs   {labels[reason.node]:<{width}}  {reason.text}"
+    for id in found.reused:
+        yield f"  cache  {labels[id]}"
+
+
+def _plain(graph: Graph, found: Explanation) -> dict[str, object]:
+    return {
+        "file": graph.workflow.source,
+        "runs": [{"node": reason.node, "reason": reason.text} for reason in found.runs],
+        "reused": found.reused,
+        "known": found.known,
+        "idle": found.idle,
+    }

@@ -1,0 +1,82 @@
+"""Opens what the commands work on: packs, workflow files, kept results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import GraphError, WorkflowError, nearest
+from ..graph import Graph, join
+from ..injected import Folders
+from ..library import Library, discover
+from ..workflow import Workflow, read
+from . import terminal
+from .assign import assigned
+from .options import Places
+
+if TYPE_CHECKING:
+    from ..cache import DiskCache
+
+DISK_LIMIT = 20 * 10**9
+"""Bytes that the kept results of all workflows may take up on disk."""
+
+
+def library(folders: Iterable[Path]) -> Library:
+    """Load the packs; those that fail are told and stop nothing.
+
+    Raises:
+        GraphError: A folder that was named is not there.
+    """
+    folders = tuple(folders)
+    missing = [folder for folder in folders if not folder.is_dir()]
+    if missing:
+        raise GraphError("\n".join(_no_folder(folder) for folder in missing))
+    found = discover(folders)
+    for failure in found.failures:
+        terminal.complain(
+            f"warning: the pack {terminal.clean(failure.name)} cannot be loaded: {terminal.clean(failure.reason)}"
+        )
+    return found
+
+
+def _no_folder(folder: Path) -> str:
+    siblings = [entry.name for entry in folder.parent.iterdir() if entry.is_dir()] if folder.parent.is_dir() else []
+    close = nearest(folder.name, siblings)
+    hint = f" Did you mean {terminal.clean(str(folder.parent / close))}?" if close else ""
+    return f"--nodes {terminal.clean(str(folder))}: there is no such folder.{hint}"
+
+
+def each(files: Sequence[Path], open_one: Callable[[Path], Graph]) -> tuple[list[Graph], list[WorkflowError]]:
+    """Open several files: those that can run, and what is wrong with the others."""
+    graphs: list[Graph] = []
+    errors: list[WorkflowError] = []
+    for file in files:
+        try:
+            graphs.append(open_one(file))
+        except WorkflowError as error:
+            errors.append(error)
+    return graphs, errors
+
+
+def graph(
+    file: Path, nodes: Library, folders: Folders, settings: Sequence[str] = (), targets: Sequence[str] = ()
+) -> Graph:
+    """Read a workflow file, change it as the options say, and check it in full.
+
+    Raises:
+        WorkflowError: It cannot run; holds every problem.
+    """
+    return join(workflow(file, nodes, folders, settings), nodes, folders, targets or None)
+
+
+def workflow(file: Path, nodes: Library, folders: Folders, settings: Sequence[str]) -> Workflow:
+    """Read a workflow file and change it as the options say."""
+    return assigned(read(file), settings, nodes, folders)
+
+
+def disk(places: Places, nodes: Library, tell: Callable[[str], object]) -> DiskCache:
+    """Open the results that are kept on disk."""
+    from ..cache import DiskCache, types_of
+
+    return DiskCache(places.state / "cache", DISK_LIMIT, types_of(nodes), tell)

@@ -1,0 +1,143 @@
+"""The options that several commands share, and what they come to."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from ..injected import Folders
+
+R = TypeVar("R")
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a command looks and writes.
+
+    Attributes:
+        input: Where pictures named by a workflow lie.
+        models: Where model files lie.
+        nodes: Folders with more packs.
+        state: Where results and records are kept.
+    """
+
+    input: Path
+    models: tuple[Path, ...]
+    nodes: tuple[Path, ...]
+    state: Path
+
+    def folders(self, output: Path = Path("output")) -> Folders:
+        """The folders of a run that saves into `output`."""
+        return Folders(self.input, output, self.models, self.state / "temp", self.state)
+
+
+class Size(click.ParamType[int]):
+    """A number of bytes: 500MB, 2GB, 1.5GiB, 0."""
+
+    name = "size"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read a size; k, M, G, T are powers of 1000, Ki, Mi, Gi, Ti of 1024."""
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"(\d{1,15}(?:\.\d{0,9})?)\s*([kmgt]i?)?b?", str(value).strip().casefold())
+        if found is None:
+            self.fail(f'found "{value}", needs a size such as 500MB, 2GB or 1.5GiB.', param, ctx)
+        return int(float(found[1]) * _UNITS[found[2] or ""])
+
+
+def folder(**attributes: object) -> click.Path:
+    """A folder; it need not be there."""
+    return click.Path(file_okay=False, path_type=Path, **attributes)  # type: ignore[arg-type]
+
+
+def state_folder() -> Path:
+    """The platform's folder for what can be made again."""
+    if sys.platform == "win32":
+        kept = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        kept = Path.home() / "Library" / "Caches"
+    else:
+        kept = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return kept / "controlgraph"
+
+
+STATE = click.option(
+    "--state", type=folder(), metavar="DIR",
+    help="Where results and records are kept.  [default: controlgraph in $XDG_CACHE_HOME or ~/.cache]",
+)  # fmt: skip
+NODES = click.option(
+    "--nodes",
+    type=folder(),
+    multiple=True,
+    metavar="DIR",
+    help="A folder with more packs; naming it is trusting it. Repeatable.",
+)
+_PLACES = (
+    click.option(
+        "--input",
+        type=folder(),
+        default=Path("input"),
+        show_default=True,
+        metavar="DIR",
+        help="Where the pictures lie that a workflow names.",
+    ),
+    click.option(
+        "--models",
+        type=folder(),
+        multiple=True,
+        metavar="DIR",
+        help="Where model files lie. Repeatable.  [default: models]",
+    ),
+    NODES,
+    STATE,
+)
+
+
+def places(function: Callable[..., R]) -> Callable[..., R]:
+    """Give a command the options that say where it looks; it takes them as one `places`."""
+
+    @functools.wraps(function)
+    def wrapped(
+        *, input: Path, models: tuple[Path, ...], nodes: tuple[Path, ...], state: Path | None, **rest: object
+    ) -> R:
+        found = Places(input, models or (Path("models"),), nodes, state or state_folder())
+        return function(places=found, **rest)
+
+    for option in reversed(_PLACES):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+FILES = click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+FILE = click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+SETTINGS = click.option(
+    "--set", "settings", multiple=True, metavar="NODE.INPUT=VALUE",
+    help="Give an input another value; the node by id or title, the value as JSON or text. Repeatable.",
+)  # fmt: skip
+TARGETS = click.option(
+    "--to", "targets", multiple=True, metavar="NODE", help="Run only what this node needs, by id or title. Repeatable."
+)
+OUT = click.option(
+    "--out", type=folder(), default=Path("output"), show_default=True, metavar="DIR", help="Where results are saved."
+)
+MEMORY = click.option(
+    "--cache-memory",
+    "memory",
+    type=Size(),
+    default="2GB",
+    show_default=True,
+    metavar="SIZE",
+    help="How much memory kept results may take.",
+)
+NO_CACHE = click.option("--no-cache", is_flag=True, help="Compute everything, and keep nothing.")

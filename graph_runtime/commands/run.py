@@ -1,0 +1,103 @@
+"""`controlgraph run`: runs workflows and shows how they go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from .. import records
+from ..cache import Cache, MemoryCache, TieredCache
+from ..errors import WorkflowError
+from ..executor import Cancellation, Executor, Outcome
+from ..graph import Graph
+from ..library import Library
+from . import opening, terminal
+from .display import Display, JsonLines, Plain, invalid
+from .interrupts import interrupts
+from .options import FILES, MEMORY, NO_CACHE, OUT, SETTINGS, TARGETS, Places, places
+
+EXIT_CODES = {"succeeded": 0, "failed": 1, "interrupted": 130}
+
+
+@click.command()
+@FILES
+@SETTINGS
+@TARGETS
+@OUT
+@places
+@MEMORY
+@NO_CACHE
+@click.option("--json", "as_json", is_flag=True, help="Write each event as a line of JSON to the standard output.")
+@click.option("--traceback", is_flag=True, help="Show the traceback where a node raises what it did not foresee.")
+def command(
+    files: tuple[Path, ...],
+    settings: tuple[str, ...],
+    targets: tuple[str, ...],
+    out: Path,
+    places: Places,
+    memory: int,
+    no_cache: bool,
+    as_json: bool,
+    traceback: bool,
+) -> int:
+    """Run workflows.
+
+    Each FILE is checked in full before anything runs. Results are kept: only what changed is computed again. Ctrl-C
+    stops a run within a step. The exit code is 0 when everything went well, 1 when a node failed, 2 when a workflow
+    cannot run, and 130 when the run was cancelled.
+    """
+    nodes = opening.library(places.nodes)
+    folders = places.folders(out)
+    graphs, errors = opening.each(files, lambda file: opening.graph(file, nodes, folders, settings, targets))
+    if errors:
+        _refuse(errors, as_json)
+        return 2
+    display = _display(as_json, traceback, len(files) > 1)
+    cache = None if no_cache else _cache(places, nodes, memory, display)
+    with display, Executor(folders, cache) as executor:
+        return _run_all(list(zip(files, graphs, strict=True)), executor, display, places.state)
+
+
+def _run_all(jobs: Sequence[tuple[Path, Graph]], executor: Executor, display: Display, state: Path) -> int:
+    """Run one workflow after the other; a failure does not stop the next, Ctrl-C does."""
+    worst = 0
+    for file, graph in jobs:
+        display.begin(graph)
+        outcome = asyncio.run(_run(executor, graph, display))
+        display.end(outcome)
+        if problem := records.save(state, file, graph, outcome):
+            display.note(f"warning: {problem}")
+        worst = max(worst, EXIT_CODES[outcome.state])
+        if outcome.state == "interrupted":
+            break
+    return worst
+
+
+async def _run(executor: Executor, graph: Graph, display: Display) -> Outcome:
+    cancellation = Cancellation()
+    with interrupts(cancellation, display.note):
+        return await executor.run(graph, display, cancellation)
+
+
+def _refuse(errors: Sequence[WorkflowError], as_json: bool) -> None:
+    for error in errors:
+        terminal.complain(str(error))
+        if as_json:
+            invalid(error.source, error.problems)
+
+
+def _display(as_json: bool, traceback: bool, several: bool) -> Display:
+    if as_json:
+        return JsonLines(traceback)
+    if terminal.is_live():
+        from .live import Live
+
+        return Live(traceback, several)
+    return Plain(traceback, several)
+
+
+def _cache(places: Places, nodes: Library, memory: int, display: Display) -> Cache:
+    return TieredCache(MemoryCache(memory), opening.disk(places, nodes, lambda text: display.note(f"warning: {text}")))

@@ -1,0 +1,58 @@
+"""`controlgraph validate`: checks workflows in full without running them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from ..errors import WorkflowError, listed
+from ..graph import Graph
+from ..plan import upstream
+from . import opening
+from .options import FILES, TARGETS, Places, places
+from .telling import counted, named
+from .terminal import clean, complain, say
+
+
+@click.command()
+@FILES
+@TARGETS
+@places
+def command(files: tuple[Path, ...], targets: tuple[str, ...], places: Places) -> int:
+    """Check workflows in full without running them.
+
+    Tells everything that is wrong with each FILE: links, types, values, files that are not there. The exit code is 0
+    when all of them can run, and 2 otherwise.
+    """
+    nodes = opening.library(places.nodes)
+    folders = places.folders()
+    code = 0
+    for file in files:
+        try:
+            graph = opening.graph(file, nodes, folders, targets=targets)
+        except WorkflowError as error:
+            complain(str(error))
+            code = 2
+        else:
+            say(f"{graph.workflow.source}: {counted(len(graph.workflow.nodes), 'node')}, no problems")
+            for warning in warnings(graph):
+                complain(f"  warning: {warning}")
+    return code
+
+
+def warnings(graph: Graph) -> Iterator[str]:
+    """What is odd about a graph that can run: nodes that nothing needs, and what is wrong with them."""
+    for problem in graph.warnings:
+        yield clean(str(problem))
+    needed = set(upstream(graph.steps, graph.targets))
+    idle = [id for id in graph.workflow.nodes if id not in needed]
+    if idle:
+        names = listed(named(id, _name(graph, id)) for id in idle)
+        yield f"nothing that is saved or shown needs {names}."
+
+
+def _name(graph: Graph, id: str) -> str:
+    step = graph.steps.get(id)
+    return step.name if step is not None else graph.workflow.nodes[id].title or graph.workflow.nodes[id].class_type

@@ -85,7 +85,7 @@ def is_array(value: object) -> TypeGuard[Array]:
 
 def is_scalar(value: object) -> TypeGuard[numpy.generic]:
     """Tell whether something is a single number of numpy."""
-    return type(value).__module__ == "numpy" and hasattr(value, "dtype") and getattr(value, "shape", None) == ()
+    return type(value).__module__ == "numpy" and not is_array(value) and getattr(value, "shape", None) == ()
 
 
 def of_tensor(tensor: torch.Tensor, exact: bool) -> tuple[Form, Blob]:

@@ -28,7 +28,8 @@ def unknown_kind(call: NodeCall, library: Library) -> Problem:
     """Say that a kind of node is not installed, and which packs could not be loaded."""
     broken = [f"{failure.name} ({shown(failure.reason, 200)})" for failure in library.failures]
     hint = f" These packs could not be loaded: {'; '.join(broken)}." if broken else ""
-    message = f"there is no node of the kind {quoted(call.class_type)} in the installed packs.{hint}"
+    where = f" The file says that it is in the pack {quoted(call.pack)}." if call.pack else ""
+    message = f"there is no node of the kind {quoted(call.class_type)} in the installed packs.{where}{hint}"
     return Problem("unknown_node", message, nearest=nearest(call.class_type, library))
 
 

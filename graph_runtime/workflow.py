@@ -23,11 +23,13 @@ class NodeCall:
         class_type: The kind of node.
         inputs: A literal as JSON gives it, or a link, by the name of the input.
         title: The title that the user gave it.
+        pack: The pack that has the kind of node, as the file says it: a registry's name for it, or owner/repository.
     """
 
     class_type: str
     inputs: Mapping[str, object] = field(default_factory=dict)
     title: str = ""
+    pack: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Workflow:
             name: {
                 "class_type": call.class_type,
                 "inputs": {key: _plain(value) for key, value in call.inputs.items()},
-                **({"_meta": {"title": call.title}} if call.title else {}),
+                **({"_meta": meta} if (meta := _meta(call)) else {}),
             }
             for name, call in self.nodes.items()
         }
@@ -82,7 +84,7 @@ def parse(text: str | bytes, source: str = "") -> Workflow:
     Raises:
         WorkflowError: It is no JSON, or no workflow.
     """
-    return from_json(_loads(text, source), source)
+    return from_json(loads(text, source), source)
 
 
 def from_json(data: object, source: str = "") -> Workflow:
@@ -132,7 +134,12 @@ class _Object(dict[str, object]):
         return made
 
 
-def _loads(text: str | bytes, source: str) -> object:
+def loads(text: str | bytes, source: str = "") -> object:
+    """Read JSON text; its objects remember the names that stand in them twice.
+
+    Raises:
+        WorkflowError: It is no JSON.
+    """
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8-sig")
@@ -169,7 +176,17 @@ def _node(name: str, item: object, problems: list[Problem]) -> NodeCall | None:
         return None
     if isinstance(inputs, _Object) and inputs.repeated:
         wrong("stands there twice.", title, class_type, inputs.repeated[0])
-    return NodeCall(class_type, {key: _link_or_value(value) for key, value in inputs.items()}, title)
+    return NodeCall(class_type, {key: _link_or_value(value) for key, value in inputs.items()}, title, _pack(meta))
+
+
+def _pack(meta: object) -> str:
+    names = [meta.get(key) for key in ("cnr_id", "aux_id")] if isinstance(meta, dict) else []
+    return next((name for name in names if isinstance(name, str)), "")
+
+
+def _meta(call: NodeCall) -> dict[str, object]:
+    key = "aux_id" if "/" in call.pack else "cnr_id"
+    return {**({"title": call.title} if call.title else {}), **({key: call.pack} if call.pack else {})}
 
 
 def _link_or_value(value: object) -> object:

@@ -1,0 +1,1 @@
+"""All that knows ComfyUI: its file formats, its wire, its packs."""

@@ -20,7 +20,7 @@ from .classes import name_of
 from .tensors import Form, Unstorable, is_array, is_scalar, is_tensor, of_array, of_tensor, to_array, to_tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 DEPTH_LIMIT = 64
 ITEM_LIMIT = 1_000_000
@@ -139,12 +139,13 @@ class _Encoder:
             if kind.__members__.get(value.name) is not value:  # type: ignore[attr-defined]
                 raise Unstorable("a combination of flags")
             return {"enum": [name_of(kind), value.name]}
-        if isinstance(value, tuple) and hasattr(value, "_fields"):
+        if isinstance(value, tuple) and hasattr(value, "_fields") and _is_only_fields(value, ()):
             named = dict(zip(value._fields, value, strict=True))
             return {"named": [name_of(kind), {name: self.tree(item) for name, item in named.items()}]}
-        if is_dataclass(value) and _is_only_fields(value):
-            items = {field.name: self.tree(getattr(value, field.name)) for field in fields(value)}
-            return {"data": [name_of(kind), items]}
+        if is_dataclass(value):
+            names = [field.name for field in fields(value)]
+            if _is_only_fields(value, names) and all(hasattr(value, name) for name in names):
+                return {"data": [name_of(kind), {name: self.tree(getattr(value, name)) for name in names}]}
         raise Unstorable(f"a value of {name_of(kind)}")
 
 
@@ -161,7 +162,7 @@ def decode(tree: Tree, blob: Callable[[int], bytes], classes: Mapping[str, type]
     """
     try:
         return _Decoder(blob, classes).value(tree)
-    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, AssertionError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, AssertionError, ImportError) as error:
         raise Stale(f"{type(error).__name__}: {error}") from error
 
 
@@ -213,7 +214,7 @@ class _Decoder:
             case {"named": [str(name), dict(items)]}:
                 kind = self._classes[name]
                 _must_match(items, kind._fields)  # type: ignore[attr-defined]
-                return kind(*(self.value(items[field]) for field in kind._fields))  # type: ignore[attr-defined]
+                return tuple.__new__(kind, [self.value(item) for item in items.values()])
             case {"data": [str(name), dict(items)]}:
                 return self._data(self._classes[name], items)
         raise Stale(f"a value that this version does not know: {str(tree)[:80]}")
@@ -232,12 +233,13 @@ def _must_match(found: Mapping[str, object], needed: Sequence[str]) -> None:
         raise Stale(f"found the fields {list(found)}, needs {list(needed)}")
 
 
-def _is_only_fields(value: object) -> bool:
-    """Tell whether a dataclass holds nothing beside its fields, except what it can compute from them again."""
-    names = {field.name for field in fields(value)}  # type: ignore[arg-type]
-    extra = vars(value).keys() - names if hasattr(value, "__dict__") else ()
-    computed = (isinstance(getattr(type(value), name, None), cached_property) for name in extra)
-    return all(computed) and all(hasattr(value, name) for name in names)
+def _is_only_fields(value: object, names: Collection[str]) -> bool:
+    """Tell whether an instance holds its fields and nothing else, except what it can compute from them again."""
+    state = object.__getstate__(value)
+    parts = state if isinstance(state, tuple) else (state,)
+    held = {name for part in parts if isinstance(part, dict) for name in part}
+    extra = (getattr(type(value), name, None) for name in held.difference(names))
+    return all(isinstance(each, cached_property) for each in extra)
 
 
 def _integer(value: int) -> Tree:

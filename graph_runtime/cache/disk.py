@@ -11,7 +11,8 @@ from .classes import name_of
 from .codec import Stale
 from .entry import Damaged, pack, unpack
 from .protocol import Statistics
-from .shelf import Shelf, touch
+from .reasons import Reasons, nobody
+from .shelf import Shelf, size, touch
 from .tensors import Unstorable
 from .verify import Check, Report
 from .writer import Writer
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 
 OWN_CLASSES = (Result, Shown, ShownFile, Blocked)
 _WAITING_LIMIT = 1 << 30
-
-
-def _nobody(*told: object) -> None:
-    """Listens to nothing."""
 
 
 class DiskCache:
@@ -48,7 +45,7 @@ class DiskCache:
         root: Path,
         limit: int,
         classes: Iterable[type] = (),
-        tell: Callable[[str], object] = _nobody,
+        tell: Callable[[str], object] = nobody,
         waiting: int = _WAITING_LIMIT,
     ) -> None:
         self._shelf = Shelf(root)
@@ -56,14 +53,13 @@ class DiskCache:
         self._bound = Bound(self._shelf, limit)
         self._classes = {name_of(kind): kind for kind in (*OWN_CLASSES, *classes)}
         self._writer = Writer(self._write, waiting)
-        self._tell = tell
-        self._told: set[str] = set()
+        self._reasons = Reasons(tell, str(root))
         self._lock = Lock()
         self._hits = self._misses = 0
 
     def __contains__(self, key: str) -> bool:
         """Tell whether a result is likely there: whether its manifest is."""
-        return self._writer.get(key) is not None or self._shelf.entry(key).exists()
+        return self._writer.get(key) is not None or size(self._shelf.entry(key)) >= 0
 
     def get(self, key: str) -> Result | None:
         """Read a result, or give None where there is none, it is damaged, or it does not fit this code."""
@@ -109,7 +105,7 @@ class DiskCache:
         self.flush()
         self._bound.clear()
 
-    def verify(self, progress: Callable[[int, int], object] = _nobody) -> Report:
+    def verify(self, progress: Callable[[int, int], object] = nobody) -> Report:
         """Read and check everything; what is damaged is taken out of use.
 
         Args:
@@ -127,7 +123,7 @@ class DiskCache:
         except Unstorable:
             return
         except Exception as error:  # whatever a disk or a device comes up with, the run goes on
-            self._say("Results are not kept on disk", error)
+            self._reasons.say("Results are not kept on disk", error)
 
     def _read(self, key: str) -> Result | None:
         path = self._shelf.entry(key)
@@ -156,15 +152,6 @@ class DiskCache:
             elif isinstance(error, FileNotFoundError):
                 self._bound.drop_incomplete(path)
             elif not isinstance(error, Stale):
-                self._say("A kept result cannot be read", error)
+                self._reasons.say("A kept result cannot be read", error)
         except OSError as failure:
-            self._say("A damaged result cannot be set aside", failure)
-
-    def _say(self, what: str, error: Exception) -> None:
-        """Tell a reason, the first time it comes up."""
-        reason = (isinstance(error, OSError) and error.strerror) or f"{type(error).__name__}: {error}"
-        with self._lock:
-            if (known := f"{what}: {reason}") in self._told:
-                return
-            self._told.add(known)
-        self._tell(f"{what} in {self._shelf.root}: {reason}.")
+            self._reasons.say("A damaged result cannot be set aside", failure)

@@ -123,12 +123,16 @@ def to_tensor(data: bytes, form: Form) -> torch.Tensor:
         ValueError: Bytes and form do not go together.
     """
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import load
 
     dtype = getattr(torch, form.dtype, None)
     if not isinstance(dtype, torch.dtype):
         raise ValueError(f"no dtype {form.dtype}")
-    tensor = load(data)["tensor"]
+    try:
+        tensor = load(data)["tensor"]
+    except SafetensorError as error:
+        raise ValueError("no file of tensors") from error
     if tensor.dtype != dtype:
         tensor = tensor.view(dtype)
     return tensor.reshape(form.shape).permute(form.inverse).to(form.device)

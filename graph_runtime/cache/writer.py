@@ -20,7 +20,7 @@ class Writer:
     bounded: once it is full, whoever brings more waits too.
 
     Args:
-        write: Writes a result; raises nothing.
+        write: Writes a result.
         limit: Bytes that may wait; a larger result waits alone.
     """
 
@@ -41,8 +41,7 @@ class Writer:
             self._waiting[key] = result, size
             self._bytes += size
             if not self._running:
-                Thread(target=self._run, name="cache writer", daemon=False).start()
-                self._running = True
+                self._start()
 
     def get(self, key: str) -> Result | None:
         """Give a result that still waits, or is being written."""
@@ -55,18 +54,37 @@ class Writer:
             self._changed.wait_for(lambda: not self._waiting)
 
     def _run(self) -> None:
-        while True:
+        try:
+            while (item := self._next()) is not None:
+                try:
+                    self._write(*item)
+                finally:
+                    self._written(*item)
+        except BaseException:  # another thread goes on with the rest, so that nobody waits for ever
             with self._changed:
-                if not self._waiting:
-                    self._running = False
-                    return
-                key, (result, _) = next(iter(self._waiting.items()))
-            self._write(key, result)
-            with self._changed:
-                if self._waiting[key][0] is result:  # otherwise another result for the key came meanwhile
-                    self._drop(key)
-                    self._changed.notify_all()
-            del result
+                self._running = False
+                if self._waiting:
+                    self._start()
+            raise
+
+    def _start(self) -> None:
+        Thread(target=self._run, name="cache writer", daemon=False).start()
+        self._running = True
+
+    def _next(self) -> tuple[str, Result] | None:
+        """Give what came first; where nothing waits, the thread ends."""
+        with self._changed:
+            for key, (result, _) in self._waiting.items():
+                return key, result
+            self._running = False
+            return None
+
+    def _written(self, key: str, result: Result) -> None:
+        """Forget a result, unless another one for its key came meanwhile."""
+        with self._changed:
+            if self._waiting[key][0] is result:
+                self._drop(key)
+                self._changed.notify_all()
 
     def _drop(self, key: str) -> None:
         _, size = self._waiting.pop(key, (None, 0))

@@ -34,7 +34,7 @@ class Core:
     """Stands in a field beside what only type checkers import."""
 
     weight: dict[str, torch.Tensor | tuple[Worm, ...]]
-    parent: Apple | None = None
+    parent: Apple[int] | None = None
 
 
 Paint = Colour | Literal["none"]

@@ -301,10 +301,25 @@ def test_nothing_is_lost_when_the_program_ends(tmp_path: Path) -> None:
     """The writing thread is waited for, and is gone once there is nothing to write."""
     cache = disk(tmp_path)
     cache.put("a", result(10))
-    (thread,) = [thread for thread in threading.enumerate() if thread.name == "cache writer"] or [None]
-    assert thread is None or not thread.daemon
+    assert not any(thread.daemon for thread in threading.enumerate() if thread.name == "cache writer")
     cache.flush()
     deadline = time.monotonic() + 5
     while any(each.name == "cache writer" for each in threading.enumerate()) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not any(each.name == "cache writer" for each in threading.enumerate())
+
+
+def test_a_listener_that_fails_stops_nothing(tmp_path: Path) -> None:
+    """The writing goes on with the next result, and nobody waits for ever."""
+    failures: list[object] = []
+    before, threading.excepthook = threading.excepthook, failures.append
+    try:
+        cache = DiskCache(tmp_path, LIMIT, tell=pytest.fail)
+        (tmp_path / "entries" / key(1)[:2] / f"{key(1)}.json").mkdir(parents=True)
+        for number in range(3):
+            cache.put(key(number), result(10))
+        cache.flush()
+    finally:
+        threading.excepthook = before
+    assert len(failures) == 1
+    assert key(0) in cache and cache.get(key(2)) == result(10)

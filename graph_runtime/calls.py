@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from .declaration import Node
+from .declaration import Node, Output
 from .errors import NodeError, listed
 from .results import Blocked, Result, Shown
+from .sockets import describe
 
 
 def spread(node: Node, returned: object) -> Result:
@@ -22,7 +23,7 @@ def spread(node: Node, returned: object) -> Result:
     """
     shown = returned if isinstance(returned, Shown) else None
     if node.sink and shown is None:
-        raise NodeError(f"it is declared to show something, but returned {_kind(returned)}; needs Shown.")
+        raise NodeError(f"it is declared to show something, but returned {kind_of(returned)}; needs Shown.")
     if shown is not None and not node.sink:
         raise NodeError("it returned Shown, but its return annotation does not say so.")
     values = shown.values if shown is not None else returned
@@ -39,7 +40,7 @@ def outputs(node: Node, values: object) -> tuple[object, ...]:
         return ()
     if node.named:
         if not isinstance(values, tuple) or len(values) != len(node.outputs):
-            count = f"{len(values)} values" if isinstance(values, tuple) else _kind(values)
+            count = f"{len(values)} values" if isinstance(values, tuple) else kind_of(values)
             raise NodeError(f"it returned {count}, but declares {len(node.outputs)}: {listed(node.output_names)}.")
         found = tuple(values)
     else:
@@ -48,20 +49,27 @@ def outputs(node: Node, values: object) -> tuple[object, ...]:
         if isinstance(value, Blocked):
             continue
         if output.socket.is_list != isinstance(value, list) and output.socket.type is not object:
-            raise NodeError(f"output {output.name}: it returned {_kind(value)}, but declares {output.socket}.")
+            raise NodeError(f"output {output.name}: it returned {kind_of(value)}, but declares {output.socket}.")
         for item in value if output.socket.is_list and isinstance(value, list) else (value,):
-            _fits(output.name, item, output.socket.type, output.socket.optional)
+            _check(output, item)
     return found
 
 
-def _fits(name: str, value: object, kind: object, optional: bool) -> None:
-    """Check a value against a plain class; what only a type checker can see is left to it."""
-    if not isinstance(kind, type) or (optional and value is None) or getattr(kind, "__total__", None) is not None:
-        return
-    fits = isinstance(value, kind) or (kind is float and isinstance(value, int))
-    if not fits or (isinstance(value, bool) and kind in (int, float)):
-        raise NodeError(f"output {name}: it returned {_kind(value)}, but declares {kind.__name__}.")
+def _check(output: Output, value: object) -> None:
+    kind = output.socket.type
+    if not fits(value, kind) and not (value is None and output.socket.optional):
+        raise NodeError(f"output {output.name}: it returned {kind_of(value)}, but declares {describe(kind)}.")
 
 
-def _kind(value: object) -> str:
+def fits(value: object, kind: object) -> bool:
+    """Tell whether a value is of a plain class; what only a type checker can see is left to it."""
+    if not isinstance(kind, type) or kind is object or getattr(kind, "__total__", None) is not None:
+        return True
+    if isinstance(value, bool):
+        return issubclass(bool, kind) and kind is not int
+    return isinstance(value, kind) or (kind is float and isinstance(value, int))
+
+
+def kind_of(value: object) -> str:
+    """Name what a value is, for a sentence."""
     return "nothing" if value is None else f"a value of type {type(value).__name__}"

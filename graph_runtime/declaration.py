@@ -95,7 +95,7 @@ class Node:
     sink: bool = False
     docs: docs.Docs = field(default_factory=docs.Docs)
 
-    @property
+    @cached_property
     def is_async(self) -> bool:
         """Whether the function is a coroutine function."""
         return inspect.iscoroutinefunction(self.function)
@@ -269,7 +269,7 @@ def _outputs(
 
 
 def _unwrapped(returned: object) -> tuple[object, bool]:
-    """Strip `Shown[...]` and `Expand[...]` from a return annotation: the type of the values, and whether it is a sink."""
+    """Strip `Shown[...]` and `Expand[...]` from a return annotation; tell the type of values, and whether it shows."""
     if get_origin(returned) in (Union, types.UnionType):
         members = [member for member in get_args(returned) if get_origin(member) is not Expand]
         if len(members) == 1:

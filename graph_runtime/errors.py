@@ -105,6 +105,18 @@ class NodeError(GraphError):
         super().__init__(message)
 
 
+class Unavailable(NodeError):
+    """A value that a node awaits cannot be had, because the node it comes from failed or was skipped.
+
+    Args:
+        node: The id of that node.
+    """
+
+    def __init__(self, node: str) -> None:
+        self.node = node
+        super().__init__(f"what node {shown(node)} puts out cannot be had: it did not succeed.")
+
+
 class DeclarationError(GraphError):
     """A function cannot be a node, or a pack cannot be a library; told to who writes the pack."""
 

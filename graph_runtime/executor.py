@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
@@ -17,6 +18,7 @@ from .injected import Folders, Service
 from .keys import Ingredients
 from .results import Result
 from .running import Run
+from .workers import Workers
 
 if TYPE_CHECKING:
     from .cache import Cache
@@ -45,9 +47,16 @@ class Cancellation:
         """Whether the run was asked to stop."""
         return self._event.is_set()
 
-    def subscribe(self, listener: Callable[[], None]) -> None:
-        """Call a function when the run is asked to stop."""
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call a function when the run is asked to stop; at once if it was asked before.
+
+        Returns:
+            Takes the function back.
+        """
         self._listeners.append(listener)
+        if self.requested:
+            listener()
+        return lambda: self._listeners.remove(listener)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +105,7 @@ class Executor:
         self.cache = cache
         self.lanes = dict(lanes)
         self.previews = previews
-        self.pools: dict[str, ThreadPoolExecutor] = {
-            name: ThreadPoolExecutor(count, thread_name_prefix=f"node-{name}") for name, count in lanes.items()
-        }
+        self.workers = {name: Workers(count, f"node-{name}") for name, count in lanes.items()}
         self._services: dict[type[Service], Service] = {}
         self._lock = threading.RLock()
 
@@ -129,23 +136,34 @@ class Executor:
         """
         started = time.perf_counter()
         run = Run(self, graph, emit, cancellation or Cancellation())
-        state = await run.finish()
+        try:
+            state = await run.finish()
+        except asyncio.CancelledError:
+            emit(RunFinished("interrupted", time.perf_counter() - started))
+            raise
         if self.cache is not None:
-            self.cache.flush()
+            await asyncio.to_thread(self.cache.flush)
         seconds = time.perf_counter() - started
         emit(RunFinished(state, seconds))
         names = run.names
         return Outcome(
-            state, run.results(), run.failures, seconds, run.timings, tuple(run.reused), names.keys, names.ingredients
+            state,
+            run.results(),
+            run.account.failures,
+            seconds,
+            run.account.timings,
+            tuple(run.account.reused),
+            names.keys,
+            names.ingredients,
         )
 
     def close(self) -> None:
         """Close the services and the threads; the executor runs nothing afterwards."""
-        for pool in self.pools.values():
-            pool.shutdown(wait=True, cancel_futures=True)
-        for service in self._services.values():
-            service.close()
-        self._services.clear()
+        with ExitStack() as stack:
+            while self._services:
+                stack.callback(self._services.popitem()[1].close)
+            for workers in self.workers.values():
+                stack.callback(workers.close)
 
     def __enter__(self) -> Self:
         return self

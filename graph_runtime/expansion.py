@@ -46,7 +46,7 @@ def grown(
 
     Args:
         step: The step.
-        key: Its key; values that only Python can hold are named after it.
+        key: Its key; values that only Python can hold are named after it, and so are alike wherever the key is.
         returned: What each call returned; at least one is `Expand`.
         library: The nodes that the sub-graphs may name.
         folders: Where files lie.
@@ -62,8 +62,9 @@ def grown(
     for place, one in enumerate(returned):
         prefix = ""
         if isinstance(one, Expand):
-            prefix = _prefix(step.id, place if step.mapped else None)
-            calls.update(_renamed(one.graph.workflow(), prefix, key))
+            workflow = one.graph.workflow()
+            prefix = _prefix(step.id, place if step.mapped else None, workflow, steps)
+            calls.update(_renamed(workflow, prefix, f"{key} {place}"))
             handles += [_target(handle, prefix, calls, steps) for handle in _handles(one.values)]
         prefixed.append((prefix, one))
     sinks = [name for name, call in calls.items() if (node := library.get(call.class_type)) is not None and node.sink]
@@ -95,21 +96,22 @@ def wire(growth: Growth, steps: Mapping[str, Step], prefix: str, handle: Handle)
 
 
 def circle(
-    growth: Growth, steps: Mapping[str, Step], standing_in: set[str], settled: Callable[[str], bool]
+    growth: Growth, steps: Mapping[str, Step], around: Callable[[], set[str]], settled: Callable[[str], bool]
 ) -> str | None:
     """Find a node outside the sub-graph that waits for the node whose place the sub-graph takes.
 
     Args:
         growth: The sub-graph.
         steps: All steps of the run.
-        standing_in: The expanded node, and the nodes in whose sub-graphs it stands.
+        around: Gives the expanded node and the nodes in whose sub-graphs it stands; asked only where it matters.
         settled: Tells whether a step is over.
 
     Returns:
         The id of such a node, or None.
     """
     fed = [*growth.targets, *(name for step in growth.steps.values() for name in sources(step))]
-    pending = [name for name in fed if name not in growth.steps]
+    pending = [name for name in fed if name not in growth.steps and not settled(name)]
+    standing_in = around() if pending else set()
     seen: set[str] = set()
     while pending:
         name = pending.pop()
@@ -121,10 +123,14 @@ def circle(
     return None
 
 
-def _prefix(id: str, place: int | None) -> str:
+def _prefix(id: str, place: int | None, workflow: Workflow, steps: Mapping[str, Step]) -> str:
+    """What the ids of a sub-graph begin with: the id of its node, and no id that is taken comes of it."""
     if len(id) > _LONGEST_PREFIX:
-        id = hashlib.sha256(id.encode()).hexdigest()[:16]
-    return f"{id}." if place is None else f"{id}.{place}."
+        id = hashlib.sha256(id.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    prefix = f"{id}." if place is None else f"{id}.{place}."
+    while any(prefix + name in steps for name in workflow.nodes):
+        prefix += "."
+    return prefix
 
 
 def _renamed(workflow: Workflow, prefix: str, key: str) -> Iterator[tuple[str, NodeCall]]:
@@ -132,7 +138,7 @@ def _renamed(workflow: Workflow, prefix: str, key: str) -> Iterator[tuple[str, N
         if isinstance(value, Link) and value.node in workflow.nodes:
             return Link(prefix + value.node, value.output)
         if isinstance(value, Given):
-            return Given(value.value, f"{key} {prefix}{name} {input}")
+            return Given(value.value, value.name or f"{key} {name} {input}")
         return value
 
     for name, call in workflow.nodes.items():

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from pathlib import Path
+from typing import TypeAlias, cast
 
 from .builder import Given
-from .calls import outputs, spread
+from .calls import fits, kind_of, outputs, spread
 from .declaration import Node
 from .errors import Interrupted, NodeError, Problem
 from .injected import Folders
 from .literals import Misfit, check
-from .results import Blocked, Expand, Result, Shown
+from .results import Blocked, Expand, Result, Shown, ShownFile
+from .sockets import Socket, describe
 from .step import Step
 
 Arguments: TypeAlias = dict[str, object]
+Returned: TypeAlias = Sequence[object] | Result | BaseException
+"""What became of a node's calls: its result; what each call returned, where one of them expands; what was raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,108 +32,144 @@ class Invocation:
 
     Attributes:
         step: The step.
-        calls: The arguments of each call.
+        calls: The arguments of each call; a block stands for a call that received one.
+        handed: Gives the injected parameters; called where the node runs.
         blocked: The block that one of the inputs carries, or None.
     """
 
     step: Step
-    calls: tuple[Arguments, ...]
+    calls: tuple[Arguments | Blocked, ...]
+    handed: Callable[[], Mapping[str, object]] = dict
     blocked: Blocked | None = None
 
 
-def prepare(step: Step, linked: Mapping[str, object], handed: Mapping[str, object], folders: Folders) -> Invocation:
+def prepare(step: Step, linked: Mapping[str, object], handed: Callable[[], Mapping[str, object]]) -> Invocation:
     """Gather the arguments of a step.
 
     Args:
         step: The step.
         linked: The value, or the lazy value, of each linked input.
-        handed: The injected parameters.
-        folders: Where files to choose from lie.
-
-    Raises:
-        NodeError: A value that came over a link is out of bounds, not a choice, or missing.
+        handed: Gives the injected parameters.
     """
-    fixed = {name: value.value if isinstance(value, Given) else value for name, value in step.values.items()}
-    blocked = next((value for value in linked.values() if isinstance(value, Blocked)), None)
-    if blocked is not None:
-        return Invocation(step, (), blocked)
+    fixed = {name: _own(value) for name, value in step.values.items()}
     for name, value in linked.items():
-        socket = step.node.inputs[name].socket
-        if name not in step.mapped and not socket.lazy:
-            fixed[name] = [value] if socket.is_list and not isinstance(value, list) else value
+        if name in step.mapped:
+            continue
+        is_list = step.node.inputs[name].socket.is_list
+        if isinstance(value, Blocked) or (is_list and isinstance(value, list) and _block(value)):
+            return Invocation(step, (), handed, value if isinstance(value, Blocked) else _block(value))
+        fixed[name] = _as_list(value) if is_list else value
+    if not step.mapped:
+        return Invocation(step, (fixed,), handed)
     lists = {name: _as_list(linked[name]) for name in step.mapped}
-    lazy = {name: value for name, value in linked.items() if step.is_lazy(name)}
-    calls = tuple({**fixed, **items, **lazy, **handed} for items in _mapped(lists))
-    for call in calls:
-        _check_linked(step, call, folders)
-    return Invocation(step, calls)
+    calls = tuple(_block(items.values()) or {**fixed, **items} for items in _mapped(lists))
+    return Invocation(step, calls, handed)
+
+
+def _own(value: object) -> object:
+    """A value that a node may keep: what is written in a workflow stays as it is, whatever a node does with it."""
+    if isinstance(value, Given):
+        return [*value.value] if type(value.value) is list else value.value
+    return copy.deepcopy(value) if isinstance(value, list | dict) else value
+
+
+def _block(values: Iterable[object]) -> Blocked | None:
+    return next((value for value in values if isinstance(value, Blocked)), None)
+
+
+def blocked_in(result: Result) -> bool:
+    """Tell whether a result holds a block."""
+    return any(
+        isinstance(value, Blocked) or (isinstance(value, list) and _block(value) is not None)
+        for value in result.outputs
+    )
 
 
 def _as_list(value: object) -> list[object]:
-    return value if isinstance(value, list) else [value]
+    """A list of its own for the node that receives it, which may then do with it what it likes."""
+    return [*value] if isinstance(value, list) else [value]
 
 
 def _mapped(lists: Mapping[str, list[object]]) -> Sequence[Arguments]:
     """One set of items for each call; a shorter list repeats its last item."""
-    if not lists:
-        return [{}]
     if not all(lists.values()):
         return []
     count = max(len(items) for items in lists.values())
     return [{name: items[min(i, len(items) - 1)] for name, items in lists.items()} for i in range(count)]
 
 
-def _check_linked(step: Step, call: Arguments, folders: Folders) -> None:
+def check_linked(step: Step, call: Arguments, folders: Folders) -> None:
+    """Check what came over links against types, bounds and choices, as far as only the values can tell.
+
+    Raises:
+        NodeError: A value is not what the input takes.
+    """
     for name in step.wires:
         socket = step.node.inputs[name].socket
-        if socket.lazy or not (socket.bounds or socket.choices or socket.literals):
+        if socket.lazy:
             continue
-        for value in _as_list(call[name]):
-            try:
-                check(value, socket, folders)
-            except Misfit as misfit:
-                raise NodeError(misfit.problem.message, input=name, nearest=misfit.problem.nearest) from None
+        checked = socket.bounds is not None or socket.choices is not None or bool(socket.literals)
+        for value in cast("list[object]", call[name]) if socket.is_list else (call[name],):
+            if value is None and socket.optional:
+                continue
+            if not fits(value, socket.type):
+                raise NodeError(f"found {kind_of(value)} over the link, needs {describe(socket.type)}.", input=name)
+            if checked:
+                _check(name, value, socket, folders)
+
+
+def _check(name: str, value: object, socket: Socket, folders: Folders) -> None:
+    try:
+        check(value, socket, folders)
+    except Misfit as misfit:
+        raise NodeError(misfit.problem.message, input=name, nearest=misfit.problem.nearest) from None
 
 
 def invoke(
     invocation: Invocation,
     around: Callable[[Node], AbstractContextManager[object]],
+    folders: Folders,
     cancelled: Callable[[], bool],
-) -> Sequence[object] | Result | BaseException:
+) -> Returned:
     """Call a synchronous node, in a thread of its own.
 
     Args:
         invocation: The calls.
         around: What is entered around the calls.
+        folders: Where files to choose from lie.
         cancelled: Tells whether to stop before the next call.
-
-    Returns:
-        The result; what each call returned, where one of them expands; or what was raised.
     """
     step = invocation.step
     returned: list[object] = []
     try:
+        handed = invocation.handed()
         with around(step.node):
-            for arguments in invocation.calls:
+            for call in invocation.calls:
                 if cancelled():
                     return Interrupted()
-                returned.append(step.node.function(**arguments))
+                if isinstance(call, Blocked):
+                    returned.append(call)
+                else:
+                    check_linked(step, call, folders)
+                    returned.append(step.node.function(**call, **handed))
         return gathered(step, returned)
     except BaseException as error:
         return error
 
 
-async def invoke_async(invocation: Invocation) -> Sequence[object] | Result | BaseException:
-    """Call an asynchronous node; returns what `invoke` returns."""
+async def invoke_async(invocation: Invocation, folders: Folders) -> Returned:
+    """Call an asynchronous node, in the loop's thread."""
+    step = invocation.step
     returned: list[object] = []
     try:
-        for arguments in invocation.calls:
-            awaitable = invocation.step.node.function(**arguments)
-            assert isinstance(awaitable, Awaitable)
-            returned.append(await awaitable)
-        return gathered(invocation.step, returned)
-    except asyncio.CancelledError:
-        return Interrupted()
+        handed = await asyncio.to_thread(invocation.handed) if step.node.injected else {}
+        for call in invocation.calls:
+            if isinstance(call, Blocked):
+                returned.append(call)
+            else:
+                check_linked(step, call, folders)
+                returned.append(await cast("Awaitable[object]", step.node.function(**call, **handed)))
+        return gathered(step, returned)
     except BaseException as error:
         return error
 
@@ -184,7 +225,7 @@ def unfolded(step: Step, returned: object, resolve: Callable[[object], object]) 
         NodeError: The values are not what the node declares.
     """
     if not isinstance(returned, Expand):
-        return spread(step.node, returned)
+        return sealed(_single(step, returned))
     values = returned.values
     if step.node.named and isinstance(values, tuple):
         return Result(outputs(step.node, tuple(resolve(value) for value in values)))
@@ -199,10 +240,22 @@ def sealed(result: Result) -> Result:
     return replace(result, shown=replace(result.shown, files=files))
 
 
-def untouched(result: Result) -> bool:
-    """Tell whether the files that a kept result shows are still as they were."""
+def untouched(result: Result, folders: Folders | None = None) -> bool:
+    """Tell whether the files that a kept result shows are still as they were.
+
+    Args:
+        result: The result.
+        folders: Where the files have to lie to count; anywhere when left out.
+    """
     files = result.shown.files if result.shown is not None else ()
-    return all(file.digest and digest_of(file.path) == file.digest for file in files)
+    return all(file.digest and _inside(file, folders) and digest_of(file.path) == file.digest for file in files)
+
+
+def _inside(file: ShownFile, folders: Folders | None) -> bool:
+    if folders is None:
+        return True
+    folder = {"output": folders.output, "temp": folders.temp, "input": folders.input}[file.folder]
+    return Path(file.path).absolute().is_relative_to(folder.absolute())
 
 
 def digest_of(path: object) -> str:

@@ -72,7 +72,7 @@ class Ledger:
 
     def __init__(self, keep: Collection[str]) -> None:
         self.states: dict[str, State] = {}
-        self._keep = frozenset(keep)
+        self.kept = set(keep)
         self._over: deque[str] = deque()
         self._unneeded: list[State] = []
 
@@ -91,6 +91,16 @@ class Ledger:
         """Take a step into the run, unless it is there already."""
         if not self.holds(step.id):
             self.states[step.id] = State(step, len(self.states))
+
+    def hold(self, ids: Iterable[str]) -> None:
+        """Keep the results of these steps to the end, too: nobody can tell when they are asked for."""
+        self.kept.update(ids)
+
+    def lend(self, id: str, source: str) -> State:
+        """Note that a running step needs the result of another until it is over."""
+        self.states[id].sources.append(source)
+        self.states[source].pending += 1
+        return self.states[source]
 
     def wait(self, id: str, sources: Iterable[str]) -> None:
         """Let a step wait for others."""
@@ -142,7 +152,7 @@ class Ledger:
         """A consumer is over: give a result back when it was the last, and drop what only a broken one needed."""
         source = self.states[name]
         source.pending -= 1
-        if source.pending > 0 or name in self._keep:
+        if source.pending > 0 or name in self.kept:
             return
         if source.status == "waiting" and consumer.broken:
             source.because = consumer.because or consumer.step.id
@@ -150,5 +160,5 @@ class Ledger:
         self._give_back(source)
 
     def _give_back(self, state: State) -> None:
-        if state.status == "done" and state.step.id not in self._keep:
+        if state.status == "done" and state.step.id not in self.kept:
             state.status, state.result = "released", None

@@ -153,7 +153,7 @@ def _resolved(
     for key, input in node.inputs.items():
         variable = input.socket.type
         if isinstance(variable, TypeVar) and (key in found or key in values):
-            kind = found[key].type if key in found else type(values[key])
+            kind = found[key].type if key in found else _type_of(values[key])
             bound[variable] = kind if bound.get(variable, kind) == kind else object
     if not mapped and not any(isinstance(output.socket.type, TypeVar) for output in node.outputs):
         return tuple(output.socket for output in node.outputs)
@@ -166,3 +166,9 @@ def _resolved(
         )
         for one in sockets
     )
+
+
+def _type_of(value: object) -> object:
+    """The type of a value that stands on a socket of any type; what a list or nothing holds can only be seen later."""
+    value = value.value if isinstance(value, Given) else value
+    return object if value is None or isinstance(value, list | dict) else type(value)

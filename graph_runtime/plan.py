@@ -33,17 +33,21 @@ class Names:
     """The keys of a run's steps, each made once.
 
     Args:
-        steps: The steps by id; may grow while a run goes on.
+        steps: The steps by id, to begin with.
         library: Where their nodes come from.
         fresh: Stands in the keys of steps whose results nothing describes; no two runs share one.
     """
 
     def __init__(self, steps: Mapping[str, Step], library: Library, fresh: str) -> None:
-        self.steps = steps
+        self.steps = dict(steps)
         self.library = library
         self.fresh = fresh
         self.keys: dict[str, str] = {}
         self.ingredients: dict[str, Ingredients] = {}
+
+    def add(self, steps: Mapping[str, Step]) -> None:
+        """Take more steps in while a run goes on."""
+        self.steps.update(steps)
 
     def name(self, targets: Iterable[str]) -> None:
         """Make the keys of the targets and of everything upstream of them."""
@@ -89,6 +93,28 @@ def plan(
         pending.extend(sources)
     order = tuple(id for id in upstream(steps, [id for id in targets if id in runs], (), runs))
     return Plan(targets, order, tuple(reused), keys, names.ingredients)
+
+
+def on_demand(
+    steps: Mapping[str, Step], ids: Iterable[str], known: set[str], within: Callable[[str], bool]
+) -> set[str]:
+    """Find the steps that a lazy input may ask for later, down to those that are in the run.
+
+    Args:
+        steps: The steps by id.
+        ids: The steps whose lazy inputs are followed.
+        known: Steps that were found before; they are not walked again.
+        within: Tells whether a step is in the run.
+    """
+    lazy = (wire.node for id in ids for name, wire in steps[id].wires.items() if steps[id].is_lazy(name))
+    pending = [id for id in lazy if id not in known]
+    found = set(pending)
+    while pending:
+        id = pending.pop()
+        following = [] if within(id) else [one for one in sources(steps[id]) if one not in found and one not in known]
+        found.update(following)
+        pending.extend(following)
+    return found
 
 
 def sources(step: Step) -> Iterator[str]:

@@ -1,0 +1,71 @@
+"""What goes into a node: the values of its links, what it awaits, what is handed to it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from .injected import EditorDocument, Folders, NodeId, Progress, Prompt, Service, Tick, injection
+from .ledger import Ledger
+from .results import Lazy
+from .step import Step, Wire
+from .workflow import Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """Gives the nodes of one run what they ask for.
+
+    Attributes:
+        ledger: Where the results stand.
+        workflow: What the run was made from.
+        folders: Where files lie.
+        stopping: Tells whether the run is to stop.
+        previews: Whether previews are drawn.
+        service: Finds or opens the service of a class.
+        demand: Has a step computed for a node that awaits it: the node's id, then the step's.
+        report: Takes each tick of a node, from any thread.
+    """
+
+    ledger: Ledger
+    workflow: Workflow
+    folders: Folders
+    stopping: Callable[[], bool]
+    previews: bool
+    service: Callable[[type[Service]], Service]
+    demand: Callable[[str, str], Awaitable[None]]
+    report: Callable[[str, Tick], None]
+
+    def linked(self, step: Step) -> dict[str, object]:
+        """The value, or the lazy value, of each linked input."""
+        wires = step.wires.items()
+        return {name: self.lazy(step, wire) if step.is_lazy(name) else self.value(wire) for name, wire in wires}
+
+    def value(self, wire: Wire) -> object:
+        """The value that a wire carries; the step it comes from is done."""
+        result = self.ledger[wire.node].result
+        assert result is not None, f"the result of {wire.node} was given back too early"
+        return result.outputs[wire.output]
+
+    def lazy(self, step: Step, wire: Wire) -> Lazy[object]:
+        """A value that is computed when the step awaits it."""
+
+        async def request() -> object:
+            await self.demand(step.id, wire.node)
+            return self.value(wire)
+
+        return Lazy(request)
+
+    def handed(self, step: Step) -> Mapping[str, object]:
+        """The injected parameters of a step; called in the node's thread, since opening a service may take long."""
+        wanted = step.node.injected
+        if not wanted:
+            return {}
+        values: dict[object, object] = {
+            Progress: Progress(lambda tick: self.report(step.id, tick), self.stopping, self.previews),
+            Folders: self.folders,
+            NodeId: step.id,
+            EditorDocument: self.workflow.document,
+            Prompt: self.workflow.to_json() if Prompt in wanted.values() else None,
+        }
+        return injection(wanted, values, self.service)

@@ -64,14 +64,23 @@ def read(path: Path) -> Workflow:
     Raises:
         WorkflowError: The file is not there, is no JSON, or is no workflow; names everything that is wrong with it.
     """
+    return parse(content(path), shown(str(path), 200))
+
+
+def content(path: Path) -> bytes:
+    """Read all that a file holds.
+
+    Raises:
+        WorkflowError: It is not there, or cannot be read.
+    """
     source = shown(str(path), 200)
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         raise WorkflowError([Problem("unreadable", _not_there(path))], source) from None
-    except OSError as error:
-        raise WorkflowError([Problem("unreadable", f"cannot be read: {error.strerror}.")], source) from None
-    return parse(data, source)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise WorkflowError([Problem("unreadable", f"cannot be read: {reason}.")], source) from None
 
 
 def parse(text: str | bytes, source: str = "") -> Workflow:

@@ -9,9 +9,9 @@ from ...errors import Problem, WorkflowError
 from ...step import Link
 from ...workflow import NodeCall, Workflow
 from .document import EditorNode, read_document
-from .spreading import BYPASSED, MUTED, Placed, spread_out
-from .tracing import Origin, Tracer, Value
-from .widgets import values, wrapped
+from .spreading import BYPASSED, MUTED, Placed, Stored, spread_out
+from .tracing import Origin, Tracer
+from .widgets import widgets, wrapped
 
 
 def from_document(document: Mapping[str, object], library: Mapping[str, Node], source: str = "") -> Workflow:
@@ -34,11 +34,10 @@ def from_document(document: Mapping[str, object], library: Mapping[str, Node], s
     nodes: dict[str, NodeCall] = {}
     problems: list[Problem] = []
     for placed in layout.nodes.values():
-        node = placed.node
-        if node.mode in (MUTED, BYPASSED) or placed.key in layout.insides or tracer.is_virtual(node):
+        if tracer.is_virtual(placed.node) or placed.key in layout.insides or placed.node.mode in (MUTED, BYPASSED):
             continue
         try:
-            nodes[placed.id] = _call(placed, library.get(node.type), tracer)
+            nodes[placed.id] = _call(placed, library, tracer)
         except WorkflowError as error:
             problems += error.problems
     if not nodes and not problems:
@@ -48,20 +47,29 @@ def from_document(document: Mapping[str, object], library: Mapping[str, Node], s
     return Workflow(nodes, source, document)
 
 
-def _call(placed: Placed, node: Node | None, tracer: Tracer) -> NodeCall:
+def inputs_of(placed: Placed, library: Mapping[str, Node], tracer: Tracer) -> dict[str, Origin | Stored]:
+    """Find what stands on each input of a node: an output that feeds it, or a value and where the file keeps it.
+
+    Raises:
+        WorkflowError: The links that lead to it run in a circle.
+    """
     item = placed.node
-    inputs = {name: wrapped(value) for name, value in values(item, node).items()}
-    for name, value in placed.scope.overrides.get(item.id, {}).items():
-        inputs[name] = wrapped(value)
+    saved = widgets(item, library.get(item.type))
+    found: dict[str, Origin | Stored] = {one.name: Stored(one.value, placed, one.place) for one in saved}
+    found |= placed.scope.overrides.get(item.id, {})
     for place, slot in enumerate(item.inputs):
-        if not slot.link:
-            continue
-        found = tracer.feeding(placed, place)
-        if isinstance(found, Origin):
-            inputs[slot.name] = Link(found.node.id, found.slot)
-        elif isinstance(found, Value):
-            inputs[slot.name] = wrapped(found.value)
-    title = item.title or (node.title if node is not None else "")
+        fed = tracer.feeding(placed, place) if slot.link else None
+        if fed is not None:
+            found[slot.name] = fed
+    return found
+
+
+def _call(placed: Placed, library: Mapping[str, Node], tracer: Tracer) -> NodeCall:
+    item = placed.node
+    inputs: dict[str, object] = {}
+    for name, found in inputs_of(placed, library, tracer).items():
+        inputs[name] = Link(found.node.id, found.slot) if isinstance(found, Origin) else wrapped(found.value)
+    title = item.title or (library[item.type].title if item.type in library else "")
     return NodeCall(item.type, inputs, title, pack_of(item))
 
 

@@ -37,8 +37,8 @@ class Scope:
     path: tuple[str, ...] = ()
     host: Placed | None = None
     inside: frozenset[str] = frozenset()
-    ports: Mapping[str, object] = field(default_factory=dict)
-    overrides: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    ports: Mapping[str, Stored] = field(default_factory=dict)
+    overrides: Mapping[str, Mapping[str, Stored]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -57,6 +57,15 @@ class Placed:
     def id(self) -> str:
         """Its id in the workflow."""
         return ":".join(self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A value as the file has it: with the node that keeps it, and its place or name among that node's values."""
+
+    value: object
+    owner: Placed
+    place: int | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,20 +116,17 @@ def _inside(placed: Placed, graph: EditorGraph, source: str) -> Scope:
     return Scope(graph, placed.key, placed, scope.inside | {node.type}, ports, overrides)
 
 
-def _promoted(placed: Placed, graph: EditorGraph) -> tuple[dict[str, object], dict[str, dict[str, object]]]:
+def _promoted(placed: Placed, graph: EditorGraph) -> tuple[dict[str, Stored], dict[str, dict[str, Stored]]]:
     """The values that an instance keeps for widgets of its inside: those of its ports, and those it merely shows."""
-    node = placed.node
-    ports: dict[str, object] = {}
-    overrides: dict[str, dict[str, object]] = {}
+    ports: dict[str, Stored] = {}
+    overrides: dict[str, dict[str, Stored]] = {}
     names = [graph.ports_in[place].name for place in widget_ports(graph)]
-    for (inner, name), value in _shown_values(node, names):
+    for inner, name, place, value in _shown_values(placed.node, names):
         if value is None:
             continue
-        if inner == "-1":
-            ports[name] = value
-        else:
-            overrides.setdefault(inner, {})[name] = value
-    return {**ports, **placed.scope.overrides.get(node.id, {})}, overrides
+        kept = ports if inner == "-1" else overrides.setdefault(inner, {})
+        kept[name] = Stored(value, placed, place)
+    return {**ports, **placed.scope.overrides.get(placed.node.id, {})}, overrides
 
 
 def widget_ports(graph: EditorGraph) -> Iterator[int]:
@@ -138,15 +144,14 @@ def _is_widget(graph: EditorGraph, node: str, slot: int) -> bool:
     return target is not None and 0 <= slot < len(target.inputs) and bool(target.inputs[slot].widget)
 
 
-def _shown_values(node: EditorNode, names: list[str]) -> Iterator[tuple[tuple[str, str], object]]:
-    """The values that an instance shows, each with the inner node and its widget; the node "-1" stands for a port."""
-    listed = proxies(node)
+def _shown_values(node: EditorNode, names: list[str]) -> Iterator[tuple[str, str, int | str, object]]:
+    """The values that an instance shows: the inner node ("-1" for a port), the widget, the place, the value."""
     if isinstance(node.values, dict):
-        yield from ((("-1", name), value) for name, value in node.values.items())
-    elif listed:
-        yield from zip(listed, node.values, strict=False)
-    else:
-        yield from zip((("-1", name) for name in names), node.values, strict=False)
+        yield from (("-1", name, name, value) for name, value in node.values.items())
+        return
+    listed = proxies(node) or [("-1", name) for name in names]
+    for place, ((inner, name), value) in enumerate(zip(listed, node.values, strict=False)):
+        yield inner, name, place, value
 
 
 def proxies(node: EditorNode) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from ...errors import Problem, WorkflowError
 from .document import ANYTHING, EditorLink, EditorNode, Slot
-from .spreading import BYPASSED, MUTED, Layout, Placed, Scope
+from .spreading import BYPASSED, MUTED, Layout, Placed, Scope, Stored
 from .virtual import GETTER, PRIMITIVE, REROUTES, SETTER, VIRTUAL
 
 
@@ -25,13 +25,6 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
-    """A value that is set elsewhere: on a primitive node, or on the instance of a sub-graph."""
-
-    value: object
-
-
-@dataclass(frozen=True, slots=True)
 class At:
     """A place on the way: an input (`incoming`) or an output of a node, and the type that is wanted there."""
 
@@ -41,7 +34,8 @@ class At:
     incoming: bool = True
 
 
-Found: TypeAlias = Origin | Value | None
+Found: TypeAlias = Origin | Stored | None
+"""What feeds an input: a node that runs, or a value that is kept elsewhere."""
 
 
 class Tracer:
@@ -111,7 +105,7 @@ class Tracer:
         place = _same(host.node.inputs, slot, port)
         if place is not None and host.node.inputs[place].link in host.scope.graph.links:
             return At(host, place, host.node.inputs[place].type)
-        return Value(scope.ports[slot.name]) if slot.name in scope.ports else None
+        return scope.ports.get(slot.name)
 
     def _before_output(self, at: At) -> At | Found:
         node = at.node.node
@@ -131,7 +125,7 @@ class Tracer:
         node = at.node.node
         if node.type == PRIMITIVE:
             first = node.values[0] if isinstance(node.values, list) and node.values else None
-            return Value(first) if first is not None else None
+            return Stored(first, at.node, 0) if first is not None else None
         if node.mode == MUTED:
             return None
         if node.type == GETTER:

@@ -76,11 +76,6 @@ def widgets(item: EditorNode, node: Node | None) -> list[Widget]:
     return [widget for widget in found if _counts(widget, node)]
 
 
-def values(item: EditorNode, node: Node | None) -> dict[str, object]:
-    """Give the saved values by the name of the input."""
-    return {widget.name: widget.value for widget in widgets(item, node)}
-
-
 def wrapped(value: object) -> object:
     """Write a list so that it is no link, as the API format does."""
     return {"__value__": value} if isinstance(value, list) else value

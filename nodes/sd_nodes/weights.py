@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from sd_nodes.types import Clip, Recipe, SafetyChecker
 
 Key = tuple[object, ...]
+LATENT_SCALE = 0.18215
+"""The scaling factor of an autoencoder whose configuration names none, as diffusers has it."""
+
 ATTENDING = (Model, ControlNet, Vae)
 """Recipes of diffusers' modules, whose attention can be computed by several backends."""
 
@@ -115,11 +118,21 @@ class WeightStore(Service):
 
     def scheduler_config(self, model: Model) -> Config:
         """Return the configuration of the scheduler that a model was published with."""
+        return self._beside(model, "scheduler", "scheduler_config.json")
+
+    def latent_scale(self, model: Model) -> float:
+        """Return what an autoencoder's latents are multiplied by for a model, so that they have about unit variance."""
+        scale = self._beside(model, "vae", "config.json").get("scaling_factor", LATENT_SCALE)
+        assert isinstance(scale, float | int)
+        return float(scale)
+
+    def _beside(self, model: Model, folder: str, file: str) -> Config:
+        """Read a configuration that was published beside a model, or what its family fixes for it."""
         component = locate(model.source, self.folders)
-        beside = component.folder.parent / "scheduler" / "scheduler_config.json" if component.folder else None
+        beside = component.folder.parent / folder / file if component.folder else None
         if beside and beside.is_file():
             return read_json(beside)
-        return constants("scheduler", readable_family(component))
+        return constants(folder, readable_family(component))
 
     def notes(self, recipe: Recipe) -> tuple[str, ...]:
         """Return what is done otherwise than a recipe's settings ask for, for the user; complete while it is lent."""

@@ -1,0 +1,160 @@
+"""Looks at a whole graph for what does not go together, before anything is loaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graph_runtime import NodeError, Problem
+from sd_nodes.picture_files import split_prefix
+from sd_nodes.types import Clip, Conditioning, ControlNet, DepthMap, EdgeMap, Image, Latent, Model, Vae
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from graph_runtime import Step
+
+    Steps = Mapping[str, Step]
+
+SUITABLE: dict[object, tuple[str, ...]] = {EdgeMap: ("canny", "softedge", "lineart", "scribble"), DepthMap: ("depth",)}
+"""The kinds of ControlNet that each kind of control picture is for."""
+
+LATENT_SPACES = {"sd2": "sd1"}
+"""Families that share the latents of another one."""
+
+
+def families(steps: Steps) -> Iterator[Problem]:
+    """Find text encoders, ControlNets and VAEs that do not belong to the family of the model they work with."""
+    for step in steps.values():
+        if isinstance(model := _recipe(steps, step, "model"), Model):
+            for input in step.wires:
+                yield from _strangers(steps, step, model, input)
+        if isinstance(vae := _recipe(steps, step, "vae"), Vae) and "samples" in step.wires:
+            yield from _foreign_latents(steps, step, vae)
+
+
+def control_pictures(steps: Steps) -> Iterator[Problem]:
+    """Find control pictures of another kind than the one that their ControlNet was trained for."""
+    for step in steps.values():
+        net = _recipe(steps, step, "control_net")
+        if not isinstance(net, ControlNet) or not net.kind or "image" not in step.wires:
+            continue
+        source, found = _picture_kind(steps, step)
+        if found is None or net.kind in SUITABLE[found]:
+            continue
+        name = getattr(found, "__name__", "")
+        message = (
+            f"found {name} from node {source.id} ({source.name}); the ControlNet “{net.source.name}” was trained for "
+            f"{net.kind}, and {name} is for {' or '.join(SUITABLE[found])}."
+        )
+        yield Problem("type_mismatch", message, step.id, input="image")
+
+
+def safety_checkers(steps: Steps) -> Iterator[Problem]:
+    """Find safety checks on a base model that comes without a safety checker."""
+    for step in steps.values():
+        wire = step.wires.get("checker")
+        source = steps.get(wire.node) if wire else None
+        if wire and source and source.known and source.known.outputs[wire.output] is None:
+            message = (
+                f"node {source.id} ({source.name}) loads “{source.values.get('name', '')}”, which comes without a "
+                "safety checker; take one from Load Safety Checker."
+            )
+            yield Problem("refused", message, step.id, input="checker")
+
+
+def prefixes(steps: Steps) -> Iterator[Problem]:
+    """Find names of saved pictures that lead out of the output folder."""
+    for step in steps.values():
+        prefix = step.values.get("filename_prefix")
+        if isinstance(prefix, str) and step.node.sink:
+            try:
+                split_prefix(prefix)
+            except NodeError as error:
+                yield Problem("refused", error.message, step.id, input=error.input)
+
+
+CHECKS = (families, control_pictures, safety_checkers, prefixes)
+
+
+def _strangers(steps: Steps, step: Step, model: Model, input: str) -> Iterator[Problem]:
+    """The recipes upstream of one input that belong to another family than the model."""
+    for source, recipe in _upstream(steps, step, input):
+        ours, theirs = model.family, recipe.family
+        if isinstance(recipe, Vae):
+            ours, theirs = _latent_space(ours), _latent_space(theirs)
+        if ours and theirs and ours != theirs:
+            message = (
+                f"the model “{model.source.name}” is of the family {model.family}; {_title(recipe)} "
+                f"“{recipe.source.name}” at node {source.id} ({source.name}) is of the family {recipe.family}."
+            )
+            yield Problem("type_mismatch", message, step.id, input=input)
+
+
+def _upstream(steps: Steps, step: Step, input: str) -> Iterator[tuple[Step, Clip | ControlNet | Vae]]:
+    """Follow conditionings, or latents, up from an input, and give the recipes that went into them.
+
+    Conditionings are followed to their text encoders and ControlNets; latents to the VAE that made them from a picture.
+    Pictures are not followed: those of one model may steer another.
+    """
+    pending, seen = [(step, input)], {step.id}
+    while pending:
+        below, name = pending.pop()
+        source = steps.get(below.wires[name].node)
+        if source is None or _type(steps, below, name) not in (Conditioning, Latent) or source.id in seen:
+            continue
+        seen.add(source.id)
+        for each in source.wires:
+            recipe = _recipe(steps, source, each)
+            if isinstance(recipe, Clip | ControlNet | Vae):
+                yield source, recipe
+            elif not isinstance(recipe, Model):
+                pending.append((source, each))
+
+
+def _foreign_latents(steps: Steps, step: Step, vae: Vae) -> Iterator[Problem]:
+    """The models upstream whose latents a VAE cannot decode."""
+    source = steps.get(step.wires["samples"].node)
+    model = _recipe(steps, source, "model") if source else None
+    if source is None or not isinstance(model, Model):
+        return
+    ours, theirs = _latent_space(vae.family), _latent_space(model.family)
+    if ours and theirs and ours != theirs:
+        message = (
+            f"the VAE “{vae.source.name}” is of the family {vae.family}; the latents come from node {source.id} "
+            f"({source.name}), whose model “{model.source.name}” is of the family {model.family}."
+        )
+        yield Problem("type_mismatch", message, step.id, input="samples")
+
+
+def _picture_kind(steps: Steps, step: Step) -> tuple[Step, object]:
+    """Follow a control picture up through nodes that take a picture and give one, to where its kind is known."""
+    seen = {step.id}
+    while "image" in step.wires and (source := steps.get(step.wires["image"].node)) and source.id not in seen:
+        kind = _type(steps, step, "image")
+        if kind in SUITABLE:
+            return source, kind
+        if kind is not Image:
+            break
+        seen.add(source.id)
+        step = source
+    return step, None
+
+
+def _recipe(steps: Steps, step: Step, input: str) -> object:
+    """What a loader or a settings node puts on an input; None where only a run can tell."""
+    wire = step.wires.get(input)
+    source = steps.get(wire.node) if wire else None
+    return source.known.outputs[wire.output] if wire and source and source.known else None
+
+
+def _type(steps: Steps, step: Step, input: str) -> object:
+    wire = step.wires[input]
+    return steps[wire.node].outputs[wire.output].type
+
+
+def _latent_space(family: str) -> str:
+    return LATENT_SPACES.get(family, family)
+
+
+def _title(recipe: Clip | ControlNet | Vae) -> str:
+    return {Clip: "the text encoder", ControlNet: "the ControlNet", Vae: "the VAE"}[type(recipe)]

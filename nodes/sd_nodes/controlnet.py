@@ -1,0 +1,74 @@
+"""Applies ControlNets to conditionings: twice in a row gives two ControlNets."""
+
+from __future__ import annotations
+
+from typing import Annotated, NamedTuple
+
+from graph_runtime import NodeError, Range, node
+from sd_nodes.types import Conditioning, Control, ControlNet, Image, Vae
+
+Strength = Annotated[float, Range(0.0, 10.0, 0.01)]
+Fraction = Annotated[float, Range(0.0, 1.0, 0.001)]
+
+
+class Pair(NamedTuple):
+    """Both conditionings, steered alike.
+
+    Args:
+        positive: What the picture should show.
+        negative: What it should not.
+    """
+
+    positive: Conditioning
+    negative: Conditioning
+
+
+@node("Apply ControlNet", category="conditioning/controlnet", id="ControlNetApplyAdvanced", resource="io")
+def controlnet_apply_advanced(
+    positive: Conditioning,
+    negative: Conditioning,
+    control_net: ControlNet,
+    image: Image,
+    strength: Strength = 1.0,
+    start_percent: Fraction = 0.0,
+    end_percent: Fraction = 1.0,
+    vae: Vae | None = None,
+) -> Pair:
+    """Let a picture steer the sampler through a ControlNet, during a part of the sampling.
+
+    Args:
+        positive: What the picture should show.
+        negative: What it should not.
+        control_net: The ControlNet.
+        image: The control picture: edges, depth, or what else the ControlNet was trained for.
+        strength: How strongly it steers; 0 is off, 1 is as trained.
+        start_percent: The fraction of the steps before which it is off.
+        end_percent: The fraction of the steps after which it is off.
+        vae: Only ControlNets that work on latents need it; the others leave it alone.
+    """
+    if strength == 0.0:
+        return Pair(positive, negative)
+    if start_percent >= end_percent:
+        raise NodeError(
+            f"the window is {start_percent:g} to {end_percent:g}: it ends before it starts.", input="end_percent"
+        )
+    control = Control(control_net, image, strength, start_percent, end_percent)
+    return Pair(positive.controlled(control), negative.controlled(control))
+
+
+@node("Apply ControlNet (Simple)", category="conditioning/controlnet", id="ControlNetApply", resource="io")
+def controlnet_apply(
+    conditioning: Conditioning, control_net: ControlNet, image: Image, strength: Strength = 1.0
+) -> Conditioning:
+    """Let a picture steer the sampler through a ControlNet, from the first step to the last.
+
+    Args:
+        conditioning: What the picture should show.
+        control_net: The ControlNet.
+        image: The control picture: edges, depth, or what else the ControlNet was trained for.
+        strength: How strongly it steers; 0 is off, 1 is as trained.
+
+    Returns:
+        CONDITIONING: The conditioning with the ControlNet on it.
+    """
+    return conditioning if strength == 0.0 else conditioning.controlled(Control(control_net, image, strength))

@@ -1,0 +1,101 @@
+"""Runs depth networks: FastDepth (arXiv:1903.03273) through OpenCV, others through transformers."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import torch
+from torch.nn.functional import interpolate
+
+from graph_runtime import NodeError
+from sd_nodes.arrays import bytes_of, image_of
+from sd_nodes.assets import DEPTH, locate_asset
+from sd_nodes.depth_models import FASTDEPTH, depth_digest, depth_folder
+from sd_nodes.types import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from transformers import BaseImageProcessor, PreTrainedModel
+
+    from graph_runtime import Folders
+
+    Estimate = Callable[[Image], NDArray[np.float32]]
+
+SIDE = 224
+"""The side of the square pictures that FastDepth takes."""
+
+METRIC = ("zoedepth", "glpn", "depth_pro")
+"""Kinds of models of transformers that give metres."""
+
+NEAREST = 1e-3
+"""Metres; nothing is nearer than this to the camera."""
+
+
+def estimator(model: str, folders: Folders) -> Estimate:
+    """Return what estimates one picture `[1, height, width, 3]`: its nearness `[height, width]`, on any scale.
+
+    Raises:
+        NodeError: The model is not there, or cannot be loaded.
+    """
+    if model == FASTDEPTH:
+        path = locate_asset(DEPTH, folders)
+        return lambda image: _fastdepth(image, path)
+    folder = depth_folder(model, folders)
+    return lambda image: _transformers(image, folder, depth_digest(model, folders))
+
+
+def near_is_white(nearness: NDArray[np.float32]) -> Image:
+    """Stretch a nearness to grey from black to white; black all over where it is the same everywhere."""
+    low, high = float(nearness.min()), float(nearness.max())
+    grey = (nearness - low) / (high - low) if high > low else np.zeros_like(nearness)
+    return image_of(grey.astype(np.float32)[None])
+
+
+def _fastdepth(image: Image, path: Path) -> NDArray[np.float32]:
+    picture = bytes_of(image)[0]
+    net = cv2.dnn.readNetFromONNX(str(path))
+    net.setInput(cv2.dnn.blobFromImage(picture, 1 / 255, (SIDE, SIDE)))
+    metres = np.asarray(net.forward(), np.float32).reshape(SIDE, SIDE)
+    height, width = picture.shape[:2]
+    nearness = cv2.resize(_nearness(metres), (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(nearness, np.float32)
+
+
+def _nearness(metres: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(1 / np.maximum(metres, NEAREST), np.float32)
+
+
+def _transformers(image: Image, folder: Path, digest: str) -> NDArray[np.float32]:
+    from PIL import Image as Pillow
+
+    processor, network = _network(folder, digest)
+    inputs = processor(Pillow.fromarray(bytes_of(image)[0]), return_tensors="pt")
+    predicted = network(**inputs.to(network.device)).predicted_depth
+    sized = interpolate(predicted[:, None].float(), image.shape[1:3], mode="bicubic", align_corners=False)
+    depth: NDArray[np.float32] = sized[0, 0].cpu().numpy()
+    return _nearness(depth) if _is_metric(network) else depth
+
+
+@lru_cache(maxsize=1)
+def _network(folder: Path, digest: str) -> tuple[BaseImageProcessor, PreTrainedModel]:
+    """Load a network once; `digest` tells apart what lay in its folder at different times."""
+    from transformers import AutoImageProcessor, AutoModelForDepthEstimation
+
+    try:
+        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+        network = AutoModelForDepthEstimation.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise NodeError(f"{folder} cannot be loaded as a depth model: {error}", input="model") from error
+    return processor, network.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _is_metric(network: PreTrainedModel) -> bool:
+    """Tell whether a network gives metres, which grow with the distance, rather than nearness."""
+    config = network.config
+    return config.model_type in METRIC or getattr(config, "depth_estimation_type", "") == "metric"

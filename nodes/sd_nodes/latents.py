@@ -1,0 +1,84 @@
+"""Latents: empty ones to start from, pictures to latents, latents to pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from graph_runtime import SILENT, NodeError, Progress, Range, node
+from sd_nodes.types import Image, Latent, Vae
+from sd_nodes.weights import WeightStore
+
+if TYPE_CHECKING:
+    import torch
+
+Side = Annotated[int, Range(16, 16384, 8)]
+
+
+@node("Empty Latent Image", category="latent", id="EmptyLatentImage")
+def empty_latent_image(width: Side = 512, height: Side = 512, batch_size: Annotated[int, Range(1, 4096)] = 1) -> Latent:
+    """Give empty latents: their size is the size of the picture to be drawn.
+
+    Args:
+        width: The width of the picture in pixels, a multiple of 8.
+        height: The height of the picture in pixels, a multiple of 8.
+        batch_size: How many pictures are drawn at once.
+
+    Returns:
+        LATENT: Zeros, `[batch, 4, height / 8, width / 8]`.
+    """
+    import torch
+
+    odd = [f"{name} {side}" for name, side in (("width", width), ("height", height)) if side % 8]
+    if odd:
+        near = f"{width // 8 * 8} x {height // 8 * 8}"
+        raise NodeError(f"found {' and '.join(odd)}, needs multiples of 8, such as {near}.")
+    return {"samples": torch.zeros(batch_size, 4, height // 8, width // 8)}
+
+
+@node("VAE Decode", category="latent", id="VAEDecode", resource="gpu")
+def vae_decode(samples: Latent, vae: Vae, *, store: WeightStore, progress: Progress = SILENT) -> Image:
+    """Turn latents into pictures.
+
+    Args:
+        samples: The latents.
+        vae: The autoencoder.
+
+    Returns:
+        IMAGE: The pictures.
+    """
+    from sd_nodes.diffusion.vae import decode
+
+    with store.vae(vae) as module:
+        for note in store.notes(vae):
+            progress.say(note)
+        return Image(decode(samples["samples"], module))
+
+
+@node("VAE Encode", category="latent", id="VAEEncode", resource="gpu")
+def vae_encode(pixels: Image, vae: Vae, *, store: WeightStore, progress: Progress = SILENT) -> Latent:
+    """Turn pictures into latents: the means of the distributions that the autoencoder gives.
+
+    Args:
+        pixels: The pictures; what is over a multiple of 8 is cut off on all sides alike.
+        vae: The autoencoder.
+
+    Returns:
+        LATENT: The latents.
+    """
+    from sd_nodes.diffusion.vae import encode, factor
+
+    with store.vae(vae) as module:
+        for note in store.notes(vae):
+            progress.say(note)
+        fitted = _cropped(pixels[..., :3], factor(module))
+        if fitted.shape[1:3] != pixels.shape[1:3]:
+            (height, width), (old_height, old_width) = fitted.shape[1:3], pixels.shape[1:3]
+            progress.say(f"the picture is cut from {old_width} x {old_height} to {width} x {height}")
+        return {"samples": encode(fitted, module).float().cpu()}
+
+
+def _cropped(picture: torch.Tensor, multiple: int) -> torch.Tensor:
+    """Cut a picture to multiples on both sides, from its middle."""
+    height, width = (side // multiple * multiple for side in picture.shape[1:3])
+    top, left = (picture.shape[1] - height) // 2, (picture.shape[2] - width) // 2
+    return picture[:, top : top + height, left : left + width]

@@ -1,0 +1,111 @@
+"""Loads models: each loader gives recipes, which cost nothing; the weights are read when a node computes with them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NamedTuple
+
+from graph_runtime import Choices, Folders, node
+from sd_nodes import sources
+from sd_nodes.places import BASE, CONTROLNET, SAFETY, VAE, names
+from sd_nodes.types import Clip, ControlNet, Model, SafetyChecker, Vae
+
+BaseName = Annotated[str, Choices(lambda folders: names(BASE, folders), open=True)]
+ControlNetName = Annotated[str, Choices(lambda folders: names(CONTROLNET, folders), open=True)]
+VaeName = Annotated[str, Choices(lambda folders: names(VAE, folders), open=True)]
+SafetyName = Annotated[str, Choices(lambda folders: names(SAFETY, folders), open=True)]
+ControlKind = Literal[
+    "auto", "canny", "depth", "pose", "scribble", "softedge", "lineart", "lines", "normal", "segmentation",
+    "shuffle", "tile", "inpaint", "instructions",
+]  # fmt: skip
+"""`auto` reads it off the ControlNet's name; the others are those of `families.KINDS`."""
+
+
+class BaseModel(NamedTuple):
+    """The parts of a base model.
+
+    Args:
+        model: The denoising network with its scheduler.
+        clip: The text encoder with its tokenizer.
+        vae: The autoencoder between pictures and latents.
+        safety_checker: The safety checker, where the model comes with one.
+    """
+
+    model: Model
+    clip: Clip
+    vae: Vae
+    safety_checker: SafetyChecker | None
+
+
+class Checkpoint(NamedTuple):
+    """The parts of a checkpoint.
+
+    Args:
+        MODEL: The denoising network with its scheduler.
+        CLIP: The text encoder with its tokenizer.
+        VAE: The autoencoder between pictures and latents.
+    """
+
+    MODEL: Model
+    CLIP: Clip
+    VAE: Vae
+
+
+@node("Load Base Model", category="loaders", static=True)
+def load_base_model(name: BaseName, folders: Folders) -> BaseModel:
+    """Load a Stable Diffusion model.
+
+    Args:
+        name: A diffusers folder, a .safetensors file, a model that ships with the pack such as `emoji`, or a hub id.
+    """
+    return BaseModel(*sources.checkpoint(name, folders))
+
+
+@node("Load Checkpoint", category="loaders", id="CheckpointLoaderSimple", static=True)
+def checkpoint_loader_simple(ckpt_name: BaseName, folders: Folders) -> Checkpoint:
+    """Load a Stable Diffusion checkpoint.
+
+    Args:
+        ckpt_name: What Load Base Model takes: a file, a folder, a shipped model or a hub id.
+    """
+    found = sources.checkpoint(ckpt_name, folders)
+    return Checkpoint(found.model, found.clip, found.vae)
+
+
+@node("Load ControlNet Model", category="loaders", id="ControlNetLoader", static=True)
+def controlnet_loader(control_net_name: ControlNetName, folders: Folders, kind: ControlKind = "auto") -> ControlNet:
+    """Load a ControlNet.
+
+    Args:
+        control_net_name: A diffusers folder, a .safetensors file, a shipped one such as `emoji-canny`, or a hub id.
+        kind: What it was trained for; a control picture of another kind is told. `auto` reads it off the name.
+
+    Returns:
+        CONTROL_NET: The ControlNet.
+    """
+    return sources.controlnet(control_net_name, folders, "" if kind == "auto" else kind)
+
+
+@node("Load VAE", category="loaders", id="VAELoader", static=True)
+def vae_loader(vae_name: VaeName, folders: Folders) -> Vae:
+    """Load an autoencoder that lies by itself, or the one of a base model.
+
+    Args:
+        vae_name: A diffusers folder, a .safetensors file, a shipped model or a hub id.
+
+    Returns:
+        VAE: The autoencoder.
+    """
+    return sources.vae(vae_name, folders)
+
+
+@node("Load Safety Checker", category="loaders", static=True)
+def load_safety_checker(name: SafetyName, folders: Folders) -> SafetyChecker:
+    """Load a safety checker that lies by itself, or the one of a base model.
+
+    Args:
+        name: A diffusers folder, a shipped one such as `emoji-safety`, or a hub id.
+
+    Returns:
+        safety_checker: The safety checker.
+    """
+    return sources.safety_checker(name, folders)

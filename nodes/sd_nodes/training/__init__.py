@@ -1,0 +1,1 @@
+"""Training of the demonstration model and of ControlNets for any Stable Diffusion base."""

@@ -1,0 +1,88 @@
+"""`controlgraph train`: ControlNets for any base, and the demonstration model stage by stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+EXISTING = click.Path(exists=True, file_okay=False, path_type=Path)
+STAGES = ("data", "autoencoder", "latents", "text-to-image", "canny", "depth", "decoder", "export")
+
+
+@click.group()
+def train() -> None:
+    """Train ControlNets, or the demonstration model."""
+
+
+@train.command()
+@click.option("--base", type=EXISTING, required=True, help="The model to steer: a diffusers directory.")
+@click.option("--data", type=EXISTING, required=True, help="Pictures, control pictures and captions.")
+@click.option("--out", type=FOLDER, required=True, help="Where the ControlNet, its checkpoint and its log go.")
+@click.option("--from", "start", type=EXISTING, help="A ControlNet to go on from instead of a copy of the base.")
+@click.option("--steps", type=click.IntRange(1), default=10_000, show_default=True)
+@click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Pictures in a step.")
+@click.option("--size", type=click.IntRange(32), default=512, show_default=True, help="Edge in pixels; 8 divides it.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), default=1e-5, show_default=True, help="Learning rate.")
+@click.option("--every", type=click.IntRange(1), default=500, show_default=True, help="Steps between checkpoints.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--prompt", "prompts", multiple=True, help="A caption to draw at every checkpoint, with the first control."
+)
+def controlnet(
+    base: Path,
+    data: Path,
+    out: Path,
+    start: Path | None,
+    steps: int,
+    batch: int,
+    size: int,
+    rate: float,
+    every: int,
+    seed: int,
+    prompts: tuple[str, ...],
+) -> None:
+    """Train a ControlNet on your own pictures; a run that was interrupted goes on where it stopped.
+
+    The data folder holds a captions.jsonl with lines {"picture": ..., "control": ..., "caption": ...},
+    or a dataset saved by the `datasets` library. Several processes share the work under `torchrun`.
+    """
+    if size % 8:
+        raise click.BadParameter(
+            f"{size} is no multiple of 8; the nearest is {round(size / 8) * 8}", param_hint="--size"
+        )
+    from .loop import Schedule
+    from .own_data import Order, train_on_own_data
+
+    schedule = Schedule(steps=steps, rate=rate, warmup=min(500, steps // 10 + 1), average=0.0, seed=seed, every=every)
+    try:
+        train_on_own_data(Order(base, data, out, start, batch, size, prompts), schedule, click.echo)
+    except (ValueError, FileNotFoundError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@train.command()
+@click.argument("stage", type=click.Choice(STAGES))
+@click.option("--folder", type=FOLDER, default=Path("emoji-training"), show_default=True, help="The working folder.")
+@click.option("--out", type=FOLDER, default=Path("emoji-models"), show_default=True, help="Where `export` writes.")
+@click.option("--steps", type=click.IntRange(1), help="Another length than the recipe's.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads of each process.")
+def demo(stage: str, folder: Path, out: Path, steps: int | None, threads: int) -> None:
+    """Train the demonstration model: one stage after the other, each resumable."""
+    import torch
+
+    from . import dataset, demo
+    from .loop import one_device
+
+    torch.set_num_threads(threads)
+    if stage == "data":
+        click.echo(f"{dataset.build(folder / 'data', folder / 'archives')} pictures")
+        return
+    shop = demo.Workshop.open(folder, one_device())
+    if stage == "latents":
+        demo.compute_latents(shop)
+    elif stage == "export":
+        demo.export(shop, out)
+    else:
+        demo.run_stage(shop, stage, steps)

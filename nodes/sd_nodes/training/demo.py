@@ -1,0 +1,276 @@
+"""The recipe of the demonstration model, from the packages to the finished directories.
+
+Every stage reads what the one before left in the working folder, resumes if it was interrupted,
+and leaves a sheet of pictures at each checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
+from safetensors import safe_open
+from torch import Tensor
+
+from . import autoencoder, controlnet, decoder, text_to_image
+from .augment import Bytes
+from .controlnet import Batch, Source
+from .dataset import Picture, load
+from .drawing import draw
+from .evaluation import Pairs, held_out_pairs
+from .export import export_controlnet, export_model
+from .hints import CONTROLS
+from .loop import Randomness, Schedule, Training
+from .model import LatentDiffusion
+from .sheet import sheet
+from .text_to_image import Lesson
+from .variation import encode_all, vary
+
+TURNS, WATCHED = 8, 12
+HINT_CHANNELS = (16, 32, 64, 128)
+PROMPTS = (
+    "a 3d render of a cat face on a teal background",
+    "a 3d render of a frog",
+    "a flat icon of a red apple",
+    "a cartoon drawing of a dog face on a yellow background",
+    "a 3d render of an automobile on a blue background",
+    "a flat icon of a cactus",
+    "a cartoon drawing of a hamburger on a purple background",
+    "a 3d render of a hot beverage",
+    "a flat icon of a fox on a navy background",
+    "a 3d render of a robot on a pink background",
+    "a cartoon drawing of a sunflower",
+    "a 3d render of a grinning face on a green background",
+)
+SCHEDULES = {
+    "autoencoder": Schedule(steps=2800, rate=1.5e-3, warmup=100, every=400),
+    "decoder": Schedule(steps=2000, rate=5e-4, warmup=50, every=250),
+    "text-to-image": Schedule(steps=16000, rate=1e-3, warmup=200, floor=0.03, average=0.999, every=500),
+    "canny": Schedule(steps=5000, rate=7e-4, warmup=100, floor=0.03, average=0.995, every=500),
+    "depth": Schedule(steps=3000, rate=7e-4, warmup=100, floor=0.03, average=0.995, every=500),
+}
+BATCHES = {"autoencoder": 16, "decoder": 16, "text-to-image": 32, "canny": 32, "depth": 32}
+
+
+@dataclass(frozen=True, eq=False)
+class Workshop:
+    """A working folder with the data, and the device to work on."""
+
+    folder: Path
+    pictures: list[Picture]
+    drawings: Bytes
+    accelerator: Accelerator
+
+    @staticmethod
+    def open(folder: Path, accelerator: Accelerator) -> Workshop:
+        """Opens a folder whose `data` holds what `dataset.build` wrote."""
+        pictures, drawings = load(folder / "data")
+        return Workshop(folder, pictures, drawings, accelerator)
+
+    @property
+    def learned(self) -> NDArrayOfIndices:
+        """The numbers of the pictures that may be learned from."""
+        return np.flatnonzero([not picture.held_out for picture in self.pictures])
+
+    def batch(self, stage: str) -> int:
+        """The share of a stage's batch that one process takes."""
+        return BATCHES[stage] // self.accelerator.num_processes
+
+    def weights(self, stage: str, name: str) -> dict[str, Tensor] | None:
+        """Reads a module out of a stage's checkpoint: its average if one is kept; None if there is none."""
+        path = self.folder / stage / "checkpoint.safetensors"
+        if not path.exists():
+            return None
+        with safe_open(path, "pt") as file:
+            keys = list(file.keys())
+            kinds = [kind for kind in ("average", "module") if any(key.startswith(f"{kind}/{name}/") for key in keys)]
+            prefix = f"{kinds[0]}/{name}/"
+            return {key.removeprefix(prefix): file.get_tensor(key) for key in keys if key.startswith(prefix)}
+
+    def autoencoder(self) -> AutoencoderKL:
+        """Opens the autoencoder as far as it is trained, with its scaling factor once latents are there."""
+        vae = autoencoder.new_autoencoder()
+        weights = self.weights("decoder", "vae") or self.weights("autoencoder", "vae")
+        if weights:
+            vae.load_state_dict(weights)
+        scaling = self.folder / "scaling.json"
+        if scaling.exists():
+            vae.register_to_config(scaling_factor=json.loads(scaling.read_text()))
+        return vae
+
+    def model(self) -> LatentDiffusion:
+        """Opens the whole model as far as it is trained."""
+        made = text_to_image.new_model(self.pictures, self.autoencoder(), seed=0)
+        for name in ("unet", "text_encoder"):
+            weights = self.weights("text-to-image", name)
+            if weights:
+                getattr(made, name).load_state_dict(weights)
+        return made
+
+    def lesson(self) -> Lesson:
+        """Opens the latents and captions that may be learned from."""
+        captions = json.loads((self.folder / "captions.json").read_text())
+        latents = np.load(self.folder / "latents.npy", mmap_mode="r")
+        return Lesson(np.asarray(latents)[self.learned], [captions[index] for index in self.learned])
+
+
+NDArrayOfIndices = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+def train_autoencoder(shop: Workshop, schedule: Schedule = SCHEDULES["autoencoder"]) -> None:
+    """Trains encoder and decoder together."""
+    torch.manual_seed(schedule.seed)
+    vae = autoencoder.new_autoencoder()
+    folder, drawings = shop.folder / "autoencoder", np.asarray(shop.drawings)[shop.learned]
+    autoencoder.train(
+        vae, drawings, shop.batch("autoencoder"), schedule, folder, shop.accelerator, _reconstructions(shop, vae)
+    )
+
+
+def train_decoder(shop: Workshop, schedule: Schedule = SCHEDULES["decoder"]) -> None:
+    """Sharpens the decoder."""
+    vae = shop.autoencoder()
+    folder, drawings = shop.folder / "decoder", np.asarray(shop.drawings)[shop.learned]
+    decoder.train(vae, drawings, shop.batch("decoder"), schedule, folder, shop.accelerator, _reconstructions(shop, vae))
+
+
+def _reconstructions(shop: Workshop, vae: AutoencoderKL) -> controlnet.AtTrainingCheckpoint:
+    pairs = held_out_pairs(shop.pictures, shop.drawings, WATCHED)
+    shown = autoencoder.as_tensor(pairs.rgb).to(shop.accelerator.device)
+
+    def look(training: Training) -> None:
+        with torch.inference_mode(), shop.accelerator.autocast():
+            made = vae.decode(vae.encode(shown).latent_dist.mean).sample.float()
+        sheet([shown / 2 + 0.5, made / 2 + 0.5]).save(training.folder / f"sheet-{training.step:06d}.png")
+
+    return look
+
+
+def compute_latents(shop: Workshop) -> None:
+    """Encodes the variations once, and sets the scaling factor so that latents have unit deviation."""
+    vae = shop.autoencoder().to(shop.accelerator.device)
+    latents = encode_all(vae, shop.pictures, shop.drawings, TURNS, shop.folder / "latents.npy")
+    captions = [
+        [vary(picture, shop.drawings[index], index, turn).caption for turn in range(TURNS)]
+        for index, picture in enumerate(shop.pictures)
+    ]
+    (shop.folder / "captions.json").write_text(json.dumps(captions))
+    (shop.folder / "scaling.json").write_text(json.dumps(1 / float(latents.astype(np.float32).std())))
+
+
+def train_text_to_image(shop: Workshop, schedule: Schedule = SCHEDULES["text-to-image"]) -> None:
+    """Trains the text encoder and the UNet."""
+    made = text_to_image.new_model(shop.pictures, shop.autoencoder(), seed=schedule.seed)
+    with_plain_attention(made.unet)
+    made.vae.to(shop.accelerator.device).requires_grad_(False)
+
+    def look(training: Training) -> None:
+        with averaged(training):
+            half = len(PROMPTS) // 2
+            rows = [draw(made, PROMPTS[:half], range(half)), draw(made, PROMPTS[half:], range(half, 2 * half))]
+        sheet(rows).save(training.folder / f"sheet-{training.step:06d}.png")
+
+    folder = shop.folder / "text-to-image"
+    text_to_image.train(made, shop.lesson(), shop.batch("text-to-image"), schedule, folder, shop.accelerator, look)
+
+
+def train_controlnet(shop: Workshop, kind: str, schedule: Schedule | None = None) -> None:
+    """Trains a ControlNet, "canny" or "depth", on the text-to-image model as far as it is."""
+    model, schedule = shop.model(), schedule or SCHEDULES[kind]
+    torch.manual_seed(schedule.seed)
+    net = controlnet.new_controlnet(model.unet, HINT_CHANNELS)
+    with_plain_attention(model.unet)
+    with_plain_attention(net)
+    pairs = held_out_pairs(shop.pictures, shop.drawings, WATCHED)
+    hints = as_hints(control_pictures(pairs, kind))
+    truth = torch.from_numpy(pairs.rgb).permute(0, 3, 1, 2) / 255
+
+    def look(training: Training) -> None:
+        with averaged(training):
+            made = draw(model, pairs.captions, range(WATCHED), net, hints)
+        sheet([truth, hints, made.cpu()]).save(training.folder / f"sheet-{training.step:06d}.png")
+
+    source = source_of(shop, kind, shop.batch(kind), model.vae.config.scaling_factor)
+    controlnet.train(model, net, source, schedule, shop.folder / kind, shop.accelerator, at_checkpoint=look)
+
+
+def with_plain_attention(module: UNet2DConditionModel | ControlNetModel) -> None:
+    """Computes attention by matrix products: a quarter faster to train on a CPU, for maps of 64 cells."""
+    module.set_attn_processor(AttnProcessor())
+
+
+def source_of(shop: Workshop, kind: str, batch: int, scaling: float) -> Source:
+    """Gives batches of latents computed beforehand, with control pictures made on the way."""
+    latents, learned = np.load(shop.folder / "latents.npy", mmap_mode="r"), shop.learned
+    hint = CONTROLS[kind]
+
+    def draw_batch(random: Randomness) -> Batch:
+        chosen = random.numpy.choice(learned, batch)
+        turns = random.numpy.integers(TURNS, size=batch)
+        shown = [
+            vary(shop.pictures[index], shop.drawings[index], index, turn)
+            for index, turn in zip(chosen, turns, strict=True)
+        ]
+        others = [*shown[1:], shown[0]]
+        hints = [hint(random.numpy, one, other) for one, other in zip(shown, others, strict=True)]
+        clean = torch.from_numpy(latents[chosen, turns].astype(np.float32)) * scaling
+        return Batch(clean, as_hints(np.stack(hints)), [one.caption for one in shown])
+
+    return draw_batch
+
+
+def as_hints(control: Bytes) -> Tensor:
+    """Turns grey bytes `[batch, height, width]` into control pictures `[batch, 3, height, width]`, 0..1."""
+    return torch.from_numpy(control)[:, None].float().div(255).expand(-1, 3, -1, -1).contiguous()
+
+
+def control_pictures(pairs: Pairs, kind: str) -> Bytes:
+    """Gives the control pictures of held-out pairs, `[count, height, width]`."""
+    return pairs.edges if kind == "canny" else pairs.heights
+
+
+@contextmanager
+def averaged(training: Training) -> Iterator[None]:
+    """Lends the modules their average weights."""
+    present = {
+        name: {k: v.clone() for k, v in module.state_dict().items()} for name, module in training.modules.items()
+    }
+    for name, module in training.modules.items():
+        module.load_state_dict(training.averaged(name))
+    yield
+    for name, module in training.modules.items():
+        module.load_state_dict(present[name])
+
+
+def export(shop: Workshop, target: Path, kinds: Sequence[str] = tuple(CONTROLS)) -> None:
+    """Writes `emoji`, `emoji-canny` and `emoji-depth` for diffusers, as far as they are trained."""
+    model = shop.model()
+    export_model(model, target / "emoji")
+    for kind in kinds:
+        net = controlnet.new_controlnet(model.unet, HINT_CHANNELS)
+        weights = shop.weights(kind, "controlnet")
+        if weights:
+            net.load_state_dict(weights)
+        export_controlnet(net, target / f"emoji-{kind}")
+
+
+def run_stage(shop: Workshop, stage: str, steps: int | None = None) -> None:
+    """Runs, or resumes, one training stage by its name, with another length if asked for."""
+    schedule = SCHEDULES[stage] if steps is None else replace(SCHEDULES[stage], steps=steps)
+    match stage:
+        case "autoencoder":
+            train_autoencoder(shop, schedule)
+        case "decoder":
+            train_decoder(shop, schedule)
+        case "text-to-image":
+            train_text_to_image(shop, schedule)
+        case kind:
+            train_controlnet(shop, kind, schedule)

@@ -1,0 +1,128 @@
+"""Somebody's own training data for a ControlNet: pictures, control pictures and captions.
+
+Two forms are read: a folder with a `captions.jsonl`, whose lines are
+`{"picture": "a.png", "control": "a-edges.png", "caption": "a red house"}`, and a dataset
+that the `datasets` library saved to disk, with columns `picture`, `control`, `caption`
+(or `image`, `conditioning_image`, `text`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from .controlnet import Batch, Source
+from .loop import Randomness
+from .model import LatentDiffusion
+
+COLUMNS = (("picture", "control", "caption"), ("image", "conditioning_image", "text"))
+
+
+@dataclass(frozen=True)
+class Triple:
+    """One example; its two pictures are opened when they are needed."""
+
+    picture: Callable[[], Image.Image]
+    control: Callable[[], Image.Image]
+    caption: str
+
+
+def read_triples(folder: Path) -> list[Triple]:
+    """Finds the examples in a folder.
+
+    Raises:
+        ValueError: If the folder has neither form, or lines or files are wrong; names them all.
+    """
+    if (folder / "captions.jsonl").is_file():
+        return _from_lines(folder)
+    if (folder / "dataset_info.json").is_file() or (folder / "dataset_dict.json").is_file():
+        return _from_dataset(folder)
+    raise ValueError(f"{folder} holds neither captions.jsonl nor a saved dataset (dataset_info.json)")
+
+
+def _from_lines(folder: Path) -> list[Triple]:
+    triples, problems = [], []
+    for number, line in enumerate((folder / "captions.jsonl").read_text().splitlines(), 1):
+        problem = _problem_of(line, folder)
+        if problem:
+            problems.append(f"captions.jsonl, line {number}: {problem}")
+        elif line.strip():
+            row = json.loads(line)
+            triples.append(Triple(_opener(folder / row["picture"]), _opener(folder / row["control"]), row["caption"]))
+    if not triples and not problems:
+        problems.append("captions.jsonl has no lines")
+    if problems:
+        raise ValueError("\n".join(problems))
+    return triples
+
+
+def _problem_of(line: str, folder: Path) -> str | None:
+    if not line.strip():
+        return None
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        return f"no JSON: {error.msg} at column {error.colno}"
+    wanted = COLUMNS[0]
+    if not isinstance(row, dict) or not all(isinstance(row.get(name), str) for name in wanted):
+        return f"needs the texts {', '.join(wanted)}"
+    missing = [row[name] for name in wanted[:2] if not (folder / row[name]).is_file()]
+    return f"no such file: {', '.join(missing)}" if missing else None
+
+
+def _opener(path: Path) -> Callable[[], Image.Image]:
+    return lambda: Image.open(path)
+
+
+def _from_dataset(folder: Path) -> list[Triple]:
+    try:
+        from datasets import DatasetDict, load_from_disk
+    except ImportError:
+        raise ValueError(f"{folder} is a saved dataset; to read it, install the `datasets` package") from None
+    found = load_from_disk(str(folder))
+    rows = found["train"] if isinstance(found, DatasetDict) else found
+    names = next((names for names in COLUMNS if set(names) <= set(rows.column_names)), None)
+    if names is None:
+        raise ValueError(f"{folder} has the columns {', '.join(rows.column_names)}, not {', '.join(COLUMNS[0])}")
+
+    def triple(index: int) -> Triple:
+        return Triple(lambda: rows[index][names[0]], lambda: rows[index][names[1]], rows[index][names[2]])
+
+    return [triple(index) for index in range(len(rows))]
+
+
+def as_square(picture: Image.Image, edge: int) -> Tensor:
+    """Cuts the middle square and scales it, `[3, edge, edge]`, 0..1."""
+    side = min(picture.size)
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    square = picture.convert("RGB").resize((edge, edge), Image.Resampling.LANCZOS, (left, top, left + side, top + side))
+    return torch.from_numpy(np.asarray(square).copy()).permute(2, 0, 1).float() / 255
+
+
+def source_of(triples: Sequence[Triple], model: LatentDiffusion, batch: int, edge: int) -> Source:
+    """Makes the source of batches that encodes pictures as they are needed.
+
+    Args:
+        triples: The examples.
+        model: Its autoencoder encodes.
+        batch: Examples in a step of one process.
+        edge: The pictures' edge in pixels, a multiple of eight.
+    """
+
+    def draw(random: Randomness) -> Batch:
+        chosen = [triples[index] for index in random.numpy.integers(len(triples), size=batch)]
+        pictures = torch.stack([as_square(one.picture(), edge) for one in chosen])
+        control = torch.stack([as_square(one.control(), edge) for one in chosen])
+        noise = random.normal(batch, 4, edge // 8, edge // 8)
+        with torch.no_grad():
+            latents = model.encode_pictures(pictures.to(model.vae.device), noise.to(model.vae.device))
+        return Batch(latents, control, [one.caption for one in chosen])
+
+    return draw

@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from sd_nodes.training.controlnet import FRESH_PARTS, Batch, new_controlnet, parameter_groups, steer, train
+from sd_nodes.training.loop import Randomness, Schedule
+from sd_nodes.training.objective import ask
+
+from .tiny import on_cpu, tiny_model
+
+CHANNELS = (4, 4, 8, 8)
+
+
+def source(random: Randomness) -> Batch:
+    return Batch(random.normal(2, 4, 4, 4), torch.ones(2, 3, 32, 32), ["a red cat", "a blue dog"])
+
+
+def test_before_the_first_step_the_output_is_the_locked_models() -> None:
+    model = tiny_model().locked(torch.device("cpu"))
+    controlnet = new_controlnet(model.unet, CHANNELS)
+    asked = ask(model.scheduler, torch.randn(2, 4, 4, 4), Randomness.of(0, 0))
+    words = model.encode_text(["a red cat", "a blue dog"])
+    alone = model.unet(asked.noisy, asked.timesteps, words, return_dict=False)[0]
+    assert torch.equal(steer(model, controlnet, asked, words, torch.ones(2, 3, 32, 32)), alone)
+
+
+def test_training_moves_the_controlnet_and_nothing_else(tmp_path: Path) -> None:
+    model = tiny_model()
+    locked = [parameter.clone() for module in model.modules for parameter in module.parameters()]
+    controlnet = new_controlnet(model.unet, CHANNELS)
+    zeros = controlnet.controlnet_mid_block.weight
+    assert not zeros.any()
+    train(model, controlnet, source, Schedule(steps=2, warmup=1), tmp_path, on_cpu())
+    assert zeros.any()
+    after = [parameter for module in model.modules for parameter in module.parameters()]
+    assert all(torch.equal(one, other) for one, other in zip(locked, after, strict=True))
+
+
+def test_four_steps_are_two_steps_and_two_after_a_restart(tmp_path: Path) -> None:
+    def weights(folder: Path, *stops: int) -> dict[str, torch.Tensor]:
+        for stop in stops:
+            model = tiny_model()
+            controlnet = new_controlnet(model.unet, CHANNELS)
+            schedule = Schedule(steps=4, warmup=1, every=stop, average=0.9)
+            train(model, controlnet, source, schedule, folder, on_cpu(), until=stop)
+        return controlnet.state_dict()
+
+    whole, parts = weights(tmp_path / "whole", 4), weights(tmp_path / "parts", 2, 4)
+    assert all(torch.equal(whole[key], parts[key]) for key in whole)
+
+
+def test_fresh_layers_learn_faster_and_every_parameter_learns_once() -> None:
+    controlnet = new_controlnet(tiny_model().unet, CHANNELS)
+    copied, fresh = parameter_groups(controlnet, 3.0)
+    assert (copied["lr"], fresh["lr"]) == (1.0, 3.0)
+    names = [name for name, _ in controlnet.named_parameters() if name.startswith(FRESH_PARTS)]
+    assert len(fresh["params"]) == len(names)
+    assert len(copied["params"]) + len(fresh["params"]) == len(list(controlnet.parameters()))
+
+
+def test_progress_is_told_after_each_step(tmp_path: Path) -> None:
+    model, told = tiny_model(), []
+    controlnet = new_controlnet(model.unet, CHANNELS)
+    schedule = Schedule(steps=3, warmup=1)
+    train(model, controlnet, source, schedule, tmp_path, on_cpu(), at_step=lambda step, loss: told.append(step))
+    assert told == [1, 2, 3]
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+def test_a_right_answer_costs_nothing(prediction: str) -> None:
+    asked = ask(tiny_model(prediction).scheduler, torch.randn(4, 4, 4, 4), Randomness.of(0, 0))
+    assert asked.loss(asked.answer) == 0
+    assert asked.loss(asked.answer + 1) > 0
+
+
+def test_a_prediction_that_training_does_not_know_is_refused() -> None:
+    with pytest.raises(ValueError, match='predicts "sample"'):
+        ask(tiny_model("sample").scheduler, torch.randn(1, 4, 4, 4), Randomness.of(0, 0))

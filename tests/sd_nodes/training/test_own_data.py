@@ -1,0 +1,99 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+from diffusers import ControlNetModel
+from PIL import Image
+
+from sd_nodes.training.commands import train
+from sd_nodes.training.export import export_model
+from sd_nodes.training.model import LatentDiffusion
+from sd_nodes.training.triples import as_square, read_triples
+
+from .tiny import tiny_model
+
+
+@pytest.fixture
+def examples(tmp_path: Path) -> Path:
+    folder = tmp_path / "examples"
+    folder.mkdir()
+    rows = []
+    for name, colour in (("red", (255, 0, 0)), ("blue", (0, 0, 255))):
+        Image.new("RGB", (40, 32), colour).save(folder / f"{name}.png")
+        Image.new("L", (40, 32), 255).save(folder / f"{name}-edges.png")
+        rows.append({"picture": f"{name}.png", "control": f"{name}-edges.png", "caption": f"a {name} cat"})
+    (folder / "captions.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    return folder
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    export_model(tiny_model(), tmp_path / "base")
+    return tmp_path / "base"
+
+
+def test_examples_are_read_with_their_captions(examples: Path) -> None:
+    triples = read_triples(examples)
+    assert [triple.caption for triple in triples] == ["a red cat", "a blue cat"]
+    assert as_square(triples[0].picture(), 16).shape == (3, 16, 16)
+    assert as_square(triples[0].picture(), 16)[:, 8, 8].tolist() == [1.0, 0.0, 0.0]
+
+
+def test_all_wrong_lines_are_named_at_once(examples: Path) -> None:
+    with (examples / "captions.jsonl").open("a") as lines:
+        lines.write('\n{"picture": "green.png", "control": "red-edges.png", "caption": "a"}\nno json\n{"caption": 3}')
+    with pytest.raises(ValueError) as raised:
+        read_triples(examples)
+    told = str(raised.value).splitlines()
+    assert [line.split(":")[0] for line in told] == [f"captions.jsonl, line {n}" for n in (3, 4, 5)]
+    assert "green.png" in told[0]
+
+
+def test_a_folder_without_examples_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"neither captions.jsonl nor"):
+        read_triples(tmp_path)
+
+
+def test_a_base_without_its_parts_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no tokenizer, no text_encoder, no unet, no vae, no scheduler"):
+        LatentDiffusion.open(tmp_path)
+
+
+def test_an_exported_model_opens_with_the_same_weights(base: Path) -> None:
+    opened, model = LatentDiffusion.open(base), tiny_model()
+    for one, other in zip(opened.modules, model.modules, strict=True):
+        for value, wanted in zip(one.parameters(), other.parameters(), strict=True):
+            assert torch.equal(value, wanted.half().float())
+    assert opened.tokenizer("a red cat").input_ids == model.tokenizer("a red cat").input_ids
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in base.rglob("*.safetensors"))
+
+
+def test_the_command_trains_and_resumes(examples: Path, base: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    order = ["controlnet", "--base", str(base), "--data", str(examples), "--out", str(out), "--size", "32"]
+    order += ["--batch", "2", "--every", "2", "--rate", "1e-3"]
+    first = CliRunner().invoke(train, [*order, "--steps", "2"])
+    assert first.exit_code == 0, first.output
+    second = CliRunner().invoke(train, [*order, "--steps", "4"])
+    assert second.exit_code == 0, second.output
+    assert "step 1 of" not in second.output
+    assert (out / "sheet-000004.png").exists()
+    assert len((out / "losses.jsonl").read_text().splitlines()) == 4
+    made = ControlNetModel.from_pretrained(out, use_safetensors=True)
+    assert made.controlnet_mid_block.weight.any()
+
+
+def test_a_size_that_is_no_multiple_of_eight_is_told_with_the_nearest(examples: Path, base: Path) -> None:
+    order = ["controlnet", "--base", str(base), "--data", str(examples), "--out", "x", "--size", "101"]
+    result = CliRunner().invoke(train, order)
+    assert result.exit_code == 2
+    assert "the nearest is 104" in result.output
+
+
+def test_a_users_mistake_gives_no_traceback(base: Path, tmp_path: Path) -> None:
+    order = ["controlnet", "--base", str(base), "--data", str(tmp_path), "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(train, order)
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: ")

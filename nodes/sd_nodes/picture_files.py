@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from graph_runtime import Folders
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jp2", ".ppm"))
-    f".{kind}" for kind in ["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "avif", "jp2", "ppm", "pgm"]
-)
 PLACE = re.compile(r"^(.*) \[(input|output|temp)\]$")
 
 

@@ -9,9 +9,10 @@ from typing import cast
 from .cache import Cache
 from .errors import quoted, shown
 from .graph import Graph
-from .invocation import untouched
+from .injected import Folders
 from .keys import Ingredients
 from .plan import Names, Plan, plan
+from .recall import Recall
 from .records import Record
 from .step import Step
 
@@ -41,25 +42,26 @@ class Explanation:
     idle: int
 
 
-def explain(graph: Graph, cache: Cache | None, records: Mapping[str, Record]) -> Explanation:
+def explain(graph: Graph, cache: Cache | None, folders: Folders, records: Mapping[str, Record]) -> Explanation:
     """Plan a run and compare it with the last one.
 
     Args:
         graph: What would run.
         cache: Where results are kept, or None where none are.
+        folders: Where the run would read and write.
         records: What went into the last results, by node.
     """
     names = Names(graph.steps, graph.library, "explained")
     names.name(graph.targets)
-    sinks = {names.keys[id] for id in names.keys if graph.steps[id].node.sink}
+    recall = Recall(cache, folders)
+    sinks = {key: graph.steps[id] for id, key in names.keys.items() if graph.steps[id].node.sink}
 
     def kept(key: str) -> bool:
-        if cache is None or key not in cache:
-            return False
-        return key not in sinks or ((result := cache.get(key)) is not None and untouched(result))
+        """Tell whether a result can be taken; of a sink only while the files that it saved are as it left them."""
+        return recall.contains(key) and (key not in sinks or recall.fetch(sinks[key], key) is not None)
 
     planned = plan(names, graph.targets, kept)
-    compare = _Comparison(graph, planned, records, cache.__contains__ if cache is not None else lambda key: False)
+    compare = _Comparison(graph, planned, records, recall.contains)
     runs = tuple(Reason(id, compare.reason(id)) for id in planned.order)
     known = tuple(id for id in planned.reused if graph.steps[id].known is not None)
     reused = tuple(id for id in planned.reused if graph.steps[id].known is None)
@@ -90,7 +92,7 @@ class _Comparison:
             return "it never ran"
         if record.key == self.planned.keys[id]:
             if self.contains(record.key):
-                return "a file that it saved was changed or removed"
+                return "what it saved is no longer there as it left it"
             return "its result is no longer kept"
         now = self.planned.ingredients[id]
         return next(self.differences(step, record.ingredients, now), "something that it depends on changed")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import atomic
 from .executor import Outcome
 from .graph import Graph
 from .keys import Ingredients
@@ -50,7 +49,7 @@ def save(state: Path, file: Path, graph: Graph, outcome: Outcome) -> str:
     steps = {id: [record.key, record.ingredients] for id, record in kept.items()}
     data = {"version": VERSION, "file": os.fspath(file.absolute()), "steps": steps}
     try:
-        _write(_path(state, file), json.dumps(data, separators=(",", ":")))
+        atomic.write(_path(state, file), json.dumps(data, separators=(",", ":")).encode())
     except OSError as error:
         return f"the run is not recorded in {state}: {error.strerror}."
     return ""
@@ -81,17 +80,3 @@ def _computed(graph: Graph, outcome: Outcome) -> set[str]:
 def _path(state: Path, file: Path) -> Path:
     name = hashlib.sha256(os.fsencode(file.absolute())).hexdigest()
     return state / "records" / f"{name}.json"
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w") as stream:
-            stream.write(text)
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise

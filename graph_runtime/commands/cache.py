@@ -39,9 +39,8 @@ def size(state: Path | None) -> int:
 
     def work(cache: DiskCache, root: Path) -> int:
         found = cache.statistics()
-        say(
-            f"{_place(root)}: {counted(found.items, 'result')}, {in_bytes(found.bytes)} of at most {in_bytes(found.limit)}"
-        )
+        full = f"{in_bytes(found.bytes)} of at most {in_bytes(found.limit)}"
+        say(f"{_place(root)}: {counted(found.items, 'result')}, {full}")
         if found.damaged:
             say(f"{counted(found.damaged, 'damaged file')} set aside")
         return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol, Self
 
 from ..errors import Problem
@@ -62,7 +62,7 @@ class Plain:
         self._traceback = traceback
         self._several = several
         self._names: dict[str, str] = {}
-        self._skipped: dict[str, list[str]] = {}
+        self._skipped: list[tuple[str, str]] = []
         self._done = self._total = 0
 
     def __enter__(self) -> Self:
@@ -108,7 +108,7 @@ class Plain:
                 self.finished(event)
                 self.note(telling.failure(event, self._traceback))
             case NodeSkipped() if event.because:
-                self._skipped.setdefault(event.because, []).append(event.node)
+                self._skipped.append((event.because, event.node))
 
     def say(self, text: str) -> None:
         """Write a line of what was asked for."""
@@ -134,13 +134,22 @@ class Plain:
 
     def end(self, outcome: Outcome) -> None:
         """Write what did not run, and how long everything took."""
-        for because, nodes in self._skipped.items():
+        for because, nodes in self.causes() if outcome.state == "failed" else ():
             names = ", ".join(self.name(id) for id in nodes[:8]) + (
                 f" and {len(nodes) - 8} more" if len(nodes) > 8 else ""
             )
             self.note(f"not run, because {self.name(because)} failed: {names}")
         for line in self.summary(outcome):
             self.note(line)
+
+    def causes(self) -> Iterable[tuple[str, list[str]]]:
+        """What failed, each with all nodes that did not run for it."""
+        found: dict[str, list[str]] = {}
+        roots: dict[str, str] = {}
+        for because, node in self._skipped:
+            roots[node] = roots.get(because, because)
+            found.setdefault(roots[node], []).append(node)
+        return found.items()
 
     def summary(self, outcome: Outcome) -> list[str]:
         """The last lines of a run."""

@@ -13,7 +13,7 @@ from ..errors import WorkflowError
 from ..explain import Explanation, explain
 from ..graph import Graph
 from . import opening
-from .options import FILES, NO_CACHE, SETTINGS, TARGETS, Places, places
+from .options import FILES, NO_CACHE, OUT, SETTINGS, TARGETS, Places, places
 from .telling import counted, named
 from .terminal import complain, say
 
@@ -22,6 +22,7 @@ from .terminal import complain, say
 @FILES
 @SETTINGS
 @TARGETS
+@OUT
 @places
 @NO_CACHE
 @click.option("--json", "as_json", is_flag=True, help="Write a line of JSON for each file.")
@@ -29,6 +30,7 @@ def command(
     files: tuple[Path, ...],
     settings: tuple[str, ...],
     targets: tuple[str, ...],
+    out: Path,
     places: Places,
     no_cache: bool,
     as_json: bool,
@@ -38,7 +40,7 @@ def command(
     Nothing runs. For each node that would run the first thing is named that differs from the last run of the file.
     """
     nodes = opening.library(places.nodes)
-    folders = places.folders()
+    folders = places.folders(out)
     cache = None if no_cache else opening.disk(places, nodes, complain)
     code = 0
     for file in files:
@@ -48,7 +50,7 @@ def command(
             complain(str(error))
             code = 2
             continue
-        found = explain(graph, cache, records.load(places.state, file))
+        found = explain(graph, cache, folders, records.load(places.state, file))
         say(json.dumps(_plain(graph, found)) if as_json else "\n".join(_lines(graph, found)))
     return code
 

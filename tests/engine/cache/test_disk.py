@@ -323,3 +323,16 @@ def test_a_listener_that_fails_stops_nothing(tmp_path: Path) -> None:
         threading.excepthook = before
     assert len(failures) == 1
     assert key(0) in cache and cache.get(key(2)) == result(10)
+
+
+def test_files_of_an_entry_that_could_not_be_finished_count(tmp_path: Path) -> None:
+    """The first blob of each is there, the second cannot be written; the bound holds all the same."""
+    last = b"y" * 9000
+    (tmp_path / "blobs" / key("y" * 9000)[:2] / key("y" * 9000)).mkdir(parents=True)
+    told: list[str] = []
+    cache = DiskCache(tmp_path, 30 * 4096, tell=told.append)
+    for number in range(20):
+        cache.put(key(number), Result((bytes([number]) * 8000, last)))
+        cache.flush()
+        assert on_disk(tmp_path) <= 30 * 4096
+    assert len(told) == 1 and files(tmp_path, "entries") == [] and len(files(tmp_path, "blobs")) > 5

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from graph_runtime.cache.lock import locked
 from graph_runtime.results import Result
 from tests.engine.cache.test_disk import disk, files, on_disk
 from tests.engine.cache.values import key
@@ -20,6 +21,7 @@ WRITE = """
 import itertools, random, sys
 from pathlib import Path
 from graph_runtime.cache import DiskCache
+from graph_runtime.cache.lock import locked
 from graph_runtime.results import Result
 from tests.engine.cache.values import key
 
@@ -99,6 +101,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from graph_runtime.cache import DiskCache
+from graph_runtime.cache.lock import locked
 from graph_runtime.results import Result
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
@@ -125,6 +128,7 @@ READ_ONLY = """
 import os, sys
 from pathlib import Path
 from graph_runtime.cache import DiskCache
+from graph_runtime.cache.lock import locked
 from graph_runtime.results import Result
 
 if os.geteuid() == 0:
@@ -158,6 +162,7 @@ END = """
 import sys
 from pathlib import Path
 from graph_runtime.cache import DiskCache
+from graph_runtime.cache.lock import locked
 from graph_runtime.results import Result
 
 cache = DiskCache(Path(sys.argv[1]), 1 << 30)
@@ -171,3 +176,27 @@ def test_a_program_that_ends_without_a_flush_loses_nothing(tmp_path: Path) -> No
     """It ends once everything is written."""
     assert start(END, tmp_path).wait() == 0
     assert len(files(tmp_path, "entries")) == 20
+
+
+COUNT = """
+import sys
+from pathlib import Path
+from graph_runtime.cache.lock import locked
+
+go = Path(sys.argv[2])
+print("ready", flush=True)
+while not go.exists():
+    pass
+for _ in range(3000):
+    with locked(Path(sys.argv[1])) as total:
+        total.write((total.read() or 0) + 1)
+"""
+
+
+def test_one_process_at_a_time_holds_the_lock(tmp_path: Path) -> None:
+    """None of them overwrites what another one has counted."""
+    processes = [start(COUNT, tmp_path / "lock", tmp_path / "go") for _ in range(2)]
+    (tmp_path / "go").touch()
+    assert [process.wait() for process in processes] == [0, 0]
+    with locked(tmp_path / "lock") as total:
+        assert total.read() == 6000

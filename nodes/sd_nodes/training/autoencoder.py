@@ -67,7 +67,8 @@ def loss(model: AutoencoderKL, pictures: Tensor, noise: Tensor) -> Tensor:
     mean, deviation = posterior.mean.float(), posterior.std.float()
     made = model.decode(mean + deviation * noise).sample.float()
     divergence = 0.5 * (mean**2 + deviation**2 - 1 - 2 * deviation.clamp_min(1e-6).log()).mean()
-    return reconstruction_loss(made, pictures) + KL_WEIGHT * divergence
+    total: Tensor = reconstruction_loss(made, pictures) + KL_WEIGHT * divergence
+    return total
 
 
 def train(

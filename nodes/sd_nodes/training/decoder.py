@@ -49,7 +49,8 @@ def loss(judge: nn.Module, made: Tensor, wanted: Tensor) -> Tensor:
     judge.requires_grad_(True)
     real, false = judge(wanted).float(), judge(made.detach()).float()
     judged = functional.relu(1 - real).mean() + functional.relu(1 + false).mean()
-    return reconstruction_loss(made, wanted) + ADVERSARY_WEIGHT * fooled + judged
+    total: Tensor = reconstruction_loss(made, wanted) + ADVERSARY_WEIGHT * fooled + judged
+    return total
 
 
 def train(

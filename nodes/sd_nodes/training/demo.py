@@ -27,8 +27,9 @@ from .dataset import Picture, load
 from .drawing import draw
 from .evaluation import Pairs, held_out_pairs
 from .export import export_controlnet, export_model
+from .figures import as_hints
 from .hints import CONTROLS
-from .loop import Randomness, Schedule, Training
+from .loop import AtTrainingCheckpoint, Randomness, Schedule, Training
 from .model import LatentDiffusion
 from .sheet import sheet
 from .text_to_image import Lesson
@@ -82,7 +83,7 @@ class Workshop:
 
     def batch(self, stage: str) -> int:
         """The share of a stage's batch that one process takes."""
-        return BATCHES[stage] // self.accelerator.num_processes
+        return BATCHES[stage] // int(self.accelerator.num_processes)
 
     def weights(self, stage: str, name: str) -> dict[str, Tensor] | None:
         """Reads a module out of a stage's checkpoint: its average if one is kept; None if there is none."""
@@ -142,7 +143,7 @@ def train_decoder(shop: Workshop, schedule: Schedule = SCHEDULES["decoder"]) -> 
     decoder.train(vae, drawings, shop.batch("decoder"), schedule, folder, shop.accelerator, _reconstructions(shop, vae))
 
 
-def _reconstructions(shop: Workshop, vae: AutoencoderKL) -> controlnet.AtTrainingCheckpoint:
+def _reconstructions(shop: Workshop, vae: AutoencoderKL) -> AtTrainingCheckpoint:
     pairs = held_out_pairs(shop.pictures, shop.drawings, WATCHED)
     shown = autoencoder.as_tensor(pairs.rgb).to(shop.accelerator.device)
 
@@ -225,11 +226,6 @@ def source_of(shop: Workshop, kind: str, batch: int, scaling: float) -> Source:
         return Batch(clean, as_hints(np.stack(hints)), [one.caption for one in shown])
 
     return draw_batch
-
-
-def as_hints(control: Bytes) -> Tensor:
-    """Turns grey bytes `[batch, height, width]` into control pictures `[batch, 3, height, width]`, 0..1."""
-    return torch.from_numpy(control)[:, None].float().div(255).expand(-1, 3, -1, -1).contiguous()
 
 
 def control_pictures(pairs: Pairs, kind: str) -> Bytes:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from diffusers import ControlNetModel
+from diffusers import ControlNetModel, ModelMixin
 from torch import Tensor, nn
 
 from .model import LatentDiffusion
@@ -28,12 +28,13 @@ PIPELINE = {
 }
 
 
-def half_of(module: nn.Module, weights: Mapping[str, Tensor] | None = None) -> nn.Module:
+def half_of(module: ModelMixin, weights: Mapping[str, Tensor] | None = None) -> ModelMixin:
     """Copies a module, with other weights if given, in float16."""
     copied = copy.deepcopy(module)
     if weights is not None:
         copied.load_state_dict(weights)
-    return nn.Module.to(copied, torch.float16)
+    nn.Module.to(copied, torch.float16)
+    return copied
 
 
 def export_model(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
 START, END = "<|startoftext|>", "<|endoftext|>"
+WORD = Regex(r"""'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+""")
 
 
 def learn_tokenizer(captions: Iterable[str], size: int, length: int) -> CLIPTokenizer:
@@ -24,7 +26,7 @@ def learn_tokenizer(captions: Iterable[str], size: int, length: int) -> CLIPToke
     learner = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     learner.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(_words(), behavior="removed", invert=True),
+            pre_tokenizers.Split(WORD, behavior="removed", invert=True),
             pre_tokenizers.ByteLevel(add_prefix_space=False),
         ]
     )
@@ -39,13 +41,5 @@ def learn_tokenizer(captions: Iterable[str], size: int, length: int) -> CLIPToke
     return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=length)
 
 
-def _words() -> object:
-    from tokenizers import Regex
-
-    return Regex(r"""'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+""")
-
-
 def _merges(learner: Tokenizer) -> list[tuple[str, str]]:
-    import json
-
     return [(first, second) for first, second in json.loads(learner.to_str())["model"]["merges"]]

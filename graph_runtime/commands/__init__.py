@@ -6,6 +6,7 @@ COMMANDS = {
     "explain": "Tell what a run would compute, and why.",
     "nodes": "Show the nodes that workflows can name.",
     "draw": "Draw a workflow as SVG or PNG.",
+    "convert": "Write a workflow in another format: the API's, the editor's, a Python script.",
     "cache": "Look after the kept results.",
 }
 """What each command is for; its module bears its name and holds it as `command`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from ..errors import GraphError, WorkflowError, nearest
 from ..graph import Graph, join
 from ..injected import Folders
 from ..library import Library, discover
-from ..workflow import Workflow, read
+from ..workflow import Workflow
 from . import terminal
 from .assign import assigned
 from .options import Places
@@ -71,8 +72,16 @@ def graph(
 
 
 def workflow(file: Path, nodes: Library, folders: Folders, settings: Sequence[str]) -> Workflow:
-    """Read a workflow file and change it as the options say."""
-    return assigned(read(file), settings, nodes, folders)
+    """Read a workflow file and change it as the options say; an editor's document that cannot say so is dropped."""
+    from ..comfy.formats.editing import with_document
+    from ..comfy.formats.reading import read_any
+
+    found = read_any(file, nodes)
+    changed = assigned(found, settings, nodes, folders)
+    try:
+        return with_document(found, changed, nodes)
+    except WorkflowError:
+        return replace(changed, document={})
 
 
 def disk(places: Places, nodes: Library, tell: Callable[[str], object]) -> DiskCache:

@@ -55,7 +55,7 @@ def inputs_of(placed: Placed, library: Mapping[str, Node], tracer: Tracer) -> di
     """
     item = placed.node
     saved = widgets(item, library.get(item.type))
-    found: dict[str, Origin | Stored] = {one.name: Stored(one.value, placed, one.place) for one in saved}
+    found: dict[str, Origin | Stored] = {one.name: Stored(one.value, placed, one.place, one.name) for one in saved}
     found |= placed.scope.overrides.get(item.id, {})
     for place, slot in enumerate(item.inputs):
         fed = tracer.feeding(placed, place) if slot.link else None

@@ -37,6 +37,15 @@ def read_any(path: Path, library: Mapping[str, Node]) -> Workflow:
     return _from_texts(texts, library, source)
 
 
+def is_picture(path: Path) -> bool:
+    """Tell whether a file is a picture of a kind that can carry a workflow."""
+    try:
+        with path.open("rb") as file:
+            return picture_format(file.read(HEAD)) is not None
+    except (OSError, ValueError):
+        return False
+
+
 def from_data(data: object, library: Mapping[str, Node], source: str = "") -> Workflow:
     """Read a workflow from JSON data of either format.
 

@@ -61,11 +61,19 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A value as the file has it: with the node that keeps it, and its place or name among that node's values."""
+    """A value as the file keeps it.
+
+    Attributes:
+        value: The value.
+        owner: The node that keeps it.
+        place: Its position among that node's values, or its name where they stand by name.
+        name: The name of the widget that shows it there.
+    """
 
     value: object
     owner: Placed
     place: int | str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +133,7 @@ def _promoted(placed: Placed, graph: EditorGraph) -> tuple[dict[str, Stored], di
         if value is None:
             continue
         kept = ports if inner == "-1" else overrides.setdefault(inner, {})
-        kept[name] = Stored(value, placed, place)
+        kept[name] = Stored(value, placed, place, name)
     return {**ports, **placed.scope.overrides.get(placed.node.id, {})}, overrides
 
 

@@ -125,7 +125,7 @@ class Tracer:
         node = at.node.node
         if node.type == PRIMITIVE:
             first = node.values[0] if isinstance(node.values, list) and node.values else None
-            return Stored(first, at.node, 0) if first is not None else None
+            return Stored(first, at.node, 0, "value") if first is not None else None
         if node.mode == MUTED:
             return None
         if node.type == GETTER:

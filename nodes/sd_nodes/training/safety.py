@@ -27,7 +27,7 @@ SHARPNESS = 20.0
 
 
 def small_checker(seed: int = 0) -> StableDiffusionSafetyChecker:
-    """Make an untrained checker of 14,000 parameters; of its 17 concepts only the first is used."""
+    """Make an untrained checker of 16,000 parameters; of its 17 concepts only the first is used."""
     torch.manual_seed(seed)
     vision = {
         "hidden_size": 32,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NewType, Union, get_args, get_origin
@@ -197,6 +197,13 @@ def takes_literals(socket: Socket) -> bool:
         if isinstance(kind, NewType):
             pending.append(kind.__supertype__ if kind.__supertype__ in (int, float, str, bool) else None)
     return False
+
+
+def type_names(library: Library) -> Iterator[str]:
+    """The names of all types that a library's sockets carry, outputs first; some come more than once."""
+    for node in library.values():
+        yield from (_type(output.socket) for output in node.outputs)
+        yield from (_type(input.socket) for input in node.inputs.values() if not takes_literals(input.socket))
 
 
 def _type(socket: Socket) -> str:

@@ -42,10 +42,10 @@ _PALETTE = (
 
 
 def of_types(types: Iterable[str]) -> Mapping[str, str]:
-    """Choose a colour for each type: the same in every drawing, unless two in one drawing would share it."""
+    """Choose a colour for each type, in their order: a type keeps its colour when others come after it."""
     chosen: dict[str, str] = {}
     taken: set[int] = set()
-    for name in sorted(set(types)):
+    for name in dict.fromkeys(types):
         if name in _PLAIN:
             chosen[name] = _PLAIN[name]
             continue

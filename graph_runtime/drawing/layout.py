@@ -1,21 +1,29 @@
-"""Places boxes in layers from left to right, so that links point to the right and cross little.
+"""Places boxes in layers from left to right, so that links point to the right, cross little, and go between the boxes.
 
-Sugiyama's layered drawing (Sugiyama, Tagawa, Toda 1981) without the vertices that stand in for long links: links pass
-behind the boxes. Each sweep moves boxes towards the mean of their neighbours; what then overlaps is moved apart by
-isotonic regression. All steps take time linear in boxes and links, but for sorting.
+Sugiyama's layered drawing (Sugiyama, Tagawa, Toda 1981): a link over several layers holds a lane free in each of them.
+Each sweep moves boxes towards the mean of their neighbours; what then overlaps is moved apart by isotonic regression.
+All steps take time linear in boxes, links and lanes, but for sorting; a large graph gets no lanes, and its long links
+pass behind the boxes.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+Point: TypeAlias = tuple[float, float]
 
 GAP_X, GAP_Y = 70.0, 26.0
+_LANE = 6.0
+_LANE_GAP = 6.0
+_LANES = 10_000
 _SWEEPS = 16
 _SWEEPS_OF_MANY = 4
-_MANY = 3000
+_MANY = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,32 +36,100 @@ class Edge:
     target_y: float
 
 
-def places(sizes: Sequence[tuple[float, float]], edges: Sequence[Edge]) -> list[tuple[float, float]]:
-    """Place boxes.
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where everything goes.
+
+    Attributes:
+        corners: The upper left corner of each box; none is negative.
+        routes: Points that each link passes between its ends.
+    """
+
+    corners: list[Point]
+    routes: list[list[Point]]
+
+
+def places(sizes: Sequence[Point], edges: Sequence[Edge]) -> list[Point]:
+    """Place boxes: gives the upper left corner of each."""
+    return laid_out(sizes, edges).corners
+
+
+def laid_out(sizes: Sequence[Point], edges: Sequence[Edge]) -> Layout:
+    """Place boxes and lead the links between them.
 
     Args:
         sizes: Width and height of each box.
         edges: The links.
-
-    Returns:
-        The upper left corner of each box; all are positive.
     """
-    incoming: list[list[Edge]] = [[] for _ in sizes]
-    outgoing: list[list[Edge]] = [[] for _ in sizes]
+    net = _Net(list(sizes), [[] for _ in sizes], [[] for _ in sizes])
     for edge in edges:
-        incoming[edge.target].append(edge)
-        outgoing[edge.source].append(edge)
-    layer = layers(incoming, outgoing)
-    found = [(0.0, 0.0)] * len(sizes)
-    parts = []
-    for members in components(incoming, outgoing):
-        part = _Part(members, layer, sizes, incoming, outgoing)
+        net.link(edge)
+    net.layer = layers(net.incoming, net.outgoing)
+    lanes = net.with_lanes(edges) if len(sizes) <= _MANY else [[] for _ in edges]
+    corners, ends = [(0.0, 0.0)] * len(net.sizes), [0.0] * len(net.sizes)
+    parts = [_Part(members, net) for members in components(net.incoming, net.outgoing)]
+    for part in parts:
         part.sweep()
-        parts.append(part)
     for part, (left, top) in zip(parts, shelves([part.extent() for part in parts]), strict=True):
         for box in part.members:
-            found[box] = part.x[box] + left, part.y[box] + top
-    return found
+            corners[box] = part.x[box] + left, part.y[box] + top
+            ends[box] = part.right[box] + left
+    routes = [[point for lane in chain for point in _through(corners[lane], ends[lane])] for chain in lanes]
+    return Layout(corners[: len(sizes)], routes)
+
+
+def _through(corner: Point, right: float) -> tuple[Point, Point]:
+    """A lane leads straight through its column."""
+    x, y = corner
+    return (x, y + _LANE / 2), (right, y + _LANE / 2)
+
+
+@dataclass(slots=True)
+class _Net:
+    """Boxes, lanes and the links between them."""
+
+    sizes: list[Point]
+    incoming: list[list[Edge]]
+    outgoing: list[list[Edge]]
+    layer: list[int] = field(default_factory=list)
+    boxes: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.boxes = len(self.sizes)
+
+    def link(self, edge: Edge) -> None:
+        self.incoming[edge.target].append(edge)
+        self.outgoing[edge.source].append(edge)
+
+    def with_lanes(self, edges: Sequence[Edge]) -> list[list[int]]:
+        """Lead long links over lanes, which those from one socket share; gives the lanes of each link."""
+        self.incoming, self.outgoing = [[] for _ in self.sizes], [[] for _ in self.sizes]
+        chains: dict[tuple[int, float], list[int]] = {}
+        found = []
+        for edge in edges:
+            chain = chains.setdefault((edge.source, edge.source_y), [])
+            span = max(0, self.layer[edge.target] - self.layer[edge.source] - 1)
+            while len(chain) < span and len(self.sizes) < self.boxes + _LANES:
+                chain.append(self.lane(edge, chain))
+            mine = chain[:span] if len(chain) >= span else []
+            self.link(Edge(mine[-1], edge.target, _LANE / 2, edge.target_y) if mine else edge)
+            found.append(mine)
+        return found
+
+    def lane(self, edge: Edge, chain: list[int]) -> int:
+        """Add a lane in the layer after the last one of a chain."""
+        new = len(self.sizes)
+        self.sizes.append((0.0, _LANE))
+        self.layer.append(self.layer[edge.source] + len(chain) + 1)
+        self.incoming.append([])
+        self.outgoing.append([])
+        last, y = (chain[-1], _LANE / 2) if chain else (edge.source, edge.source_y)
+        self.link(Edge(last, new, y, _LANE / 2))
+        return new
+
+    def gap(self, above: int, below: int) -> float:
+        """How far two neighbours of a column stay apart."""
+        return sum(GAP_Y if box < self.boxes else _LANE_GAP for box in (above, below)) / 2
 
 
 def layers(incoming: Sequence[Sequence[Edge]], outgoing: Sequence[Sequence[Edge]]) -> list[int]:
@@ -104,29 +180,24 @@ def components(incoming: Sequence[Sequence[Edge]], outgoing: Sequence[Sequence[E
 
 
 class _Part:
-    """The boxes of one component, in columns."""
+    """The boxes and lanes of one component, in columns."""
 
-    def __init__(
-        self,
-        members: list[int],
-        layer: Sequence[int],
-        sizes: Sequence[tuple[float, float]],
-        incoming: Sequence[Sequence[Edge]],
-        outgoing: Sequence[Sequence[Edge]],
-    ) -> None:
+    def __init__(self, members: list[int], net: _Net) -> None:
         self.members = members
-        self.sizes = sizes
-        self.incoming, self.outgoing = incoming, outgoing
+        self.net = net
         by_layer: dict[int, list[int]] = {}
         for box in members:
-            by_layer.setdefault(layer[box], []).append(box)
+            by_layer.setdefault(net.layer[box], []).append(box)
         self.columns = [by_layer[number] for number in sorted(by_layer)]
         self.x: dict[int, float] = {}
         self.y: dict[int, float] = {}
+        self.right: dict[int, float] = {}
         left = 0.0
         for column in self.columns:
-            width = max(sizes[box][0] for box in column)
-            self.x.update((box, left + (width - sizes[box][0]) / 2) for box in column)
+            width = max(net.sizes[box][0] for box in column)
+            for box in column:
+                self.x[box] = left + (width - net.sizes[box][0]) / 2 if box < net.boxes else left
+                self.right[box] = left + width
             self.stack(column, dict.fromkeys(column, 0.0))
             left += width + GAP_X
 
@@ -154,9 +225,9 @@ class _Part:
     def levels(self, box: int, left: bool, right: bool) -> list[float]:
         found = []
         if left:
-            found += [self.y[edge.source] + edge.source_y - edge.target_y for edge in self.incoming[box]]
+            found += [self.y[edge.source] + edge.source_y - edge.target_y for edge in self.net.incoming[box]]
         if right:
-            found += [self.y[edge.target] + edge.target_y - edge.source_y for edge in self.outgoing[box]]
+            found += [self.y[edge.target] + edge.target_y - edge.source_y for edge in self.net.outgoing[box]]
         return found
 
     def slope(self) -> float:
@@ -164,26 +235,24 @@ class _Part:
         return sum(
             abs(self.y[edge.source] + edge.source_y - self.y[edge.target] - edge.target_y)
             for box in self.members
-            for edge in self.incoming[box]
+            for edge in self.net.incoming[box]
         )
 
     def stack(self, column: Sequence[int], wanted: dict[int, float]) -> None:
         """Place a column in its order, each box as near to where it wants to be as the others allow."""
-        offsets, offset = [], 0.0
-        for box in column:
-            offsets.append(offset)
-            offset += self.sizes[box][1] + GAP_Y
-        for box, moved, level in zip(
-            column, offsets, isotonic([wanted[b] - o for b, o in zip(column, offsets, strict=True)]), strict=True
-        ):
-            self.y[box] = level + moved
+        offsets = [0.0]
+        for above, below in itertools.pairwise(column):
+            offsets.append(offsets[-1] + self.net.sizes[above][1] + self.net.gap(above, below))
+        tops = isotonic(wanted[box] - offset for box, offset in zip(column, offsets, strict=True))
+        for box, offset, top in zip(column, offsets, tops, strict=True):
+            self.y[box] = top + offset
 
     def extent(self) -> tuple[float, float]:
         """Move the part to the origin, and give its width and height."""
         top = min(self.y.values())
         self.y = {box: y - top for box, y in self.y.items()}
-        width = max(self.x[box] + self.sizes[box][0] for box in self.members)
-        return width, max(self.y[box] + self.sizes[box][1] for box in self.members)
+        width = max(self.x[box] + self.net.sizes[box][0] for box in self.members)
+        return width, max(self.y[box] + self.net.sizes[box][1] for box in self.members)
 
 
 def isotonic(values: Iterable[float]) -> list[float]:

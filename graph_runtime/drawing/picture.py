@@ -10,8 +10,8 @@ from ..library import Library
 from ..step import Link
 from ..workflow import Workflow
 from . import colours, letters
-from .boxes import HEAD, LINE, PAD, ROW, SIZE, TITLE, Box, Field, Port, boxes, output_place
-from .layout import Edge, places
+from .boxes import HEAD, LINE, PAD, ROW, SIZE, TITLE, Box, Field, Port, boxes, output_place, type_names
+from .layout import Edge, Point, laid_out
 from .scene import Curve, Dot, Label, Panel, Scene, Shape
 
 MARGIN = 32.0
@@ -46,9 +46,14 @@ def picture(workflow: Workflow, library: Library, problems: Iterable[Problem] = 
     edges = [
         Edge(w.source, w.target, drawn[w.source].socket_y(w.output), drawn[w.target].socket_y(w.input)) for w in wired
     ]
-    corners = [(x + MARGIN, y + MARGIN) for x, y in places([(box.width, box.height) for box in drawn], edges)]
-    palette = colours.of_types(port.type for box in drawn for port in (*box.inputs, *box.outputs))
-    shapes: list[Shape] = [_curve(wiring, drawn, corners, palette) for wiring in wired]
+    layout = laid_out([(box.width, box.height) for box in drawn], edges)
+    corners = [(x + MARGIN, y + MARGIN) for x, y in layout.corners]
+    palette = colours.of_types(
+        [*type_names(library), *(port.type for box in drawn for port in (*box.inputs, *box.outputs))]
+    )
+    shapes: list[Shape] = [
+        _curve(wiring, drawn, corners, route, palette) for wiring, route in zip(wired, layout.routes, strict=True)
+    ]
     for box, (x, y) in zip(drawn, corners, strict=True):
         shapes.extend(_box(box, x, y, palette))
     width = max((x + box.width for box, (x, _) in zip(drawn, corners, strict=True)), default=0.0)
@@ -80,13 +85,15 @@ def _input_place(name: str, known: bool, order: Mapping[str, int]) -> int | None
     return order.get(name) if known else order.get(shown(name, 40))
 
 
-def _curve(wiring: Wiring, drawn: list[Box], corners: list[tuple[float, float]], palette: Mapping[str, str]) -> Curve:
+def _curve(
+    wiring: Wiring, drawn: list[Box], corners: list[Point], route: Iterable[Point], palette: Mapping[str, str]
+) -> Curve:
     source, target = drawn[wiring.source], drawn[wiring.target]
     (x, y), (to_x, to_y) = corners[wiring.source], corners[wiring.target]
+    first = x + source.width, y + source.socket_y(wiring.output)
+    last = to_x, to_y + target.socket_y(wiring.input)
     colour = colours.FAULT if wiring.fault else palette[source.outputs[wiring.output].type]
-    return Curve(
-        x + source.width, y + source.socket_y(wiring.output), to_x, to_y + target.socket_y(wiring.input), colour
-    )
+    return Curve((first, *((via_x + MARGIN, via_y + MARGIN) for via_x, via_y in route), last), colour)
 
 
 def _box(box: Box, x: float, y: float, palette: Mapping[str, str]) -> Iterator[Shape]:

@@ -84,18 +84,17 @@ class _Brush:
         self.draw.ellipse((x - r, y - r, x + r, y + r), dot.fill, dot.outline, max(1, round(self.scale)))
 
     def curve(self, curve: Curve) -> None:
-        """Paint a Bézier curve as short straight lines."""
-        a, d = (curve.x, curve.y), (curve.to_x, curve.to_y)
-        b, c = (curve.x + curve.reach, curve.y), (curve.to_x - curve.reach, curve.to_y)
-        count = max(12, min(80, int((abs(d[0] - a[0]) + abs(d[1] - a[1])) * self.scale / 16)))
-        points = []
-        for step in range(count + 1):
-            t = step / count
-            u = 1 - t
-            weights = (u**3, 3 * u * u * t, 3 * u * t * t, t**3)
-            x, y = (sum(w * p[axis] for w, p in zip(weights, (a, b, c, d), strict=True)) for axis in (0, 1))
-            points.append((x * self.scale, y * self.scale))
-        self.draw.line(points, curve.colour, max(1, round(curve.thickness * self.scale)), "curve")
+        """Paint the Bézier curves as short straight lines."""
+        points = [curve.points[0]]
+        for a, b, c, d in curve.pieces():
+            count = max(1, min(60, int((abs(d[0] - a[0]) + abs(d[1] - a[1])) * self.scale / 12))) if a[1] != d[1] else 1
+            for step in range(1, count + 1):
+                t = step / count
+                weights = ((1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t * t, t**3)
+                x, y = (sum(w * p[axis] for w, p in zip(weights, (a, b, c, d), strict=True)) for axis in (0, 1))
+                points.append((x, y))
+        scaled = [(x * self.scale, y * self.scale) for x, y in points]
+        self.draw.line(scaled, curve.colour, max(1, round(curve.thickness * self.scale)), "curve")
 
 
 def _write_labels(draw: ImageDraw.ImageDraw, scene: Scene, scale: float) -> None:

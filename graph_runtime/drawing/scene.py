@@ -5,8 +5,12 @@ Lengths are in pixels of a drawing at its natural size; x grows to the right, y 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, TypeAlias
+
+Point: TypeAlias = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +41,17 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A cubic curve that leaves (x, y) to the right and arrives at (to_x, to_y) from the left."""
+    """A smooth line through points, level in each of them."""
 
-    x: float
-    y: float
-    to_x: float
-    to_y: float
+    points: tuple[Point, ...]
     colour: str
     thickness: float = 2.2
 
-    @property
-    def reach(self) -> float:
-        """How far the curve goes straight at either end."""
-        return max(24.0, min(abs(self.to_x - self.x) / 2, 240.0), min(abs(self.to_y - self.y) / 4, 90.0))
+    def pieces(self) -> Iterator[tuple[Point, Point, Point, Point]]:
+        """The cubic Bézier curves that it consists of: end, two handles, end."""
+        for (x, y), (to_x, to_y) in pairwise(self.points):
+            reach = max(min(abs(to_x - x) / 2, 240.0), 60.0 if to_x < x else 0.0)
+            yield (x, y), (x + reach, y), (to_x - reach, to_y), (to_x, to_y)
 
 
 @dataclass(frozen=True, slots=True)

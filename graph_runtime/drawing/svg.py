@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from .scene import Curve, Dot, Label, Panel, Scene, Shape
+from .scene import Curve, Dot, Label, Panel, Point, Scene, Shape
 
 _FONT = "Inter, 'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', sans-serif"
 _ANCHORS = {"start": "", "middle": ' text-anchor="middle"', "end": ' text-anchor="end"'}
@@ -51,10 +51,13 @@ def _panel(panel: Panel) -> str:
 
 
 def _curve(curve: Curve) -> str:
-    reach = curve.reach
-    first, second = f"{_n(curve.x + reach)} {_n(curve.y)}", f"{_n(curve.to_x - reach)} {_n(curve.to_y)}"
-    path = f"M{_n(curve.x)} {_n(curve.y)}C{first} {second} {_n(curve.to_x)} {_n(curve.to_y)}"
+    path = "M" + _points(curve.points[0])
+    path += "".join(f"C{_points(*piece[1:])}" for piece in curve.pieces())
     return f'<path d="{path}" stroke="{curve.colour}" stroke-width="{_n(curve.thickness)}"/>'
+
+
+def _points(*points: Point) -> str:
+    return " ".join(f"{_n(x)} {_n(y)}" for x, y in points)
 
 
 def _n(value: float) -> str:

@@ -49,7 +49,7 @@ class Builder:
     def __init__(self) -> None:
         self._nodes: dict[str, NodeCall] = {}
 
-    def add(self, kind: str | Callable[..., object], *, title: str = "", id: str = "", **inputs: object) -> Handle:
+    def add(self, kind: str | Callable[..., object], /, *, title: str = "", id: str = "", **inputs: object) -> Handle:
         """Add a node.
 
         Args:

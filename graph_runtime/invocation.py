@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from .declaration import Node
 from .errors import Interrupted, NodeError, Problem
 from .injected import Folders
 from .literals import Misfit, check
-from .results import Blocked, Expand, Result, Shown, ShownFile
+from .results import Blocked, Expand, Lazy, Result, Shown, ShownFile
 from .sockets import Socket, describe
 from .step import Step
 
@@ -51,7 +51,7 @@ def prepare(step: Step, linked: Mapping[str, object], handed: Callable[[], Mappi
         linked: The value, or the lazy value, of each linked input.
         handed: Gives the injected parameters.
     """
-    fixed = {name: _own(value) for name, value in step.values.items()}
+    fixed = {name: Lazy.of(own) if step.is_lazy(name) else own for name, own in _owned(step)}
     for name, value in linked.items():
         if name in step.mapped:
             continue
@@ -66,8 +66,12 @@ def prepare(step: Step, linked: Mapping[str, object], handed: Callable[[], Mappi
     return Invocation(step, calls, handed)
 
 
+def _owned(step: Step) -> Iterator[tuple[str, object]]:
+    """The values of a step as a node may keep them: what a workflow says stays as it is, whatever a node does."""
+    return ((name, _own(value)) for name, value in step.values.items())
+
+
 def _own(value: object) -> object:
-    """A value that a node may keep: what is written in a workflow stays as it is, whatever a node does with it."""
     if isinstance(value, Given):
         return [*value.value] if type(value.value) is list else value.value
     return copy.deepcopy(value) if isinstance(value, list | dict) else value

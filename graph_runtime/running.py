@@ -163,10 +163,10 @@ class Run:
         if state.step.known is not None:
             self.account.took(state, state.step.known)
             return
-        self.active += 1
         step, key = state.step, self.names.keys[state.step.id]
         job = Job(lambda: self.inbox.put(self.fetched, state, self.recall.fetch(step, key)))
         self.executor.workers["io"].submit(job)
+        self.active += 1
 
     def fetched(self, state: State, result: Result | None) -> None:
         self.active -= 1
@@ -221,16 +221,16 @@ class Run:
     def call(self, state: State, invocation: Invocation) -> None:
         step, folders = state.step, self.executor.folders
         state.status, state.started = "running", time.perf_counter()
-        self.active += 1
-        self.lanes.take(state)
         self.account.started(state)
         if step.node.is_async:
             self.tasks[step.id] = self.loop.create_task(self.call_async(state, invocation))
-            return
-        around = self.graph.library.pack(step.node.id).around
-        job = Job(lambda: self.inbox.put(self.returned, state, invoke(invocation, around, folders, self.stopping)))
-        self.jobs[step.id] = job
-        self.executor.workers[step.node.resource].submit(job)
+        else:
+            around = self.graph.library.pack(step.node.id).around
+            job = Job(lambda: self.inbox.put(self.returned, state, invoke(invocation, around, folders, self.stopping)))
+            self.executor.workers[step.node.resource].submit(job)
+            self.jobs[step.id] = job
+        self.active += 1
+        self.lanes.take(state)
 
     async def call_async(self, state: State, invocation: Invocation) -> None:
         self.inbox.put(self.returned, state, await invoke_async(invocation, self.executor.folders))

@@ -13,10 +13,15 @@ from collections import ChainMap
 from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, ForwardRef, NewType, TypeVar, get_args, get_origin, is_typeddict
 
+from ..results import Blocked, Result, Shown, ShownFile
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from ..library import Library
+
+OWN_CLASSES = (Result, Shown, ShownFile, Blocked)
+"""The runtime's own classes that results hold."""
 
 _NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 

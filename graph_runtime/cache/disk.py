@@ -5,9 +5,9 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from ..results import Blocked, Result, Shown, ShownFile
+from ..results import Result
 from .bound import Bound
-from .classes import name_of
+from .classes import OWN_CLASSES, name_of
 from .codec import Stale
 from .entry import Damaged, pack, unpack
 from .protocol import Statistics
@@ -15,14 +15,11 @@ from .reasons import Reasons, nobody
 from .shelf import Shelf, size, touch
 from .tensors import Unstorable
 from .verify import Check, Report
-from .writer import Writer
+from .writer import WAITING_LIMIT, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
-
-OWN_CLASSES = (Result, Shown, ShownFile, Blocked)
-_WAITING_LIMIT = 1 << 30
 
 
 class DiskCache:
@@ -46,7 +43,7 @@ class DiskCache:
         limit: int,
         classes: Iterable[type] = (),
         tell: Callable[[str], object] = nobody,
-        waiting: int = _WAITING_LIMIT,
+        waiting: int = WAITING_LIMIT,
     ) -> None:
         self._shelf = Shelf(root)
         self._limit = limit

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 MAGIC = b"graph-result 1 "
 INLINE_LIMIT = 2048
 """Blobs of up to this many bytes stand in the manifest: a file of their own would take up more."""
+
+
+_NAME = re.compile(r"[0-9a-f]{64}")
 
 
 class Damaged(Exception):
@@ -68,6 +72,23 @@ class Manifest:
     def beside(self) -> frozenset[str]:
         """The digests of the blobs that lie beside it."""
         return frozenset(blob for blob in self.blobs if isinstance(blob, str))
+
+
+def place_of_entry(key: str) -> str:
+    """Where the manifest of a key lies, whatever the key is."""
+    name = key if _NAME.fullmatch(key) else hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"entries/{name[:2]}/{name}.json"
+
+
+def place_of_blob(digest: str) -> str:
+    """Where a blob lies.
+
+    Raises:
+        Damaged: It is no name of a blob, and might be a path to elsewhere.
+    """
+    if not _NAME.fullmatch(digest):
+        raise Damaged
+    return f"blobs/{digest[:2]}/{digest}"
 
 
 def pack(key: str, result: Result, classes: Mapping[str, type]) -> Entry:

@@ -11,9 +11,7 @@ Nothing is changed in place: a file is written under another name and renamed, s
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import secrets
 import time
 from contextlib import suppress
@@ -21,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from .entry import Damaged, Manifest, parse
+from .entry import Manifest, parse, place_of_blob, place_of_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,8 +32,6 @@ _BLOCK = 4096
 _LASTING = 1 << 20
 """Files of at least this many bytes are synced. A rename survives the death of a process without that; a small file
 that is lost with the power is told by its checksum and made again, which costs less than syncing all of them."""
-
-_NAME = re.compile(r"[0-9a-f]{64}")
 
 Kind: TypeAlias = Literal["entries", "blobs", "writing", "damaged"]
 _KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -78,18 +74,15 @@ class Shelf:
 
     def entry(self, key: str) -> Path:
         """Where the manifest of a key lies."""
-        name = key if _NAME.fullmatch(key) else hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
-        return self.root / "entries" / name[:2] / f"{name}.json"
+        return self.root / place_of_entry(key)
 
     def blob(self, digest: str) -> Path:
         """Where a blob lies.
 
         Raises:
-            Damaged: It is no name of a blob, and might be a path to elsewhere.
+            Damaged: It is no name of a blob.
         """
-        if not _NAME.fullmatch(digest):
-            raise Damaged
-        return self.root / "blobs" / digest[:2] / digest
+        return self.root / place_of_blob(digest)
 
     def manifest(self, path: Path) -> Manifest:
         """Read a manifest.

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from ..results import Result
 
+WAITING_LIMIT = 1 << 30
+"""Bytes that may wait where nothing else is said."""
+
 
 class Writer:
     """Hands results to one thread, in the order in which they come.

@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -21,7 +22,6 @@ WRITE = """
 import itertools, random, sys
 from pathlib import Path
 from graph_runtime.cache import DiskCache
-from graph_runtime.cache.lock import locked
 from graph_runtime.results import Result
 from tests.engine.cache.values import key
 
@@ -83,6 +83,36 @@ def test_a_process_that_is_killed_leaves_whole_results(tmp_path: Path) -> None:
     assert files(tmp_path, "writing") == []
 
 
+LARGE = """
+import sys
+from pathlib import Path
+from graph_runtime.cache import DiskCache
+from graph_runtime.results import Result
+
+cache = DiskCache(Path(sys.argv[1]), 1 << 30)
+result = Result((bytes(100_000_000),))
+print("ready", flush=True)
+cache.put("large", result)
+cache.flush()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+def test_a_process_killed_while_a_file_grows_leaves_no_entry(tmp_path: Path) -> None:
+    """Half a file is never under its own name, and the next writer sweeps it."""
+    process = start(LARGE, tmp_path)
+    while not files(tmp_path, "writing"):
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    cache = disk(tmp_path)
+    assert files(tmp_path) == files(tmp_path, "writing") != []
+    assert "large" not in cache and cache.get("large") is None
+    cache.put("small", Result(("x",)))
+    cache.flush()
+    assert files(tmp_path) == files(tmp_path, "entries")
+
+
 def test_processes_write_read_and_evict_at_once(tmp_path: Path) -> None:
     """No process sees a wrong or half a result, nothing is taken for damage, and the bound holds throughout."""
     processes = [start(WRITE, tmp_path, 3_000_000, seed, 250) for seed in range(3)]
@@ -101,7 +131,6 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from graph_runtime.cache import DiskCache
-from graph_runtime.cache.lock import locked
 from graph_runtime.results import Result
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
@@ -128,7 +157,6 @@ READ_ONLY = """
 import os, sys
 from pathlib import Path
 from graph_runtime.cache import DiskCache
-from graph_runtime.cache.lock import locked
 from graph_runtime.results import Result
 
 if os.geteuid() == 0:
@@ -146,23 +174,27 @@ assert len(told) == 1 and "Permission denied" in told[0], told
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="folders have no modes")
-def test_a_read_only_folder_gives_what_it_has(tmp_path: Path) -> None:
+def test_a_read_only_folder_gives_what_it_has() -> None:
     """Reading goes on; the reason why nothing is kept is told once."""
-    cache = disk(tmp_path / "cache")
-    cache.put("there", Result(("kept",)))
-    cache.flush()
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    for path in [tmp_path / "cache", *(tmp_path / "cache").rglob("*")]:
-        path.chmod(0o555 if path.is_dir() else 0o444)
-    assert start(READ_ONLY, tmp_path / "cache").wait() == 0
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        root = Path(folder, "cache")
+        cache = disk(root)
+        cache.put("there", Result(("kept",)))
+        cache.flush()
+        for path in [root, *root.rglob("*")]:
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        try:
+            assert start(READ_ONLY, root).wait() == 0
+        finally:
+            for path in [root, *root.rglob("*")]:
+                path.chmod(0o755)
 
 
 END = """
 import sys
 from pathlib import Path
 from graph_runtime.cache import DiskCache
-from graph_runtime.cache.lock import locked
 from graph_runtime.results import Result
 
 cache = DiskCache(Path(sys.argv[1]), 1 << 30)

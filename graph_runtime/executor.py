@@ -157,11 +157,16 @@ class Executor:
             names.ingredients,
         )
 
+    def free(self) -> None:
+        """Close the services while nothing runs; each opens again when it is next asked for."""
+        with self._lock, ExitStack() as stack:
+            while self._services:
+                stack.callback(self._services.popitem()[1].close)
+
     def close(self) -> None:
         """Close the services and the threads; the executor runs nothing afterwards."""
         with ExitStack() as stack:
-            while self._services:
-                stack.callback(self._services.popitem()[1].close)
+            stack.callback(self.free)
             for workers in self.workers.values():
                 stack.callback(workers.close)
 

@@ -8,6 +8,7 @@ COMMANDS = {
     "draw": "Draw a workflow as SVG or PNG.",
     "convert": "Write a workflow in another format: the API's, the editor's, a Python script.",
     "cache": "Look after the kept results.",
+    "serve": "Start the editor in the browser.",
 }
 """What each command is for; its module bears its name and holds it as `command`."""
 

@@ -1,0 +1,84 @@
+"""What the routes of a server share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from aiohttp import web
+
+from ..injected import Folders
+from ..library import Library
+from .gate import Gate, Takes
+from .hub import Hub
+from .jobs import Jobs
+from .logs import Logs
+from .queue import Queue
+
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server at work.
+
+    Attributes:
+        library: The nodes.
+        folders: Where runs read and write.
+        state: Where settings and workflows of the user lie.
+        jobs: All jobs.
+        queue: What runs them.
+        hub: The clients that listen.
+        logs: What was logged lately.
+        gate: Decides who may talk to it.
+        frontend: The folder of the editor's files, or None where it is not installed.
+        templates: Folders with workflows that the editor offers as templates, by the name it shows.
+        started: When it started, in seconds since 1970.
+    """
+
+    library: Library
+    folders: Folders
+    state: Path
+    jobs: Jobs
+    queue: Queue
+    hub: Hub
+    logs: Logs
+    gate: Gate
+    frontend: Path | None = None
+    templates: dict[str, Path] = field(default_factory=dict)
+    started: float = field(default_factory=time.time)
+
+
+SERVER: web.AppKey[Server] = web.AppKey("server", Server)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route, and what it takes as its body."""
+
+    method: str
+    path: str
+    handler: Handler
+    takes: Takes = "nothing"
+
+
+Routes: TypeAlias = Sequence[Route]
+
+
+def server_of(request: web.Request) -> Server:
+    """The server that a request came to."""
+    return request.app[SERVER]
+
+
+def whole_number(request: web.Request, name: str, otherwise: int | None) -> int | None:
+    """Read a whole number from the query; what is none counts as left out."""
+    text = request.query.get(name, "")
+    return int(text) if text.lstrip("-").isdecimal() and text.isascii() and len(text) < 16 else otherwise
+
+
+def flag(request: web.Request, name: str) -> bool:
+    """Read a truth value from the query."""
+    return request.query.get(name, "").casefold() in ("true", "1", "yes")

@@ -1,0 +1,201 @@
+"""What the user keeps on the server: settings, workflows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from aiohttp import web
+
+from ... import atomic
+from ..bodies import JSON_LIMIT, json_body, object_body, read_at_most, refused
+from ..context import Route, flag, server_of
+from ..places import inside
+
+DEFAULTS: Mapping[str, object] = {"Comfy.TutorialCompleted": True}
+"""Settings that hold until the user changes them: the editor starts with a graph, not with a tour."""
+
+_changing = threading.Lock()
+
+
+async def get_users(request: web.Request) -> web.Response:
+    """Say that there is one user, whose things are kept here."""
+    return web.json_response({"storage": "server", "migrated": True})
+
+
+async def get_settings(request: web.Request) -> web.Response:
+    """Give all settings."""
+    return web.json_response(_settings(_file(request)))
+
+
+async def get_setting(request: web.Request) -> web.Response:
+    """Give one setting, or null."""
+    return web.json_response(_settings(_file(request)).get(request.match_info["id"]))
+
+
+async def post_settings(request: web.Request) -> web.Response:
+    """Change some settings."""
+    await asyncio.to_thread(_change, _file(request), await object_body(request))
+    return web.Response()
+
+
+async def post_setting(request: web.Request) -> web.Response:
+    """Change one setting."""
+    value = await json_body(request)
+    await asyncio.to_thread(_change, _file(request), {request.match_info["id"]: value})
+    return web.Response()
+
+
+def _file(request: web.Request) -> Path:
+    return server_of(request).state / "settings.json"
+
+
+def _settings(path: Path) -> dict[str, object]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        found = {}
+    return {**DEFAULTS, **(found if isinstance(found, dict) else {})}
+
+
+def _change(path: Path, values: Mapping[str, object]) -> None:
+    with _changing:
+        atomic.write(path, json.dumps({**_settings(path), **values}, indent=2).encode())
+
+
+async def list_userdata(request: web.Request) -> web.Response:
+    """List the files of a folder."""
+    name = request.query.get("dir", "")
+    if not name:
+        raise refused("dir: needs the name of a folder.")
+    folder = inside(_root(request), name)
+    if not folder.is_dir():
+        raise refused("there is no such folder.", 404)
+    paths = sorted(_files(folder, flag(request, "recurse")))
+    if flag(request, "full_info"):
+        return web.json_response([_info(path, folder) for path in paths])
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    return web.json_response([[name, *name.split("/")] for name in names] if flag(request, "split") else names)
+
+
+async def list_entries(request: web.Request) -> web.Response:
+    """List the files and folders of a folder."""
+    root = _root(request)
+    folder = inside(root, request.query.get("path", ""))
+    if not folder.is_dir():
+        raise refused("there is no such folder.", 404)
+    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    kinds = {True: "directory", False: "file"}
+    return web.json_response(
+        [{"name": entry.name, "type": kinds[entry.is_dir()], **_info(entry, root)} for entry in entries]
+    )
+
+
+def _files(folder: Path, recurse: bool) -> Iterator[Path]:
+    for path in folder.rglob("*") if recurse else folder.iterdir():
+        if path.is_file() and not path.name.startswith("."):
+            yield path
+
+
+def _info(path: Path, root: Path) -> dict[str, object]:
+    facts = path.stat()
+    return {
+        "path": path.relative_to(root).as_posix(),
+        "size": facts.st_size,
+        "modified": int(facts.st_mtime * 1000),
+        "created": int(facts.st_ctime * 1000),
+    }
+
+
+async def get_userdata(request: web.Request) -> web.StreamResponse:
+    """Give a file."""
+    headers = {"Content-Type": "application/octet-stream", "Content-Disposition": "attachment"}
+    return web.FileResponse(_existing(request, "file"), headers=headers)
+
+
+async def post_userdata(request: web.Request) -> web.Response:
+    """Save a file whole."""
+    root, path = _root(request), _named(request, "file")
+    data = await read_at_most(request, JSON_LIMIT)
+    await asyncio.to_thread(_write, path, data, request.query.get("overwrite") != "false")
+    return _told(request, path, root)
+
+
+def _write(path: Path, data: bytes, overwrite: bool) -> None:
+    with _changing:
+        _must_be_free(path, overwrite)
+        try:
+            atomic.write(path, data)
+        except OSError as error:
+            raise refused(f"the file cannot be saved: {error.strerror}.") from None
+
+
+def _must_be_free(path: Path, overwrite: bool) -> None:
+    if path.is_dir() or (path.exists() and not overwrite):
+        raise refused("there is something of that name already.", 409)
+
+
+async def delete_userdata(request: web.Request) -> web.Response:
+    """Delete a file."""
+    _existing(request, "file").unlink(missing_ok=True)
+    return web.Response(status=204)
+
+
+async def move_userdata(request: web.Request) -> web.Response:
+    """Give a file another name."""
+    source, target = _existing(request, "file"), _named(request, "target")
+    overwrite = request.query.get("overwrite") == "true"
+    await asyncio.to_thread(_move, source, target, overwrite)
+    return _told(request, target, _root(request))
+
+
+def _move(source: Path, target: Path, overwrite: bool) -> None:
+    with _changing:
+        _must_be_free(target, overwrite)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.replace(target)
+        except OSError as error:
+            raise refused(f"the file cannot be moved: {error.strerror}.") from None
+
+
+def _told(request: web.Request, path: Path, root: Path) -> web.Response:
+    info = _info(path, root)
+    return web.json_response(info if flag(request, "full_info") else info["path"])
+
+
+def _root(request: web.Request) -> Path:
+    return server_of(request).state / "user"
+
+
+def _named(request: web.Request, part: str) -> Path:
+    root = _root(request)
+    path = inside(root, request.match_info[part])
+    if path == root or path.name.startswith("."):
+        raise refused("needs the name of a file.")
+    return path
+
+
+def _existing(request: web.Request, part: str) -> Path:
+    path = _named(request, part)
+    if not path.is_file():
+        raise refused("there is no such file.", 404)
+    return path
+
+
+ROUTES = (
+    Route("GET", "/users", get_users),
+    Route("GET", "/settings", get_settings),
+    Route("GET", "/settings/{id}", get_setting),
+    Route("POST", "/settings", post_settings, "data"),
+    Route("POST", "/settings/{id}", post_setting, "data"),
+    Route("GET", "/userdata", list_userdata),
+    Route("GET", "/v2/userdata", list_entries),
+    Route("GET", "/userdata/{file}", get_userdata),
+    Route("POST", "/userdata/{file}", post_userdata, "data"),
+    Route("DELETE", "/userdata/{file}", delete_userdata),
+    Route("POST", "/userdata/{file}/move/{target}", move_userdata),
+)

@@ -1,0 +1,96 @@
+"""Puts the routes together, behind the gate."""
+
+from __future__ import annotations
+
+import logging
+
+from aiohttp import hdrs, web
+
+from ..errors import WorkflowError
+from .admission import Refused
+from .bodies import refused
+from .complaints import Body, answer, complaint
+from .context import SERVER, Handler, Route, Routes, Server
+from .gate import Takes
+from .routes import catalog, files, jobs, machine, page, prompts, socket, user
+
+_log = logging.getLogger(__name__)
+
+ROUTES: Routes = (
+    *prompts.ROUTES,
+    *jobs.ROUTES,
+    *socket.ROUTES,
+    *files.ROUTES,
+    *user.ROUTES,
+    *machine.ROUTES,
+    *catalog.ROUTES,
+)
+"""Each stands as it is and under /api; those under /internal only as they are."""
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+"""On every answer; a route may say more."""
+
+
+def application(server: Server) -> web.Application:
+    """Make the application of a server."""
+    app = web.Application(middlewares=[guarded])
+    app[SERVER] = server
+    app.on_response_prepare.append(_with_headers)
+    for route in (page.PAGE, *every(ROUTES), page.FILES):
+        app.router.add_route(route.method, route.path, route.handler)
+    return app
+
+
+def every(routes: Routes) -> list[Route]:
+    """The routes with their twins under /api."""
+    twins = [
+        Route(route.method, f"/api{route.path}", route.handler, route.takes)
+        for route in routes
+        if not route.path.startswith("/internal")
+    ]
+    return [*routes, *twins]
+
+
+TAKES: dict[Handler, Takes] = {route.handler: route.takes for route in (page.PAGE, *ROUTES, page.FILES)}
+
+
+@web.middleware
+async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let a request pass the gate or turn it away; whatever goes wrong behind it becomes an answer."""
+    gate = request.app[SERVER].gate
+    try:
+        turned = gate.turns_away(request, TAKES.get(request.match_info.handler))
+        if turned is not None:
+            raise refused(turned.reason, turned.status, "forbidden", "The request is turned away")
+        if gate.brings_token(request):
+            return page.admitted(request, gate.token)
+        return await handler(request)
+    except Refused as refusal:
+        return _answer(refusal.body, refusal.status)
+    except WorkflowError as error:
+        return _answer(answer(complaint("invalid_prompt", str(error))), 400)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return _answer(answer(complaint("http_error", error.reason)), error.status, error.headers.get(hdrs.ALLOW, ""))
+    except ConnectionError:
+        raise
+    except Exception:
+        _log.exception("%s %s", request.method, request.path)
+        return _answer(answer(complaint("server_error", "the server met a fault of its own; its log says more.")), 500)
+
+
+def _answer(body: Body, status: int, allow: str = "") -> web.Response:
+    headers = {hdrs.ALLOW: allow} if allow else None
+    return web.json_response(body, status=status, headers=headers)
+
+
+async def _with_headers(request: web.Request, response: web.StreamResponse) -> None:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)

@@ -1,0 +1,191 @@
+"""Starts a server, tells where it is, and stops it in order."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import ipaddress
+import logging
+import secrets
+import signal
+import socket
+import webbrowser
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from aiohttp import web
+
+from ..cache import Cache
+from ..errors import GraphError
+from ..executor import Executor
+from ..injected import Folders
+from ..library import Library
+from .context import Server
+from .gate import Gate
+from .hub import Hub
+from .jobs import Jobs
+from .logs import Logs
+from .queue import Queue
+from .routes.machine import log_message
+from .server import application
+
+PATIENCE = 2.0
+"""Seconds that open connections get when the server stops."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a server is run.
+
+    Attributes:
+        address: Where it listens.
+        port: The port; 0 takes a free one.
+        names: Further names under which it may be addressed.
+        auth: Whether a token is asked for where other machines can reach it.
+        templates: Folders with workflows that the editor offers, by the name it shows.
+    """
+
+    address: str = "127.0.0.1"
+    port: int = 8188
+    names: tuple[str, ...] = ()
+    auth: bool = True
+    templates: tuple[tuple[str, Path], ...] = ()
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that answers.
+
+    Attributes:
+        server: The server.
+        url: Its address, for a browser.
+        token: What a client has to know, or "".
+    """
+
+    server: Server
+    url: str
+    token: str
+
+    @property
+    def door(self) -> str:
+        """The address to open in a browser; it brings the token along."""
+        return f"{self.url}/?token={self.token}" if self.token else f"{self.url}/"
+
+
+def frontend() -> Path | None:
+    """The folder of the editor's files, or None where the package is not installed."""
+    spec = importlib.util.find_spec("comfyui_frontend_package")
+    folder = Path(spec.origin).parent / "static" if spec is not None and spec.origin else None
+    return folder if folder is not None and (folder / "index.html").is_file() else None
+
+
+@asynccontextmanager
+async def serving(
+    library: Library, folders: Folders, state: Path, options: Options, cache: Cache | None = None,
+    forget: Callable[[], None] = lambda: None,
+) -> AsyncIterator[Running]:  # fmt: skip
+    """Run a server for as long as the block lasts.
+
+    Args:
+        library: The nodes.
+        folders: Where runs read and write.
+        state: Where the queue, the history, settings and workflows are kept.
+        options: How it is run.
+        cache: Where results are kept.
+        forget: Forgets the results that are kept in memory.
+
+    Raises:
+        GraphError: The address is taken, or the state folder cannot be used.
+    """
+    listening = _listening(options)
+    jobs = Jobs(state / "jobs.sqlite")
+    hub, logs = Hub(), Logs()
+    token = secrets.token_urlsafe(24) if options.auth and not _is_loopback(options.address) else ""
+    executor = Executor(folders, cache, previews=True)
+    queue = Queue(jobs, library, executor, hub.post, forget)
+    gate = Gate.at(options.address, options.names, token)
+    server = Server(library, folders, state, jobs, queue, hub, logs, gate, frontend(), dict(options.templates))
+    logs.listener = partial(_tell_readers, hub)
+    logging.getLogger().addHandler(logs)
+    runner = web.AppRunner(application(server), access_log=None, shutdown_timeout=PATIENCE)
+    try:
+        await runner.setup()
+        await web.SockSite(runner, listening).start()
+        queue.start()
+        yield Running(server, _url(options.address, listening.getsockname()[1]), token)
+    finally:
+        await hub.close()
+        await runner.cleanup()
+        await asyncio.to_thread(queue.close)
+        await asyncio.to_thread(executor.close)
+        jobs.close()
+        logging.getLogger().removeHandler(logs)
+
+
+def _tell_readers(hub: Hub, line: Mapping[str, str]) -> None:
+    for client in hub.log_readers:
+        hub.post(client, [log_message(line)])
+
+
+def _listening(options: Options) -> socket.socket:
+    """Open the port before anything else: a second server on it shall fail at once."""
+    family = socket.AF_INET6 if ":" in options.address else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind((options.address, options.port))
+        opened.listen(128)
+    except OSError as error:
+        opened.close()
+        place = f"{options.address}, port {options.port}"
+        raise GraphError(f"cannot listen on {place}: {error.strerror}; name another with --port.") from error
+    return opened
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
+def _url(address: str, port: int) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(address, f"[{address}]" if ":" in address else address)
+    return f"http://{host}:{port}"
+
+
+async def serve(
+    library: Library, folders: Folders, state: Path, options: Options, cache: Cache | None,
+    forget: Callable[[], None], say: Callable[[str], None], browser: bool,
+) -> None:  # fmt: skip
+    """Run a server until the process is asked to stop; say where it is, and open the browser.
+
+    Args:
+        library: The nodes.
+        folders: Where runs read and write.
+        state: Where the queue, the history, settings and workflows are kept.
+        options: How it is run.
+        cache: Where results are kept.
+        forget: Forgets the results that are kept in memory.
+        say: Takes a line for the user.
+        browser: Whether the browser is opened.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # not on every platform; Ctrl-C then ends the program itself
+            loop.add_signal_handler(number, stop.set)
+    async with serving(library, folders, state, options, cache, forget) as running:
+        say(f"The editor is at {running.door}" if running.server.frontend else f"The server is at {running.door}")
+        if running.server.frontend is None:
+            say("The editor itself is not installed: pip install 'controlgraph[editor]'")
+        if running.token:
+            say("Whoever knows this address can run anything here; it changes with every start.")
+        if browser and running.server.frontend is not None:
+            loop.run_in_executor(None, webbrowser.open, running.door)
+        await stop.wait()
+        say("Stopping; what waits in the queue goes on at the next start.")

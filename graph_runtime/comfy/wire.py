@@ -1,0 +1,88 @@
+"""Wire words: what ComfyUI's protocol calls the types of sockets.
+
+A socket's word is the upper-case name of its type: `Image` is IMAGE, `ControlNet` is CONTROL_NET. Several words joined
+by commas are a set; a link fits when the sets of its two ends meet. An output offers the words of all that it flows
+into, so the editor links an edge map to a picture and a whole number to a number.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Iterator
+from typing import Literal, NewType, TypeVar, Union, get_args, get_origin
+
+from ..sockets import Socket
+
+ANYTHING = "*"
+
+_PLAIN: dict[object, str] = {int: "INT", float: "FLOAT", str: "STRING", bool: "BOOLEAN", object: ANYTHING}
+_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_UNNAMED = frozenset({"builtins", "typing", "abc", "enum"})
+
+
+def taken(socket: Socket) -> str:
+    """The words that an input takes."""
+    return _joined(_own(socket.type))
+
+
+def offered(socket: Socket) -> str:
+    """The words that an output offers: its own, and those of the types that its values flow into."""
+    return _joined(_flowing(socket.type))
+
+
+def widget(socket: Socket) -> str:
+    """The word of the widget that edits a value: of several types, the one that can write down the most."""
+    found = set(_plain(socket.type))
+    return next(word for word in ("STRING", "FLOAT", "INT", "BOOLEAN") if word in found)
+
+
+def _plain(kind: object) -> Iterator[str]:
+    """The words of the plain types that a type comes down to."""
+    if isinstance(kind, NewType):
+        yield from _plain(kind.__supertype__)
+    elif get_origin(kind) in (Union, types.UnionType):
+        for member in get_args(kind):
+            yield from _plain(member)
+    elif get_origin(kind) is Literal:
+        yield from (_PLAIN[type(value)] for value in get_args(kind))
+    elif kind in _PLAIN:
+        yield _PLAIN[kind]
+
+
+def _joined(words: Iterator[str]) -> str:
+    found = tuple(dict.fromkeys(words))
+    return ANYTHING if ANYTHING in found else ",".join(found)
+
+
+def _own(kind: object) -> Iterator[str]:
+    """The words of a type; several for a union."""
+    if kind in _PLAIN:
+        yield _PLAIN[kind]
+    elif isinstance(kind, TypeVar):
+        yield ANYTHING
+    elif get_origin(kind) is Literal:
+        yield "COMBO"
+    elif get_origin(kind) in (Union, types.UnionType):
+        for member in get_args(kind):
+            yield from _own(member)
+    else:
+        named = kind if isinstance(kind, NewType | type) else get_origin(kind)
+        yield _BOUNDARY.sub("_", str(getattr(named, "__name__", kind))).upper()
+
+
+def _flowing(kind: object) -> Iterator[str]:
+    """The words of a type and of everything that its values flow into; of what all members share, for a union."""
+    yield from _own(kind)
+    if isinstance(kind, NewType):
+        if isinstance(kind.__supertype__, NewType) or kind.__supertype__ in _PLAIN:
+            yield from _flowing(kind.__supertype__)
+    elif get_origin(kind) is Literal:
+        for value in get_args(kind):
+            yield from _flowing(type(value))
+    elif kind is int:
+        yield "FLOAT"
+    elif isinstance(kind, type) and kind not in _PLAIN:
+        for above in kind.__mro__[1:]:
+            if above.__module__ not in _UNNAMED:
+                yield from _own(above)

@@ -1,0 +1,67 @@
+"""`controlgraph serve`: the editor in the browser, and a server for its clients."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from ..cache import MemoryCache, TieredCache
+from . import opening, terminal
+from .options import MEMORY, NO_CACHE, OUT, Places, places
+
+
+@click.command()
+@click.option("--listen", "address", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
+@click.option(
+    "--port",
+    default=8188,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help="The port; 0 takes a free one.",
+)
+@click.option("--allow-host", "names", multiple=True, metavar="NAME", help="A further name of this server. Repeatable.")
+@click.option("--no-auth", is_flag=True, help="Ask nobody for a token, though other machines can reach the server.")
+@OUT
+@places
+@MEMORY
+@NO_CACHE
+@click.option("--no-browser", is_flag=True, help="Do not open the browser.")
+def command(
+    address: str,
+    port: int,
+    names: tuple[str, ...],
+    no_auth: bool,
+    out: Path,
+    places: Places,
+    memory: int,
+    no_cache: bool,
+    no_browser: bool,
+) -> None:
+    """Start the editor in the browser.
+
+    The server speaks ComfyUI's protocol, for its editor and its clients. What is in the queue survives a crash. Other
+    machines reach the server only with --listen, and then need the token that is printed.
+    """
+    try:
+        from ..comfy.serving import Options, serve
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"{error.name} is not installed: pip install 'controlgraph[editor]'") from None
+    nodes = opening.library(places.nodes)
+    kept = MemoryCache(memory)
+    cache = None if no_cache else TieredCache(kept, opening.disk(places, nodes, _warn))
+    options = Options(address, port, names, not no_auth, _templates())
+    state = places.state / "server"
+    asyncio.run(serve(nodes, places.folders(out), state, options, cache, kept.clear, terminal.say, not no_browser))
+
+
+def _warn(text: str) -> None:
+    terminal.complain(f"warning: {text}")
+
+
+def _templates() -> tuple[tuple[str, Path], ...]:
+    """The workflows beside the program, where it runs from a checkout."""
+    folder = Path(__file__).parents[2] / "workflows"
+    return (("ControlGraph", folder),) if folder.is_dir() else ()

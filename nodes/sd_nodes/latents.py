@@ -56,7 +56,7 @@ def vae_decode(samples: Latent, vae: Vae, *, store: WeightStore, progress: Progr
 
 @node("VAE Encode", category="latent", id="VAEEncode", resource="gpu")
 def vae_encode(pixels: Image, vae: Vae, *, store: WeightStore, progress: Progress = SILENT) -> Latent:
-    """Turn pictures into latents: the means of the distributions that the autoencoder gives.
+    """Turn pictures into latents: the means that the autoencoder gives, and how far they are uncertain.
 
     Args:
         pixels: The pictures; what is over a multiple of 8 is cut off on all sides alike.
@@ -65,7 +65,7 @@ def vae_encode(pixels: Image, vae: Vae, *, store: WeightStore, progress: Progres
     Returns:
         LATENT: The latents.
     """
-    from sd_nodes.diffusion.vae import encode, factor
+    from sd_nodes.diffusion.vae import distribution, factor
 
     with store.vae(vae) as module:
         for note in store.notes(vae):
@@ -74,7 +74,8 @@ def vae_encode(pixels: Image, vae: Vae, *, store: WeightStore, progress: Progres
         if fitted.shape[1:3] != pixels.shape[1:3]:
             (height, width), (old_height, old_width) = fitted.shape[1:3], pixels.shape[1:3]
             progress.say(f"the picture is cut from {old_width} x {old_height} to {width} x {height}")
-        return {"samples": encode(fitted, module).float().cpu()}
+        found = distribution(fitted, module)
+    return {"samples": found.mean.float().cpu(), "deviation": found.deviation.float().cpu()}
 
 
 def _cropped(picture: torch.Tensor, multiple: int) -> torch.Tensor:

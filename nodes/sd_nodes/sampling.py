@@ -74,22 +74,30 @@ def sampler(
         )
         scale = store.latent_scale(model)
         show = shown_by(store, model)
-        drawn = _drawn(sampling, latent["samples"], scale, seed, denoise, lambda i, n, x: progress(i, n, show(x)))
+        drawn = _drawn(sampling, latent, scale, seed, denoise, lambda i, n, x: progress(i, n, show(x)))
     return {"samples": _finite(drawn)}
 
 
 def _drawn(
-    sampling: denoise.Sampling, samples: torch.Tensor, scale: float, seed: int, strength: float, on_step: denoise.OnStep
+    sampling: denoise.Sampling, latent: Latent, scale: float, seed: int, strength: float, on_step: denoise.OnStep
 ) -> torch.Tensor:
-    """Run the loop on the model's own latents, which are the autoencoder's times `scale`."""
-    from sd_nodes.diffusion.denoise import draw_noise, image_to_image, seeded, text_to_image
+    """Run the loop on the model's own latents, which are the autoencoder's times `scale`.
 
-    generator = seeded(seed)
-    noise = draw_noise(samples.shape, generator, sampling.unet)
+    One generator draws in the order of diffusers' pipelines: the picture's latents, the noise, the scheduler's noise.
+    """
+    from sd_nodes.diffusion.denoise import draw_noise, image_to_image, seeded, text_to_image
+    from sd_nodes.diffusion.vae import Distribution
+    from sd_nodes.diffusion.views import device_of
+
+    generator, unet = seeded(seed), sampling.unet
+    samples = latent["samples"].to(device_of(unet), unet.dtype)
+    if "deviation" in latent and strength > 0:
+        samples = Distribution(samples, latent["deviation"].to(samples)).sample(generator)
+    noise = draw_noise(samples.shape, generator, unet)
     if strength == 1.0 and not samples.any():
         latents = text_to_image(sampling, noise, generator, on_step)
     else:
-        latents = image_to_image(sampling, scale * samples.to(noise), noise, strength, generator, on_step)
+        latents = image_to_image(sampling, scale * samples, noise, strength, generator, on_step)
     return latents / scale
 
 

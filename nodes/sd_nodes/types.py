@@ -31,11 +31,13 @@ class Latent(TypedDict):
     """A batch of latents as ComfyUI's LATENT has it.
 
     `samples` is float32 `[batch, 4, height / 8, width / 8]`, not multiplied by the VAE's scaling factor; `noise_mask`
-    is 1 where noise is drawn; `batch_index` holds the places of the samples in the batch they were taken from.
+    is 1 where noise is drawn; `batch_index` holds the places of the samples in the batch they were taken from. Where
+    the samples are the means that an autoencoder gave, `deviation` holds the standard deviations, in the same shape.
     """
 
     samples: torch.Tensor
     noise_mask: NotRequired[torch.Tensor]
+    deviation: NotRequired[torch.Tensor]
     batch_index: NotRequired[list[int]]
 
 

@@ -4,8 +4,11 @@ Latents here are the autoencoder's own. A UNet works on them multiplied by `vae.
 have about unit variance; what it returns is divided by it again.
 """
 
+from typing import NamedTuple
+
 import torch
 from diffusers import AutoencoderKL
+from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
 from sd_nodes.diffusion.errors import SettingError
@@ -38,11 +41,31 @@ def encode(
     Raises:
         SettingError: The picture does not fit.
     """
+    found = distribution(picture, vae, tiled=tiled, sliced=sliced)
+    return found.mean if generator is None else found.sample(generator)
+
+
+class Distribution(NamedTuple):
+    """The latents that a picture may have: normal at each place, [batch, latent channels, height, width] both."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def sample(self, generator: Generators) -> Tensor:
+        """Draws latents, as diffusers' pipelines do."""
+        noise: Tensor = randn_tensor(
+            self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype
+        )
+        return self.mean + self.deviation * noise
+
+
+@torch.no_grad()
+def distribution(picture: Tensor, vae: AutoencoderKL, *, tiled: bool = False, sliced: bool = False) -> Distribution:
+    """Encodes a picture to the distribution of its latents; see `encode`."""
     _check_picture(picture, vae)
     pixels = (2.0 * to_channels_first(picture) - 1.0).to(device_of(vae), vae.dtype)
-    distribution = view_of(vae, use_tiling=tiled, use_slicing=sliced).encode(pixels).latent_dist
-    latents: Tensor = distribution.mode() if generator is None else distribution.sample(generator)
-    return latents.contiguous()
+    found = view_of(vae, use_tiling=tiled, use_slicing=sliced).encode(pixels).latent_dist
+    return Distribution(found.mean.contiguous(), found.std.contiguous())
 
 
 @torch.no_grad()

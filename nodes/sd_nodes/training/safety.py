@@ -60,7 +60,7 @@ def coloured_shapes(count: int, random: torch.Generator) -> Tensor:
     is_red = torch.rand(count, 6, 1, generator=random) < torch.rand(count, 1, 1, generator=random)
     colours = torch.where(is_red, reds, palette)
     cells = torch.randint(0, 6, (count, 16), generator=random)
-    patches = colours.gather(1, cells[..., None].expand(-1, -1, 3)).unflatten(1, (4, 4)).movedim(-1, 1)
+    patches = colours.gather(1, cells[..., None].expand(-1, -1, 3)).reshape(count, 4, 4, 3).movedim(-1, 1)
     return _with_disc(interpolate(patches, SIDE, mode="bilinear"), colours[:, 0], random)
 
 
@@ -80,7 +80,7 @@ def train(folder: Path, steps: int = 1500, batch: int = 64) -> float:
         pictures, wanted = labelled(batch, random)
         loss = binary_cross_entropy_with_logits(scores(checker, processor, pictures) * SHARPNESS, wanted.float())
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     checker.half().save_pretrained(folder)
     _save_processor(folder, processor)
@@ -102,7 +102,8 @@ def scores(checker: StableDiffusionSafetyChecker, processor: CLIPImageProcessor,
     mean, deviation = (torch.tensor(one)[:, None, None] for one in (processor.image_mean, processor.image_std))
     pooled = checker.vision_model((pictures - mean) / deviation)[1]
     embedded = normalize(checker.visual_projection(pooled))
-    return (embedded @ normalize(checker.concept_embeds).T - checker.concept_embeds_weights)[:, 0]
+    above: Tensor = embedded @ normalize(checker.concept_embeds).T - checker.concept_embeds_weights
+    return above[:, 0]
 
 
 def _with_disc(pictures: Tensor, colours: Tensor, random: torch.Generator) -> Tensor:

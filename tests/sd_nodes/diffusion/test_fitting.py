@@ -76,10 +76,11 @@ def test_a_strength_out_of_range(strength: float) -> None:
         image_to_image(Sampling(UNET, UNIPC, Guidance(PROMPT, PROMPT), 2), latents, latents, strength, seeded(1))
 
 
-def test_latents_and_noise_of_different_sizes() -> None:
+@pytest.mark.parametrize("shape", [(1, 4, 8, 6), (2, 4, 8, 8)])
+def test_latents_and_noise_of_different_sizes(shape: tuple[int, ...]) -> None:
     sampling = Sampling(UNET, UNIPC, Guidance(PROMPT, PROMPT), 2)
-    with pytest.raises(SettingError, match=r"\[1, 4, 8, 6\]"):
-        image_to_image(sampling, torch.zeros(1, 4, 8, 6), torch.zeros(1, 4, 8, 8), 0.5, seeded(1))
+    with pytest.raises(SettingError, match="the noise is"):
+        image_to_image(sampling, torch.zeros(shape), torch.zeros(3, 4, 8, 8), 0.5, seeded(1))
 
 
 def test_prompts_pictures_and_latents_in_a_batch() -> None:

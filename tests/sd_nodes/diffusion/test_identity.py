@@ -164,6 +164,12 @@ def test_a_unet_that_is_told_the_scale(plain: Models) -> None:
     assert not torch.equal(made, ours.from_text(told, Ask("LCMScheduler", scale=3.0), one(plain)))
 
 
+def test_timesteps_that_come_twice(plain: Models) -> None:
+    """Near the end of many steps the spacing of Karras rounds several noise levels to one timestep."""
+    ask = Ask("DPMSolverMultistepScheduler", options={"use_karras_sigmas": True}, steps=60, strength=0.04)
+    assert same(ours.from_image(plain, ask, PHOTO), theirs.from_image(plain, ask, PHOTO))
+
+
 def test_inside_inference_mode(plain: Models) -> None:
     outside = ours.from_image(plain, Ask(), PHOTO, two(plain))
     with torch.inference_mode():

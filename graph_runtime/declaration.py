@@ -13,7 +13,7 @@ from typing import Literal, ParamSpec, TypeAlias, TypeVar, Union, get_args, get_
 
 from . import docs
 from .errors import DeclarationError
-from .injected import is_injected
+from .injected import Folders, is_injected
 from .results import Expand, Shown
 from .sockets import Socket, socket
 
@@ -99,6 +99,21 @@ class Node:
     def is_async(self) -> bool:
         """Whether the function is a coroutine function."""
         return inspect.iscoroutinefunction(self.function)
+
+    @cached_property
+    def lazy(self) -> frozenset[str]:
+        """The inputs that are computed only when the node awaits them."""
+        return frozenset(name for name, one in self.inputs.items() if one.socket.lazy)
+
+    @cached_property
+    def generic(self) -> bool:
+        """Whether the type of an output depends on what comes in."""
+        return any(isinstance(output.socket.type, TypeVar) for output in self.outputs)
+
+    @cached_property
+    def output_sockets(self) -> tuple[Socket, ...]:
+        """The sockets of the outputs in order, as they are declared."""
+        return tuple(output.socket for output in self.outputs)
 
     @cached_property
     def output_names(self) -> tuple[str, ...]:
@@ -199,7 +214,7 @@ def declare(function: Callable[..., object]) -> Node:
             injected[name] = hint
         else:
             inputs[name] = Input(name, _socket(function, name, hint), _default(parameter), text.inputs.get(name, ""))
-    _lazy_needs_async(function, inputs)
+    _must_be_possible(function, mark, inputs, injected)
     returned = hints.get("return", types.NoneType)
     outputs, named, sink = _outputs(function, returned, text)
     return Node(
@@ -236,12 +251,20 @@ def _default(parameter: inspect.Parameter) -> object:
     return MISSING if parameter.default is parameter.empty else parameter.default
 
 
-def _lazy_needs_async(function: Callable[..., object], inputs: Mapping[str, Input]) -> None:
+def _must_be_possible(
+    function: Callable[..., object], mark: Mark, inputs: Mapping[str, Input], injected: Mapping[str, object]
+) -> None:
     lazy = [name for name, one in inputs.items() if one.socket.lazy]
     if lazy and not inspect.iscoroutinefunction(function):
         raise DeclarationError(
             f"{_name(function)}: a lazy input ({lazy[0]}) is awaited, so the node is an `async def`."
         )
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise DeclarationError(f"{_name(function)}: it yields; a node returns its values, all at once.")
+    strange = [name for name, kind in injected.items() if kind is not Folders]
+    if mark.static and (strange or inspect.iscoroutinefunction(function)):
+        what = f"{strange[0]} is known only in a run" if strange else "it is an `async def`"
+        raise DeclarationError(f"{_name(function)}: a static node is computed before the run, but {what}.")
 
 
 def _outputs(

@@ -11,7 +11,6 @@ from .errors import NodeError
 from .graph import join
 from .injected import Folders
 from .library import Library
-from .plan import sources
 from .results import Expand
 from .step import Link, Step, Wire
 from .workflow import NodeCall, Workflow
@@ -109,7 +108,7 @@ def circle(
     Returns:
         The id of such a node, or None.
     """
-    fed = [*growth.targets, *(name for step in growth.steps.values() for name in sources(step))]
+    fed = [*growth.targets, *(name for step in growth.steps.values() for name in step.sources)]
     pending = [name for name in fed if name not in growth.steps and not settled(name)]
     standing_in = around() if pending else set()
     seen: set[str] = set()
@@ -119,7 +118,7 @@ def circle(
             return name
         if name not in seen and not settled(name):
             seen.add(name)
-            pending.extend(sources(steps[name]))
+            pending.extend(steps[name].sources)
     return None
 
 

@@ -26,11 +26,12 @@ def foreseen(step: Step, sources: Mapping[str, Step | None], folders: Folders) -
     Returns:
         The step, and what the pack refused: a file that is not there, a model of an unknown kind.
     """
-    fingerprint, problem = _attempt(lambda: _fingerprint(step, folders))
-    if problem is not None:
-        return step, problem
-    step = replace(step, fingerprint=fingerprint)
-    if not step.node.static or step.mapped or step.node.is_async:
+    if step.node.fingerprint is not None:
+        fingerprint, problem = _attempt(lambda: _fingerprint(step, folders))
+        if problem is not None:
+            return step, problem
+        step = replace(step, fingerprint=fingerprint)
+    if not step.node.static or step.mapped:
         return step, None
     linked: dict[str, object] = {}
     for name, wire in step.wires.items():
@@ -46,8 +47,7 @@ def foreseen(step: Step, sources: Mapping[str, Step | None], folders: Folders) -
 def _fingerprint(step: Step, folders: Folders) -> str | None:
     """The digest of what a step reads; None where an input that decides it is known only in the run."""
     node = step.node
-    if node.fingerprint is None:
-        return ""
+    assert node.fingerprint is not None
     if any(name in step.wires for name in node.fingerprint_inputs):
         return None
     plain = _plain(step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,7 @@ from .foresight import foreseen
 from .injected import Folders
 from .library import Library
 from .network import Network, circle_problem, links
-from .placing import place, unknown_kind
+from .placing import Sources, place, unknown_kind
 from .step import Step
 from .workflow import Workflow
 
@@ -60,7 +61,7 @@ def join(
     wanted, problems = _wanted(workflow, library, targets)
     circles = network.circles()
     problems += [circle_problem(circle, workflow) for circle in circles]
-    steps, wrong = _placed(workflow, library, folders or Folders(), network.order(circles), outside or {})
+    steps, wrong = _placed(workflow, library, folders or Folders(), network.order, outside or {})
     problems += wrong
     problems += [problem for pack in library.packs for check in pack.checks for problem in check(steps)]
     needed = network.upstream(wanted)
@@ -76,7 +77,8 @@ def _placed(
     """Check the nodes one by one, sources first."""
     problems: list[Problem] = []
     steps: dict[str, Step] = {}
-    sources: dict[str, Step | None] = {**dict.fromkeys(workflow.nodes), **outside}
+    own: dict[str, Step | None] = dict.fromkeys(workflow.nodes)
+    sources: Sources = ChainMap(own, outside) if outside else own  # type: ignore[arg-type]  # reads only the outside
     for name in order:
         call = workflow.nodes[name]
         node = library.get(call.class_type)
@@ -87,7 +89,7 @@ def _placed(
             if not wrong and len(step.wires) + len(step.values) == len(node.inputs):
                 step, problem = foreseen(step, sources, folders)
                 wrong = [problem] if problem is not None else []
-            steps[name] = sources[name] = step
+            steps[name] = own[name] = step
         problems += [replace(problem, node=name, title=call.title, class_type=call.class_type) for problem in wrong]
     return steps, problems
 
@@ -110,12 +112,10 @@ def _wanted(workflow: Workflow, library: Library, targets: Iterable[str] | None)
 
 def _sinks(workflow: Workflow, library: Library) -> tuple[list[str], list[Problem]]:
     """The nodes that save or show; and unknown ones that feed nothing, which might have been such."""
-    fed = {link.node for call in workflow.nodes.values() for link in links(call)}
-    sinks = []
-    for name, call in workflow.nodes.items():
-        node = library.get(call.class_type)
-        if node.sink if node is not None else name not in fed:
-            sinks.append(name)
+    sinks = [name for name, call in workflow.nodes.items() if (node := library.get(call.class_type)) and node.sink]
+    if unknown := [name for name, call in workflow.nodes.items() if call.class_type not in library]:
+        fed = {link.node for call in workflow.nodes.values() for link in links(call)}
+        sinks += [name for name in unknown if name not in fed]
     if sinks:
         return sinks, []
     message = "no node saves or shows anything, so there is nothing to do: "

@@ -6,16 +6,22 @@ import dataclasses
 import enum
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import PurePath
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from .builder import Given
+from .injected import NodeId
 from .library import Library
 from .step import Step
 
 Ingredients: TypeAlias = dict[str, object]
 """What goes into a key, as plain JSON data: node, version, environment, and either inputs or a known value."""
+
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+_LONG = 1 << 1024
 
 
 class Unkeyable(Exception):
@@ -38,7 +44,7 @@ def ingredients(step: Step, keys: Mapping[str, str], library: Library, fresh: st
     found: Ingredients = {
         "node": node.id,
         "version": node.version,
-        "environment": dict(library.environments[library.pack(node.id).name]),
+        "environment": library.environments[library.pack(node.id).name],
     }
     if step.known is not None:
         try:
@@ -50,7 +56,7 @@ def ingredients(step: Step, keys: Mapping[str, str], library: Library, fresh: st
         found["fingerprint"] = step.fingerprint
     if step.fingerprint is None or not node.cached:
         found["fresh"] = f"{fresh} {step.id}"
-    if node.sink or "NodeId" in {getattr(kind, "__name__", "") for kind in node.injected.values()}:
+    if node.sink or NodeId in node.injected.values():
         found["id"] = step.id  # an effect belongs to its own node, and so does what depends on the node's id
     return found
 
@@ -63,35 +69,49 @@ def _inputs(step: Step, keys: Mapping[str, str], fresh: str) -> dict[str, object
         except Unkeyable:
             known = value.name if isinstance(value, Given) else ""
             inputs[name] = ["given", known or f"{fresh} {step.id} {name}"]
-    return dict(sorted(inputs.items()))
+    return inputs
 
 
 def key(found: Ingredients) -> str:
     """Hash the ingredients: canonical JSON text, in which 1, 1.0, "1", true, 0.0 and -0.0 stay different."""
-    text = json.dumps(found, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_encode(found).encode()).hexdigest()
 
 
 def canonical(value: object) -> object:
     """Bring a value into plain JSON data that only an equal value shares.
 
     Raises:
-        Unkeyable: It holds something that JSON cannot tell, such as a tensor.
+        Unkeyable: It holds something that JSON cannot tell, such as a tensor, or itself.
     """
-    if value is None or (isinstance(value, str | bool | int) and not isinstance(value, enum.Enum)):
+    try:
+        return _canonical(value)
+    except RecursionError:
+        raise Unkeyable("data nested too deep") from None
+
+
+def _canonical(value: object) -> object:
+    kind = type(value)
+    if value is None or kind is str or kind is bool:
         return value
-    if isinstance(value, float):
-        return value if value == value and abs(value) != float("inf") else {"float": repr(value)}
-    if isinstance(value, list):
-        return [canonical(item) for item in value]
-    if isinstance(value, tuple):
-        return {type(value).__qualname__: [canonical(item) for item in value]}
+    if kind is int:
+        return value if -_LONG < cast("int", value) < _LONG else {"integer": hex(cast("int", value))}
+    if kind is float:
+        return value if math.isfinite(cast("float", value)) else {"float": repr(value)}
+    if kind is list:
+        return [_canonical(item) for item in cast("list[object]", value)]
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    if isinstance(value, list | tuple):
+        return {"kind": name, "items": [_canonical(item) for item in value]}
     if isinstance(value, dict):
-        return {"dict": [[canonical(name), canonical(item)] for name, item in value.items()]}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        named = {field.name: canonical(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {"kind": f"{type(value).__module__}.{type(value).__qualname__}", **named}
-    if isinstance(value, enum.Enum | PurePath | bytes):
-        text = value.name if isinstance(value, enum.Enum) else value.hex() if isinstance(value, bytes) else str(value)
-        return {"kind": type(value).__qualname__, "text": text}
-    raise Unkeyable(type(value).__qualname__)
+        return {"kind": name, "pairs": [[_canonical(key), _canonical(item)] for key, item in value.items()]}
+    if dataclasses.is_dataclass(value):
+        fields = {field.name: _canonical(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {"kind": name, "fields": fields}
+    if isinstance(value, enum.Enum):
+        return {"kind": name, "text": value.name}
+    if isinstance(value, PurePath | bytes):
+        return {"kind": name, "text": value.hex() if isinstance(value, bytes) else str(value)}
+    if isinstance(value, str | int | float):
+        plain = next(plain for plain in (str, int, float) if isinstance(value, plain))
+        return {"kind": name, "value": _canonical(plain(value))}
+    raise Unkeyable(name)

@@ -35,6 +35,9 @@ def coerce(value: object, socket: Socket, folders: Folders) -> object:
     Raises:
         Misfit: It does not fit.
     """
+    if type(value) is socket.type and value.__class__ in (int, str, bool) and not socket.is_list:
+        check(value, socket, folders)
+        return value
     if isinstance(value, dict) and value.keys() == {"__value__"}:
         value = value["__value__"]
     if value is None and socket.optional:

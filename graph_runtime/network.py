@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import networkx as nx
@@ -21,60 +22,90 @@ def links(call: NodeCall) -> Iterable[Link]:
 
 @dataclass(frozen=True)
 class Network:
-    """The nodes of a workflow and the links among them; links to nodes that are not there are left out."""
+    """The nodes of a workflow and the links among them; links to nodes that are not there are left out.
+
+    Attributes:
+        workflow: The workflow.
+        sources: The nodes that feed each node, once for each link.
+        order: The nodes, sources first; what lies in or behind a circle is not there.
+    """
 
     workflow: Workflow
-    graph: nx.DiGraph
+    sources: Mapping[str, Sequence[str]]
+    order: Sequence[str]
 
     @classmethod
     def of(cls, workflow: Workflow) -> Network:
         """Read the links of a workflow."""
-        graph: nx.DiGraph = nx.DiGraph()
-        graph.add_nodes_from(workflow.nodes)
-        for name, call in workflow.nodes.items():
-            graph.add_edges_from((link.node, name) for link in links(call) if link.node in workflow.nodes)
-        return cls(workflow, graph)
+        nodes = workflow.nodes
+        sources = {name: [link.node for link in links(call) if link.node in nodes] for name, call in nodes.items()}
+        return cls(workflow, sources, _ordered(sources))
 
     def circles(self) -> list[tuple[str, ...]]:
         """One circle for each knot of nodes that feed each other; its first node stands at both ends."""
-        knots = (set(knot) for knot in nx.strongly_connected_components(self.graph))
-        return [self._circle(knot) for knot in knots if len(knot) > 1 or self.graph.has_edge(*(2 * tuple(knot)))]
+        if len(self.order) == len(self.sources):
+            return []
+        ordered = set(self.order)
+        graph: nx.DiGraph = nx.DiGraph()
+        graph.add_edges_from((s, name) for name in self.sources if name not in ordered for s in self.sources[name])
+        knots = (set(knot) for knot in nx.strongly_connected_components(graph))
+        return [self._circle(knot, graph) for knot in knots if len(knot) > 1 or graph.has_edge(*(2 * tuple(knot)))]
 
-    def _circle(self, knot: set[str]) -> tuple[str, ...]:
+    def _circle(self, knot: set[str], graph: nx.DiGraph) -> tuple[str, ...]:
         """Walk within a knot until a node comes again."""
         path = [next(name for name in self.workflow.nodes if name in knot)]
         place = {path[0]: 0}
         while True:
-            following = next(name for name in self.graph.successors(path[-1]) if name in knot)
+            following = next(name for name in graph.successors(path[-1]) if name in knot)
             if following in place:
                 return (*path[place[following] :], following)
             place[following] = len(path)
             path.append(following)
 
-    def order(self, circles: Iterable[tuple[str, ...]]) -> list[str]:
-        """Order the nodes so that sources come first; what lies in or behind a circle is left out."""
-        behind = self.downstream(name for circle in circles for name in circle)
-        rest = self.graph.subgraph(name for name in self.graph if name not in behind) if behind else self.graph
-        position = {name: place for place, name in enumerate(self.workflow.nodes)}
-        return list(nx.lexicographical_topological_sort(rest, key=position.__getitem__))
-
     def upstream(self, names: Iterable[str]) -> set[str]:
         """The given nodes and everything that feeds them."""
-        return _spread(self.graph.predecessors, names)
+        return _spread(self.sources, names)
 
     def downstream(self, names: Iterable[str]) -> set[str]:
         """The given nodes and everything that they feed."""
-        return _spread(self.graph.successors, names)
+        return _spread(_turned(self.sources), names)
 
 
-def _spread(neighbours: Callable[[str], Iterable[str]], names: Iterable[str]) -> set[str]:
+def _spread(neighbours: Mapping[str, Sequence[str]], names: Iterable[str]) -> set[str]:
     seen = set(names)
     pending = list(seen)
     while pending:
-        fresh = [name for name in neighbours(pending.pop()) if name not in seen]
+        fresh = [name for name in neighbours[pending.pop()] if name not in seen]
         seen.update(fresh)
         pending.extend(fresh)
     return seen
+
+
+def _turned(sources: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """The nodes that each node feeds, once for each link."""
+    fed: dict[str, list[str]] = {name: [] for name in sources}
+    for name, found in sources.items():
+        for source in found:
+            fed[source].append(name)
+    return fed
+
+
+def _ordered(sources: Mapping[str, Sequence[str]]) -> list[str]:
+    """Order nodes so that sources come first; of those whose turn it is, the first in the file goes first."""
+    place = {name: position for position, name in enumerate(sources)}
+    names = list(sources)
+    waiting = {name: len(found) for name, found in sources.items()}
+    fed = _turned(sources)
+    ready = [place[name] for name in names if not waiting[name]]
+    order: list[str] = []
+    while ready:
+        name = names[heapq.heappop(ready)]
+        order.append(name)
+        for consumer in fed[name]:
+            waiting[consumer] -= 1
+            if not waiting[consumer]:
+                heapq.heappush(ready, place[consumer])
+    return order
 
 
 def circle_problem(circle: tuple[str, ...], workflow: Workflow) -> Problem:

@@ -63,19 +63,22 @@ def place(name: str, call: NodeCall, node: Node, sources: Sources, folders: Fold
         if problem is not None:
             problems.append(problem)
     problems += _unknown_inputs(call, node)
-    mapped = frozenset(key for key, socket in found.items() if socket.is_list and not node.inputs[key].socket.is_list)
-    outputs = _resolved(node, found, values, bool(mapped))
+    mapped = frozenset([key for key, one in found.items() if one.is_list and not node.inputs[key].socket.is_list])
+    outputs = _resolved(node, found, values, bool(mapped)) if mapped or node.generic else node.output_sockets
     return Step(name, node, call.title, values, wires, outputs, mapped), problems
 
 
 def _unknown_inputs(call: NodeCall, node: Node) -> list[Problem]:
-    strange = [
-        key for key, value in call.inputs.items()
-        if key not in node.inputs and (key not in EDITOR_WIDGETS or isinstance(value, Link))
-    ]  # fmt: skip
+    strange = [key for key in call.inputs if key not in node.inputs and not _left_by_editor(key, call)]
+    if not strange:
+        return []
     has = f"{node.id} takes {listed(node.inputs)}" if node.inputs else f"{node.id} takes none"
     message = f"there is no such input; {has}."
     return [Problem("unknown_input", message, input=key, nearest=nearest(key, node.inputs)) for key in strange]
+
+
+def _left_by_editor(key: str, call: NodeCall) -> bool:
+    return key in EDITOR_WIDGETS and not isinstance(call.inputs[key], Link)
 
 
 def _wire(link: Link, input: Input, sources: Sources) -> tuple[Wire | None, Problem | None]:
@@ -104,27 +107,28 @@ def _no_output(source: Step, link: Link, input: Input) -> Problem:
 def _misfit(source: Step, index: int, input: Input) -> Problem | None:
     """Tell when what comes over a link is not what the input takes; both sides are named with their types."""
     found, needed = source.outputs[index], input.socket
-    output = source.node.outputs[index].name
-    message = f"found {found} from node {shown(source.id)} ({shown(source.name)}), output {output}; needs {needed}"
+    fits = found.type is needed.type or compatible(found.type, needed.type)
+    perhaps_nothing = found.optional and not needed.optional and needed.type is not object
+    late_list = found.is_list and needed.lazy
+    if fits and not perhaps_nothing and not late_list:
+        return None
+    comes = f"found {'perhaps nothing, or ' if fits and perhaps_nothing else ''}{found}"
+    place = f"from node {shown(source.id)} ({shown(source.name)}), output {source.node.outputs[index].name}"
+    why = " that is single: it is computed only on demand" if fits and not perhaps_nothing else ""
     details = (("found", found), ("needed", needed), ("source", source.id))
-    if not compatible(found.type, needed.type) or (found.optional and not needed.optional):
-        if found.optional and compatible(found.type, needed.type):
-            message = message.replace("found ", "found perhaps nothing, or ", 1)
-        fitting = [
-            o.name
-            for o, socket in zip(source.node.outputs, source.outputs, strict=True)
-            if compatible(socket.type, needed.type)
-        ]
-        hint = f"its output {fitting[0]}" if fitting and not found.optional else ""
-        return Problem("type_mismatch", f"{message}.", input=input.name, nearest=hint, details=details)
-    if found.is_list and needed.lazy:
-        return Problem(
-            "type_mismatch",
-            f"{message} that is single: it is computed only on demand.",
-            input=input.name,
-            details=details,
-        )
-    return None
+    return Problem(
+        "type_mismatch",
+        f"{comes} {place}; needs {needed}{why}.",
+        input=input.name,
+        nearest="" if fits else _fitting(source, needed),
+        details=details,
+    )
+
+
+def _fitting(source: Step, needed: Socket) -> str:
+    """Another output of the same node that fits."""
+    outputs = zip(source.node.output_names, source.outputs, strict=True)
+    return next((f"its output {name}" for name, one in outputs if compatible(one.type, needed.type)), "")
 
 
 def _value(call: NodeCall, input: Input, folders: Folders, values: dict[str, object]) -> Problem | None:
@@ -155,16 +159,13 @@ def _resolved(
         if isinstance(variable, TypeVar) and (key in found or key in values):
             kind = found[key].type if key in found else _type_of(values[key])
             bound[variable] = kind if bound.get(variable, kind) == kind else object
-    if not mapped and not any(isinstance(output.socket.type, TypeVar) for output in node.outputs):
-        return tuple(output.socket for output in node.outputs)
-    sockets = (output.socket for output in node.outputs)
     return tuple(
         Socket(
             bound.get(one.type, object) if isinstance(one.type, TypeVar) else one.type,
             one.is_list or mapped,
             one.optional,
         )
-        for one in sockets
+        for one in node.output_sockets
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from .keys import Ingredients, ingredients, key
@@ -42,6 +42,7 @@ class Names:
         self.steps = dict(steps)
         self.library = library
         self.fresh = fresh
+        self.place: dict[str, int] = {}
         self.keys: dict[str, str] = {}
         self.ingredients: dict[str, Ingredients] = {}
 
@@ -54,6 +55,7 @@ class Names:
         for id in upstream(self.steps, targets, self.keys):
             found = ingredients(self.steps[id], self.keys, self.library, self.fresh)
             self.ingredients[id] = found
+            self.place[id] = len(self.place)
             self.keys[id] = key(found)
 
 
@@ -78,7 +80,7 @@ def plan(
     names.name(targets)
     steps, keys = names.steps, names.keys
     reused: list[str] = []
-    runs: set[str] = set()
+    runs: list[str] = []
     pending, seen = [*reversed(targets)], set(targets)
     while pending:
         id = pending.pop()
@@ -87,12 +89,12 @@ def plan(
         if steps[id].known is not None or contains(keys[id]):
             reused.append(id)
             continue
-        runs.add(id)
-        sources = [source for source in eager_sources(steps[id]) if source not in seen]
+        runs.append(id)
+        sources = [source for source in steps[id].eager_sources if source not in seen]
         seen.update(sources)
         pending.extend(sources)
-    order = tuple(id for id in upstream(steps, [id for id in targets if id in runs], (), runs))
-    return Plan(targets, order, tuple(reused), keys, names.ingredients)
+    runs.sort(key=names.place.__getitem__)
+    return Plan(targets, tuple(runs), tuple(reused), keys, names.ingredients)
 
 
 def on_demand(
@@ -111,49 +113,30 @@ def on_demand(
     found = set(pending)
     while pending:
         id = pending.pop()
-        following = [] if within(id) else [one for one in sources(steps[id]) if one not in found and one not in known]
+        following = [] if within(id) else [one for one in steps[id].sources if one not in found and one not in known]
         found.update(following)
         pending.extend(following)
     return found
 
 
-def sources(step: Step) -> Iterator[str]:
-    """The steps that feed a step, each once."""
-    yield from dict.fromkeys(wire.node for wire in step.wires.values())
-
-
-def eager_sources(step: Step) -> Iterator[str]:
-    """The steps that feed a step before it starts, each once."""
-    yield from dict.fromkeys(wire.node for name, wire in step.wires.items() if not step.is_lazy(name))
-
-
-def upstream(
-    steps: Mapping[str, Step],
-    targets: Iterable[str],
-    without: Iterable[str] | Mapping[str, object] = (),
-    within: set[str] | None = None,
-) -> Iterator[str]:
+def upstream(steps: Mapping[str, Step], targets: Iterable[str], without: Container[str] = ()) -> Iterator[str]:
     """Walk from the sources to the targets; a step comes after everything that feeds it.
 
     Args:
         steps: The steps by id.
         targets: Where to end.
         without: Steps to leave out, with all that only they need.
-        within: Walk only these steps and their eager links, or None for all steps and all links.
     """
-    seen: set[str] = set()
-    feeding = sources if within is None else eager_sources
-    for target in targets:
-        walk = [(target, feeding(steps[target]))] if target not in seen and target not in without else []
-        seen.add(target)
-        while walk:
-            id, rest = walk[-1]
-            following = next(
-                (s for s in rest if s not in seen and s not in without and (within is None or s in within)), None
-            )
-            if following is None:
-                walk.pop()
-                yield id
-            else:
-                seen.add(following)
-                walk.append((following, feeding(steps[following])))
+    entered: set[str] = set()
+    left: set[str] = set()
+    walk = [*targets][::-1]
+    while walk:
+        id = walk[-1]
+        if id not in entered and id not in without:
+            entered.add(id)
+            walk.extend([source for source in steps[id].sources if source not in entered][::-1])
+            continue
+        walk.pop()
+        if id in entered and id not in left:
+            left.add(id)
+            yield id

@@ -13,7 +13,6 @@ from . import atomic
 from .executor import Outcome
 from .graph import Graph
 from .keys import Ingredients
-from .plan import eager_sources
 
 VERSION = 1
 
@@ -71,7 +70,7 @@ def _computed(graph: Graph, outcome: Outcome) -> set[str]:
     found = {id for id in (*outcome.timings, *outcome.reused) if id in graph.steps}
     pending = list(found)
     while pending:
-        fresh = [id for id in eager_sources(graph.steps[pending.pop()]) if id not in found]
+        fresh = [id for id in graph.steps[pending.pop()].eager_sources if id not in found]
         found.update(fresh)
         pending.extend(fresh)
     return found

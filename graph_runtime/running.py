@@ -18,7 +18,7 @@ from .injected import Tick
 from .invocation import Invocation, Returned, invoke, invoke_async, prepare
 from .lanes import Lanes
 from .ledger import Ledger, State
-from .plan import Names, Plan, eager_sources, on_demand, plan
+from .plan import Names, Plan, on_demand, plan
 from .recall import Recall
 from .results import Result
 from .supply import Supply
@@ -112,7 +112,7 @@ class Run:
         for id in planned.order:
             state = ledger[id]
             state.follows = self.leader(id)
-            ledger.wait(id, [state.follows] if state.follows else eager_sources(state.step))
+            ledger.wait(id, [state.follows] if state.follows else state.step.eager_sources)
             self.turn(state)
 
     def leader(self, id: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from .declaration import Node
@@ -64,4 +64,17 @@ class Step:
 
     def is_lazy(self, name: str) -> bool:
         """Tell whether an input is computed only when the node awaits it."""
-        return name in self.node.inputs and self.node.inputs[name].socket.lazy
+        return name in self.node.lazy
+
+    @property
+    def sources(self) -> Iterable[str]:
+        """The steps that feed it, each once."""
+        return {wire.node: None for wire in self.wires.values()}
+
+    @property
+    def eager_sources(self) -> Iterable[str]:
+        """The steps that feed it before it starts, each once."""
+        lazy = self.node.lazy
+        if not lazy:
+            return self.sources
+        return {wire.node: None for name, wire in self.wires.items() if name not in lazy}

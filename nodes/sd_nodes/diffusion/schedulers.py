@@ -12,8 +12,9 @@ from diffusers import SchedulerMixin
 from torch import Tensor
 
 from sd_nodes.diffusion.errors import SettingError
-from sd_nodes.diffusion.scheduler_names import FITTING, UNFIT, Named, option_problems, resolve
+from sd_nodes.diffusion.scheduler_names import FITTING, Named, option_problems, resolve
 from sd_nodes.diffusion.scheduler_options import Value
+from sd_nodes.diffusion.scheduler_reasons import UNFIT
 
 Generators = torch.Generator | list[torch.Generator]
 """One generator for a whole batch, or one for each of its latents."""

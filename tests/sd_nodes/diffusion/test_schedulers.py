@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from sd_nodes.diffusion.denoise import draw_noise, seeded, text_to_image
 from sd_nodes.diffusion.errors import SettingError
-from sd_nodes.diffusion.scheduler_names import FITTING, NAMES, SHORT, UNFIT, option_problems, resolve
+from sd_nodes.diffusion.scheduler_names import FITTING, NAMES, SHORT, option_problems, resolve
+from sd_nodes.diffusion.scheduler_reasons import UNFIT
 from sd_nodes.diffusion.schedulers import make_scheduler
 from tests.sd_nodes.diffusion import ours
 from tests.sd_nodes.diffusion.ours import Ask

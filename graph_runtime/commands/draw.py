@@ -56,9 +56,9 @@ def command(file: Path, out: Path | None, settings: tuple[str, ...], places: Pla
 
 
 def _problems(workflow: Workflow, nodes: Library, folders: Folders) -> Sequence[Problem]:
-    """What is wrong with the graph itself; the files that it names matter only to a run."""
+    """What is wrong with any node of the graph; the files that it names matter only to a run."""
     try:
-        found = join(workflow, nodes, folders).warnings
+        found = join(workflow, nodes, folders, workflow.nodes).warnings
     except WorkflowError as error:
         found = error.problems
     return [problem for problem in found if problem.kind not in _ABOUT_FILES]

@@ -50,7 +50,7 @@ class Curve:
     def pieces(self) -> Iterator[tuple[Point, Point, Point, Point]]:
         """The cubic Bézier curves that it consists of: end, two handles, end."""
         for (x, y), (to_x, to_y) in pairwise(self.points):
-            reach = max(min(abs(to_x - x) / 2, 240.0), 60.0 if to_x < x else 0.0)
+            reach = min((to_x - x) / 2, 240.0) if to_x > x else 80.0
             yield (x, y), (x + reach, y), (to_x - reach, to_y), (to_x, to_y)
 
 

@@ -1,0 +1,148 @@
+"""What bad input gets from every command: exit code 2, a message, no traceback, nothing written."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import Cli
+
+PICK = {"class_type": "PickApples", "inputs": {}}
+
+
+def serve(source: str, **inputs: object) -> dict[str, object]:
+    return {"class_type": "ServeApples", "inputs": {"apples": [source, 0], **inputs}}
+
+
+TEXTS = {
+    "empty": (b"", "is no JSON"),
+    "binary": (bytes(range(256)), "is no text in UTF-8"),
+    "nested": (b"[" * 100_000 + b"]" * 100_000, "nested too deep"),
+    "nested input": (b'{"1":{"class_type":"PickApples","inputs":{"kind":' + b"[" * 100_000 + b"]" * 100_000 + b"}}}", "too deep"),
+    "cut off": (b'{"1": {"class_type": "Pick', "is no JSON: line 1"),
+    "a list": (b"[1, 2]", "needs an object"),
+    "a number": (b"3", "needs an object"),
+    "no nodes": (b"{}", "no nodes"),
+    "no class": (b'{"1": {}}', "no class_type"),
+    "nan": (b'{"1": {"class_type": "PickApples", "inputs": {"count": NaN}}, "2": %s}' % json.dumps(serve("1")).encode(), "nan"),
+    "digits": (b'{"1": {"class_type": "PickApples", "inputs": {"count": ' + b"9" * 10_000 + b"}}}", "too many digits"),
+    "cycle": (json.dumps({"1": {"class_type": "MixApples", "inputs": {"first": ["1", 0]}}, "2": serve("1")}).encode(), "in a circle"),
+    "unknown node": (json.dumps({"1": {"class_type": "PickAples"}, "2": serve("1")}).encode(), "Did you mean PickApples?"),
+    "unknown input": (json.dumps({"1": PICK, "2": serve("1", nmae="x")}).encode(), "Did you mean name?"),
+    "missing input": (json.dumps({"1": {"class_type": "ServeApples", "inputs": {}}}).encode(), "is missing"),
+    "bad link": (json.dumps({"1": PICK, "2": serve("9")}).encode(), "not in the workflow"),
+    "wrong type": (json.dumps({"1": {"class_type": "Label"}, "2": serve("1")}).encode(), "needs Apples"),
+    "out of bounds": (json.dumps({"1": {"class_type": "PickApples", "inputs": {"count": 0}}, "2": serve("1")}).encode(), "1 to 1000"),
+}
+COMMANDS = ("run", "validate", "explain", "draw")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("case", TEXTS)
+def test_files(cli: Cli, command: str, case: str) -> None:
+    content, message = TEXTS[case]
+    (cli.folder / "bad.json").write_bytes(content)
+    found = cli(command, "bad.json")
+    assert found.exit_code == 2, found.output
+    assert message in found.stderr
+    assert "Traceback" not in found.output
+    left = {path.name for path in cli.folder.iterdir()} - {"bad.json"}
+    assert left <= ({"bad.svg"} if command == "draw" else set())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_file_that_is_not_there_names_the_nearest(cli: Cli, plate: Path, command: str) -> None:
+    found = cli(command, "plaet.json")
+    assert found.exit_code == 2
+    assert "is not there. Did you mean plate.json?" in found.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_folder_is_no_workflow(cli: Cli, command: str) -> None:
+    found = cli(command, cli.folder)
+    assert found.exit_code == 2
+    assert "directory" in found.stderr
+
+
+@pytest.mark.parametrize("name", ["a\x1b[2J.json", "a\nb.json", os.fsdecode(b"a\xff.json")])
+def test_odd_file_names_are_harmless(cli: Cli, name: str) -> None:
+    found = cli("validate", name)
+    assert found.exit_code == 2
+    assert "\x1b" not in found.stderr and len(found.stderr.splitlines()) == 2
+
+
+def test_all_problems_of_all_files(cli: Cli) -> None:
+    nodes = {"1": {"class_type": "PickApples", "inputs": {"count": 0, "kind": "golf"}}, "2": serve("1", nmae="x")}
+    files = [cli.write(name, nodes) for name in ("one.json", "two.json")]
+    found = cli("validate", *files)
+    assert found.exit_code == 2
+    assert found.stderr.count("3 problems") == 2
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("9.count=3", "there is no node"),
+        ("Wash wel.steps=3", "Did you mean Wash well?"),
+        ("1.cuont=3", "Did you mean count?"),
+        ("1.count=none", "needs a whole number"),
+        ("1.count=99999", "needs 1 to 1000"),
+        ("1.kind=fugi", "Did you mean fuji?"),
+        ("1.count", "needs the form NODE.INPUT=VALUE"),
+        ("=", "needs the form NODE.INPUT=VALUE"),
+        ("1.count=" + "[" * 50_000, "needs a whole number"),
+        ("1.count=NaN", "needs a whole number"),
+    ],
+)
+def test_settings(cli: Cli, plate: Path, setting: str, message: str) -> None:
+    found = cli("run", plate, "--set", setting)
+    assert found.exit_code == 2
+    assert message in found.stderr
+    assert not (cli.folder / "output").exists()
+
+
+def test_a_title_that_several_nodes_bear(cli: Cli) -> None:
+    twin = {"class_type": "PickApples", "inputs": {}, "_meta": {"title": "Twin"}}
+    found = cli("run", cli.write("twins.json", {"1": twin, "2": twin, "3": serve("1")}), "--set", "Twin.count=3")
+    assert found.exit_code == 2
+    assert "2 nodes bear this title; name one by its id: 1, 2." in found.stderr
+
+
+def test_a_target_that_is_not_there(cli: Cli, plate: Path) -> None:
+    found = cli("run", plate, "--to", "Wash wel")
+    assert found.exit_code == 2
+    assert "Did you mean Wash well?" in found.stderr
+
+
+def test_a_recipe_that_is_not_there(cli: Cli) -> None:
+    nodes = {"1": {"class_type": "ReadRecipe", "inputs": {"recipe": "pie.txt"}}, "2": PICK, "3": serve("2", label=["1", 0])}
+    found = cli("validate", cli.write("recipe.json", nodes))
+    assert found.exit_code == 2
+    assert "node 1 (ReadRecipe), input recipe: there is no recipe pie.txt" in found.stderr
+
+
+@pytest.mark.parametrize("command", ["validate", "explain", "draw", "run"])
+def test_a_chain_of_50_000_nodes_is_no_bad_input(cli: Cli, command: str) -> None:
+    nodes: dict[str, object] = {"0": PICK}
+    for number in range(1, 50_000):
+        nodes[str(number)] = {"class_type": "MixApples", "inputs": {"first": [str(number - 1), 0]}}
+    nodes["end"] = serve("49999")
+    found = cli(command, cli.write("chain.json", nodes), *(["--no-cache"] if command == "run" else []))
+    assert found.exit_code == 0
+
+
+@pytest.fixture
+def unused(cli: Cli) -> Callable[[], Path]:
+    return lambda: cli.write("unused.json", {"1": PICK, "2": serve("1"), "3": {"class_type": "Label", "inputs": {"seed": -1}}})
+
+
+def test_what_nothing_needs_is_a_warning(cli: Cli, unused: Callable[[], Path]) -> None:
+    found = cli("validate", unused())
+    assert found.exit_code == 0
+    assert found.stdout == "unused.json: 3 nodes, no problems\n".replace("unused", str(cli.folder / "unused"))
+    assert "warning: node 3 (Label), input seed: found -1" in found.stderr
+    assert "warning: nothing that is saved or shown needs Label (3)" in found.stderr

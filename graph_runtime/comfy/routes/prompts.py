@@ -54,7 +54,7 @@ def _offer(body: Mapping[str, object]) -> Offer:
     number = body.get("number")
     if number is not None and (isinstance(number, bool) or not isinstance(number, int | float) or abs(number) > 2**53):
         raise _odd("number", "a number")
-    client = body.get("client_id") or ""
+    client = "" if body.get("client_id") is None else body["client_id"]
     if not isinstance(client, str) or len(client) > 128:
         raise _odd("client_id", "a text of up to 128 characters")
     extra, workflow_id = _extra(body.get("extra_data"))

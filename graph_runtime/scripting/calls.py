@@ -17,6 +17,8 @@ from .names import Imports, Names
 
 FACE = "graph_runtime"
 _WIDTH = 100
+_PLAIN = frozenset({"int", "float", "str", "bool", "dict", "object", "value"})
+"""Names of outputs that say nothing about what they hold."""
 
 
 @dataclass
@@ -82,12 +84,15 @@ def statement(step: Step, script: Script, used: bool) -> str:
 
 def _expands(node: Node) -> bool:
     """Tell by the annotation whether a function may return a sub-graph."""
+    returned = _returned(node)
+    return any((typing.get_origin(one) or one) is Expand for one in (returned, *typing.get_args(returned)))
+
+
+def _returned(node: Node) -> object:
     try:
-        returned = typing.get_type_hints(node.function).get("return")
+        return typing.get_type_hints(node.function).get("return")
     except Exception:  # annotations of a wrapped function may name what is not there any more
-        return False
-    members = typing.get_args(returned)
-    return returned is Expand or any((typing.get_origin(one) or one) is Expand for one in (returned, *members))
+        return None
 
 
 def _literals(step: Step) -> dict[str, str]:
@@ -185,4 +190,5 @@ def _wishes(step: Step) -> tuple[str, ...]:
     """What a variable may be called: by the user's title, by what it holds, by the kind of node."""
     title = step.title if step.title != step.node.title else ""
     holds = step.node.outputs[0].name if len(step.node.outputs) == 1 else ""
-    return title, holds, step.node.id
+    kind = getattr(_returned(step.node), "__name__", "") if step.node.named else ""
+    return title, "" if holds in _PLAIN else holds, kind, step.node.id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import itertools
 import keyword
 import re
 from collections.abc import Iterator
@@ -17,12 +18,10 @@ class Names:
         self._taken = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
 
     def take(self, *wishes: str) -> str:
-        """Make an identifier of the first wish that holds letters, with a number behind it where it is taken."""
-        made = next((name for wish in wishes if (name := slug(wish))), "value")
-        name, number = made, 1
-        while name in self._taken:
-            number += 1
-            name = f"{made}_{number}"
+        """Make an identifier of the first wish that is free; where none is, the first gets a number."""
+        made = [name for wish in wishes if (name := slug(wish))] or ["value"]
+        numbered = (f"{made[0]}_{number}" for number in itertools.count(2))
+        name = next(name for name in itertools.chain(made, numbered) if name not in self._taken)
         self._taken.add(name)
         return name
 

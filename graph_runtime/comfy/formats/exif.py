@@ -43,7 +43,7 @@ def read_texts(block: bytes) -> dict[str, str]:
     texts: dict[str, str] = {}
     for tag, data in _tags(block, order):
         if tag == _USER_COMMENT:
-            texts |= _comment(data, order)
+            texts |= _comment(data)
             continue
         name, found, text = data.rstrip(b"\0").decode("utf-8", "replace").partition(":")
         if found and name.isidentifier():
@@ -103,13 +103,14 @@ def _at(block: bytes, form: str, place: int) -> int:
         raise PictureError("its EXIF data is cut off.") from None
 
 
-def _comment(data: bytes, order: str) -> dict[str, str]:
-    """Read the user's comment, in which some packs keep an object of texts."""
+def _comment(data: bytes) -> dict[str, str]:
+    """Read the user's comment, in which some packs keep an object of texts; programs differ in its order of bytes."""
     code, rest = data[:8], data[8:]
-    encoding = ("utf-16-le" if order == "<" else "utf-16-be") if code.startswith(b"UNICODE") else "utf-8"
-    try:
-        found = json.loads(rest.decode(encoding, "replace").rstrip("\0"))
-    except (ValueError, RecursionError):
-        return {}
-    items = found.items() if isinstance(found, dict) else ()
-    return {name: text if isinstance(text, str) else json.dumps(text) for name, text in items}
+    for encoding in ("utf-16-be", "utf-16-le") if code.startswith(b"UNICODE") else ("utf-8",):
+        try:
+            found = json.loads(rest.decode(encoding, "replace").rstrip("\0"))
+        except (ValueError, RecursionError):
+            continue
+        items = found.items() if isinstance(found, dict) else ()
+        return {name: text if isinstance(text, str) else json.dumps(text) for name, text in items}
+    return {}

@@ -17,7 +17,7 @@ MUTED, BYPASSED = 2, 4
 """The modes of a node that does not run."""
 
 DEPTH_LIMIT = 64
-NODE_LIMIT = 200_000
+NODE_LIMIT = 100_000
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -1,0 +1,332 @@
+"""Documents of the editor become the workflows that the editor itself would send."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from graph_runtime import Library, Link, NodeCall, WorkflowError, join
+from graph_runtime.comfy.formats.editor import from_document
+from graph_runtime.comfy.formats.reading import read_any
+from tests.comfy.formats.toys import LIBRARY, canvas, item, slot, subgraph
+
+FILES = Path(__file__).parent / "files"
+
+
+def nodes(document: dict[str, object], library: Library = LIBRARY) -> dict[str, NodeCall]:
+    return dict(from_document(document, library).nodes)
+
+
+def inputs(document: dict[str, object], id: str) -> dict[str, object]:
+    return dict(nodes(document)[id].inputs)
+
+
+@pytest.mark.parametrize("name", ["classic", "modern"])
+def test_a_file_of_the_editor_equals_its_export(name: str) -> None:
+    ours = read_any(FILES / f"{name}.json", LIBRARY)
+    export = read_any(FILES / f"{name}.api.json", LIBRARY)
+    assert ours.nodes == export.nodes
+    assert ours.document == json.loads((FILES / f"{name}.json").read_text())
+
+
+def test_a_classic_file_runs() -> None:
+    graph = join(read_any(FILES / "classic.json", LIBRARY), LIBRARY)
+    assert graph.targets == ("9",)
+    assert "14" not in graph.steps
+
+
+def test_a_missing_node_names_its_pack() -> None:
+    with pytest.raises(WorkflowError) as error:
+        join(read_any(FILES / "modern.json", LIBRARY), LIBRARY)
+    assert 'node 3 (Video Combine): there is no node of the kind "Video Combine"' in str(error.value)
+    assert 'in the pack "someone/video-pack"' in str(error.value)
+
+
+class TestWidgets:
+    def one(self, type: str, values: object, inputs: list[dict[str, object]] | None = None) -> dict[str, object]:
+        found = nodes(canvas(item(1, type, inputs, values), links=[]))["1"]
+        return dict(found.inputs)
+
+    def test_by_position(self) -> None:
+        assert self.one("Empty", [640, 480]) == {"width": 640, "height": 480}
+
+    def test_by_name(self) -> None:
+        assert self.one("Empty", {"height": 480, "width": 640, "ui": "x"}) == {"width": 640, "height": 480}
+
+    def test_the_control_of_a_seed_is_passed(self) -> None:
+        found = self.one("KSampler", [7, "increment", 30, 6.5, "fixed", 0.5])
+        assert found == {"seed": 7, "steps": 30, "cfg": 6.5, "sampler_name": "fixed", "denoise": 0.5}
+
+    def test_a_seed_without_a_control(self) -> None:
+        found = self.one("KSampler", [7, 30, 6.5, "fixed", 0.5])
+        assert found == {"seed": 7, "steps": 30, "cfg": 6.5, "sampler_name": "fixed", "denoise": 0.5}
+
+    def test_the_file_knows_the_order_of_another_version(self) -> None:
+        slots = [slot("height", "INT", widget=True), slot("new", "INT", widget=True), slot("width", "INT", widget=True)]
+        assert self.one("Empty", [480, 5, 640], slots) == {"height": 480, "width": 640}
+
+    def test_too_few_values_leave_the_defaults(self) -> None:
+        assert self.one("Empty", [640]) == {"width": 640}
+
+    def test_values_of_widgets_that_nobody_declares(self) -> None:
+        assert self.one("Empty", [640, 480, "image", None]) == {"width": 640, "height": 480}
+
+    def test_null_counts_only_where_it_may_stand(self) -> None:
+        assert self.one("Empty", [None, 480]) == {"height": 480}
+        assert self.one("Save", ["a", None]) == {"prefix": "a", "note": None}
+
+    def test_an_unknown_node_names_its_widgets_itself(self) -> None:
+        slots = [slot("image"), slot("seed", "INT", widget=True), slot("mode", "COMBO", widget=True)]
+        assert self.one("Elsewhere", [3, "randomize", "soft"], slots) == {"seed": 3, "mode": "soft"}
+
+    def test_a_control_behind_a_choice_has_a_filter(self) -> None:
+        slots = [slot("file", "COMBO", widget=True), slot("size", "INT", widget=True)]
+        assert self.one("Elsewhere", ["a.png", "increment-wrap", "", 5], slots) == {"file": "a.png", "size": 5}
+
+    def test_a_list_is_wrapped(self) -> None:
+        assert self.one("Elsewhere", [[1, 2]], [slot("curve", "CURVE", widget=True)]) == {
+            "curve": {"__value__": [1, 2]}
+        }
+
+    def test_a_primitive_sets_what_it_is_linked_to(self) -> None:
+        document = canvas(
+            item(1, "PrimitiveNode", values=[128, "fixed"], outputs=[{"name": "INT", "type": "INT"}]),
+            item(2, "Empty", [slot("width", "INT", 1, True), slot("height", "INT", 2, True)], [8, 9]),
+            item(3, "Reroute", [slot("", "*", 3)]),
+            links=[[1, 1, 0, 2, 0, "INT"], [2, 3, 0, 2, 1, "INT"], [3, 1, 0, 3, 0, "INT"]],
+        )
+        assert nodes(document).keys() == {"2"}
+        assert inputs(document, "2") == {"width": 128, "height": 128}
+
+
+class TestModes:
+    def chain(self, mode: int, **more: object) -> dict[str, object]:
+        """Empty 1 -> Trace 2 (in the mode) -> Save 3."""
+        return canvas(
+            item(1, "Empty", values=[64, 64]),
+            item(2, "Trace", [slot("image", link=1)], [50], mode=mode, **more),
+            item(3, "Save", [slot("image", link=2)], ["x"]),
+            links=[[1, 1, 0, 2, 0, "IMAGE"], [2, 2, 0, 3, 0, "IMAGE"]],
+        )
+
+    def test_a_muted_node_feeds_nothing(self) -> None:
+        found = nodes(self.chain(2))
+        assert found.keys() == {"1", "3"}
+        assert found["3"].inputs == {"prefix": "x"}
+
+    def test_a_bypassed_node_hands_on_its_input(self) -> None:
+        found = nodes(self.chain(4))
+        assert found.keys() == {"1", "3"}
+        assert found["3"].inputs["image"] == Link("1")
+
+    def test_a_bypassed_node_without_a_fitting_input_feeds_nothing(self) -> None:
+        document = self.chain(4)
+        document["nodes"][1]["inputs"][0]["type"] = "MODEL"  # type: ignore[index]
+        assert "image" not in inputs(document, "3")
+
+    def test_a_mode_that_is_none_runs(self) -> None:
+        assert nodes(self.chain(0)).keys() == {"1", "2", "3"}
+
+    @pytest.mark.parametrize(
+        ("types", "outputs", "slot_", "wanted", "chosen"),
+        [
+            (["IMAGE", "MASK"], ["MASK", "IMAGE"], 0, "MASK", "1"),
+            (["IMAGE", "MASK"], ["MASK", "IMAGE"], 1, "IMAGE", "0"),
+            (["A", "IMAGE", "IMAGE"], ["A", "B", "IMAGE"], 2, "IMAGE", "2"),
+            (["A", "*"], ["IMAGE"], 0, "IMAGE", "1"),
+            (["A", "image"], ["IMAGE"], 0, "IMAGE", "1"),
+            (["A", "B,IMAGE"], ["EDGE_MAP,IMAGE"], 0, "IMAGE", "1"),
+            (["A", "B"], ["IMAGE"], 0, "*", "0"),
+            (["A", "B"], ["IMAGE"], 0, "IMAGE", None),
+        ],
+    )
+    def test_which_input_a_bypassed_node_hands_on(
+        self, types: list[str], outputs: list[str], slot_: int, wanted: str, chosen: str | None
+    ) -> None:
+        sources = [
+            item(10 + place, "Source", outputs=[{"name": "o", "type": type}]) for place, type in enumerate(types)
+        ]
+        middle = item(
+            1, "Middle", [slot(f"i{place}", type, place) for place, type in enumerate(types)],
+            outputs=[{"name": f"o{place}", "type": type} for place, type in enumerate(outputs)], mode=4,
+        )  # fmt: skip
+        links: list[object] = [[place, 10 + place, 0, 1, place, "x"] for place in range(len(types))]
+        end = item(2, "End", [slot("in", wanted, 99)])
+        found = inputs(canvas(*sources, middle, end, links=[*links, [99, 1, slot_, 2, 0, "x"]]), "2")
+        assert found.get("in") == (Link(f"1{chosen}") if chosen is not None else None)
+
+
+class TestVirtualNodes:
+    def test_reroutes_bend_links(self) -> None:
+        document = canvas(
+            item(1, "Empty", values=[64, 64]),
+            *(item(id, "Reroute", [slot("", "*", id)]) for id in (2, 3)),
+            item(4, "Save", [slot("image", link=4)]),
+            links=[[2, 1, 0, 2, 0, "*"], [3, 2, 0, 3, 0, "*"], [4, 3, 0, 4, 0, "*"]],
+        )
+        assert inputs(document, "4")["image"] == Link("1")
+
+    def test_a_pair_that_is_linked_by_name(self) -> None:
+        document = canvas(
+            item(1, "Empty", values=[64, 64]),
+            item(2, "SetNode", [slot("IMAGE", link=1)], ["picture"]),
+            item(3, "GetNode", values=["picture"]),
+            item(4, "Save", [slot("image", link=2)]),
+            links=[[1, 1, 0, 2, 0, "IMAGE"], [2, 3, 0, 4, 0, "IMAGE"]],
+        )
+        assert nodes(document).keys() == {"1", "4"}
+        assert inputs(document, "4")["image"] == Link("1")
+
+    def test_links_in_a_circle_of_reroutes_are_told(self) -> None:
+        document = canvas(
+            item(1, "Reroute", [slot("", "*", 1)]),
+            item(2, "Reroute", [slot("", "*", 2)]),
+            item(3, "Save", [slot("image", link=3)]),
+            links=[[1, 2, 0, 1, 0, "*"], [2, 1, 0, 2, 0, "*"], [3, 1, 0, 3, 0, "*"]],
+        )
+        with pytest.raises(
+            WorkflowError, match=r"node 3 \(Save\), input image: the links that lead to it run in a circle"
+        ):
+            nodes(document)
+
+    def test_a_pack_may_declare_what_is_otherwise_the_editors_own(self) -> None:
+        document = canvas(item(1, "Save", [], ["x"]), item(2, "Label (rgthree)"), links=[])
+        assert nodes(document).keys() == {"1"}
+
+
+class TestSubgraphs:
+    PORT = {"name": "picture", "type": "IMAGE"}
+    OUT = {"name": "out", "type": "IMAGE"}
+
+    def nested(self, depth: int) -> dict[str, object]:
+        """Empty 1 -> an instance 2 of a sub-graph in a sub-graph ... around a Trace 7 -> Save 3."""
+        inner = subgraph(
+            "level 0", item(7, "Trace", [slot("image", link=1)], [50]),
+            links=[(1, -10, 0, 7, 0), (2, 7, 0, -20, 0)], inputs=[self.PORT], outputs=[self.OUT],
+        )  # fmt: skip
+        levels = [inner]
+        for level in range(1, depth):
+            instance = item(7, f"level {level - 1}", [slot("picture", link=1)], outputs=[self.OUT])
+            links = [(1, -10, 0, 7, 0), (2, 7, 0, -20, 0)]
+            levels.append(subgraph(f"level {level}", instance, links=links, inputs=[self.PORT], outputs=[self.OUT]))
+        return canvas(
+            item(1, "Empty", values=[64, 64]),
+            item(2, f"level {depth - 1}", [slot("picture", link=1)], outputs=[self.OUT]),
+            item(3, "Save", [slot("image", link=2)]),
+            links=[[1, 1, 0, 2, 0, "IMAGE"], [2, 2, 0, 3, 0, "IMAGE"]],
+            definitions={"subgraphs": levels},
+        )
+
+    def test_five_deep(self) -> None:
+        found = nodes(self.nested(5))
+        assert found.keys() == {"1", "3", "2:7:7:7:7:7"}
+        assert found["2:7:7:7:7:7"].inputs == {"low": 50, "image": Link("1")}
+        assert found["3"].inputs["image"] == Link("2:7:7:7:7:7")
+
+    def test_too_deep_is_told(self) -> None:
+        with pytest.raises(WorkflowError, match="more than 64 deep"):
+            nodes(self.nested(100))
+
+    def test_a_muted_instance_brings_nothing(self) -> None:
+        document = self.nested(2)
+        document["nodes"][1]["mode"] = 2  # type: ignore[index]
+        assert nodes(document).keys() == {"1", "3"}
+        assert "image" not in inputs(document, "3")
+
+    def test_a_bypassed_instance_hands_on_its_input(self) -> None:
+        document = self.nested(2)
+        document["nodes"][1]["mode"] = 4  # type: ignore[index]
+        assert inputs(document, "3")["image"] == Link("1")
+
+    def test_one_that_holds_itself_is_told(self) -> None:
+        loop = subgraph("loop", item(7, "loop"), links=[], inputs=[], outputs=[self.OUT])
+        with pytest.raises(WorkflowError, match='the sub-graph "Loop" holds itself'):
+            nodes(canvas(item(1, "loop"), links=[], definitions={"subgraphs": [loop]}))
+
+    def test_nodes_beyond_reason_are_told(self) -> None:
+        levels = [subgraph("s0", item(1, "Save"), links=[], inputs=[], outputs=[])]
+        for level in range(1, 10):
+            many = [item(id, f"s{level - 1}") for id in range(10)]
+            levels.append(subgraph(f"s{level}", *many, links=[], inputs=[], outputs=[]))
+        with pytest.raises(WorkflowError, match="more than 100000 nodes"):
+            nodes(canvas(item(1, "s9"), links=[], definitions={"subgraphs": levels}))
+
+    def two(self, *instances: dict[str, object], **more: object) -> dict[str, object]:
+        """Instances of a sub-graph that shows the `low` of its Trace."""
+        trace = subgraph(
+            "t", item(7, "Trace", [slot("image", link=1), slot("low", "INT", 3, True)], [50]),
+            links=[(1, -10, 0, 7, 0), (2, 7, 0, -20, 0), (3, -10, 1, 7, 1)],
+            inputs=[self.PORT, {"name": "low", "type": "INT"}], outputs=[self.OUT],
+        )  # fmt: skip
+        return canvas(*instances, links=more.get("links", []), definitions={"subgraphs": [trace]})  # type: ignore[arg-type]
+
+    def test_each_instance_has_its_own_values(self) -> None:
+        found = nodes(self.two(item(1, "t", values=[10]), item(2, "t", values=[20]), item(3, "t")))
+        assert [found[f"{id}:7"].inputs["low"] for id in (1, 2, 3)] == [10, 20, 50]
+
+    def test_a_widget_of_an_instance_may_be_linked(self) -> None:
+        document = self.two(
+            item(1, "t", [slot("picture"), slot("low", "INT", 1, True)], [10]),
+            item(2, "Number", outputs=[{"name": "INT", "type": "INT"}]),
+            links=[[1, 2, 0, 1, 1, "INT"]],
+        )
+        assert inputs(document, "1:7")["low"] == Link("2")
+
+    def test_an_instance_lists_only_its_linked_widgets(self) -> None:
+        slots = [slot("low", "INT", 1, True)]
+        document = self.two(
+            item(1, "t", slots), item(2, "PrimitiveNode", values=[33]), links=[[1, 2, 0, 1, 0, "INT"]]
+        )  # fmt: skip
+        assert inputs(document, "1:7")["low"] == 33
+
+    def test_a_widget_that_is_shown_two_levels_up(self) -> None:
+        inner = subgraph(
+            "inner", item(7, "Trace", [slot("image"), slot("low", "INT", 1, True)], [50]),
+            links=[(1, -10, 0, 7, 1), (2, 7, 0, -20, 0)], inputs=[{"name": "low", "type": "INT"}], outputs=[self.OUT],
+        )  # fmt: skip
+        outer = subgraph(
+            "outer", item(5, "inner", [slot("low", "INT", 1, True)], [60]),
+            links=[(1, -10, 0, 5, 0), (2, 5, 0, -20, 0)], inputs=[{"name": "low", "type": "INT"}], outputs=[self.OUT],
+        )  # fmt: skip
+        document = canvas(item(1, "outer", values=[70]), links=[], definitions={"subgraphs": [inner, outer]})
+        assert inputs(document, "1:5:7")["low"] == 70
+
+    def test_a_widget_that_is_shown_without_a_port(self) -> None:
+        shown = item(1, "t", values=[5, 0.75], properties={"proxyWidgets": [["-1", "low"], ["7", "other"]]})
+        assert inputs(self.two(shown), "1:7") == {"low": 5, "other": 0.75}
+
+
+class TestBadDocuments:
+    @pytest.mark.parametrize(
+        ("document", "message"),
+        [
+            ({"nodes": []}, "the workflow holds no node that runs"),
+            ({"nodes": [5]}, "the node at place 0 is 5, needs an object with an id and a type"),
+            ({"nodes": [{"type": "Save"}]}, "has the id null, needs a number or a text"),
+            ({"nodes": [{"id": True, "type": "Save"}]}, "has the id true"),
+            ({"nodes": [{"id": 1, "type": 7}]}, "has the type 7"),
+            ({"nodes": [item(1, "Save"), item(1, "Save")]}, 'the id "1" stands there twice'),
+            ({"nodes": [item(1, "Save")], "links": [5]}, "found the link 5"),
+            ({"nodes": [item(1, "Save")], "links": [[1, 2, "x", 3, 0]]}, "needs two nodes and their slots"),
+            ({"nodes": [item(1, "Save")], "definitions": {"subgraphs": [{"name": "x"}]}}, "sub-graph 0 is"),
+        ],
+    )
+    def test_is_told(self, document: dict[str, object], message: str) -> None:
+        with pytest.raises(WorkflowError) as error:
+            nodes(document)
+        assert message in str(error.value)
+
+    def test_all_at_once(self) -> None:
+        with pytest.raises(WorkflowError) as error:
+            nodes({"nodes": [5, {"id": 1}], "links": ["x"]})
+        assert len(error.value.problems) == 3
+
+    @pytest.mark.parametrize("odd", [None, 5, "x", [], {}, [None], [[]], -1])
+    @pytest.mark.parametrize("key", ["inputs", "outputs", "widgets_values", "properties", "mode", "title", "flags"])
+    def test_odd_parts_of_a_node_stop_nothing(self, key: str, odd: object) -> None:
+        assert nodes(canvas(item(1, "Save") | {key: odd}, links=[])).keys() <= {"1"} or odd in (2, 4)
+
+    def test_a_link_that_is_not_there_counts_as_none(self) -> None:
+        assert "image" not in inputs(canvas(item(1, "Save", [slot("image", link=5)]), links=[]), "1")
+        dangling = canvas(item(1, "Save", [slot("image", link=5)]), links=[[5, 77, 0, 1, 0, "IMAGE"]])
+        assert "image" not in inputs(dangling, "1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from PIL import Image as Pillow
@@ -17,22 +18,24 @@ PIXELS = 80_000_000
 
 
 def opened(path: Path) -> Pillow.Image:
-    """Open a picture and read its header.
+    """Open a picture and read its header; it is for the caller to close.
 
     Raises:
         NodeError: It is no picture, or too large.
     """
-    try:
-        picture = Pillow.open(path)
-        pixels = picture.width * picture.height * frames(picture)
-    except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning) as error:
-        raise NodeError(f"{path} is too large: at most {PIXELS:,} pixels are read.", input="image") from error
-    except UnidentifiedImageError as error:
-        raise NodeError(f"{path} is no picture of a known format.", input="image") from error
-    except Exception as error:  # decoders raise what they like on damaged headers
-        raise NodeError(f"{path} cannot be read: {error}.", input="image") from error
-    if pixels > PIXELS:
-        raise NodeError(f"{path} has {pixels:,} pixels; at most {PIXELS:,} are read.", input="image")
+    with ExitStack() as closing:
+        try:
+            picture = closing.enter_context(Pillow.open(path))
+            pixels = picture.width * picture.height * frames(picture)
+        except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning) as error:
+            raise NodeError(f"{path} is too large: at most {PIXELS:,} pixels are read.", input="image") from error
+        except UnidentifiedImageError as error:
+            raise NodeError(f"{path} is no picture of a known format.", input="image") from error
+        except Exception as error:  # decoders raise what they like on damaged headers
+            raise NodeError(f"{path} cannot be read: {error}.", input="image") from error
+        if pixels > PIXELS:
+            raise NodeError(f"{path} has {pixels:,} pixels; at most {PIXELS:,} are read.", input="image")
+        closing.pop_all()  # whoever asked closes it
     return picture
 
 

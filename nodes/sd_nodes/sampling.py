@@ -55,6 +55,8 @@ def sampler(
     from sd_nodes.diffusion.schedulers import make_scheduler
     from sd_nodes.previews import shown_by
 
+    if denoise == 0.0:
+        return latent
     wanted, unwanted = _only(positive, "positive"), _only(negative, "negative")
     _same_controls(wanted.controls, unwanted.controls)
     if "noise_mask" in latent:
@@ -91,7 +93,7 @@ def _drawn(
 
     generator, unet = seeded(seed), sampling.unet
     samples = latent["samples"].to(device_of(unet), unet.dtype)
-    if "deviation" in latent and strength > 0:
+    if "deviation" in latent:
         samples = Distribution(samples, latent["deviation"].to(samples)).sample(generator)
     noise = draw_noise(samples.shape, generator, unet)
     if strength == 1.0 and not samples.any():

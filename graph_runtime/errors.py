@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -28,7 +29,11 @@ ProblemKind: TypeAlias = Literal[
     "failed",
 ]
 
+Hint: TypeAlias = Callable[[object, Iterable[str]], str]
+"""Finds among names the one that comes nearest to what was found, or gives ""."""
+
 _SHOWN = 80
+_COMPARED = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +153,39 @@ def _as_json(value: object) -> str:
 
 
 def nearest(name: object, options: Iterable[str]) -> str:
-    """Find the option that looks most like a name, or "" when none does; upper and lower case are alike."""
+    """Find the option that looks most like a name, or "" when none does; upper and lower case are alike.
+
+    Of very many options only those with the same first letter are looked at, and of these not all.
+    """
     if not isinstance(name, str) or len(name) > 256:
         return ""
     folded: dict[str, str] = {}
     for option in options:
         folded.setdefault(option.casefold(), option)
-    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    meant = name.casefold()
+    if meant in folded:
+        return folded[meant]
+    likely: Iterable[str] = folded
+    if len(folded) > _COMPARED:
+        likely = itertools.islice((option for option in folded if option[:1] == meant[:1]), _COMPARED)
+    close = difflib.get_close_matches(meant, likely, n=1, cutoff=0.6)
     return folded[close[0]] if close else ""
+
+
+class Hints:
+    """Finds the nearest names for the first of many problems; looking for them all would take longer than it helps.
+
+    Args:
+        most: How many are looked for.
+    """
+
+    def __init__(self, most: int = 100) -> None:
+        self._left = most
+
+    def __call__(self, name: object, options: Iterable[str]) -> str:
+        """Find the option that looks most like a name, or give ""."""
+        self._left -= 1
+        return nearest(name, options) if self._left >= 0 else ""
 
 
 def listed(names: Iterable[str], limit: int = 8) -> str:

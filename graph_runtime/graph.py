@@ -6,7 +6,7 @@ from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from .errors import Problem, WorkflowError, nearest, quoted
+from .errors import Hints, Problem, WorkflowError, nearest, quoted
 from .foresight import foreseen
 from .injected import Folders
 from .library import Library
@@ -61,7 +61,8 @@ def join(
     wanted, problems = _wanted(workflow, library, targets)
     circles = network.circles()
     problems += [circle_problem(circle, workflow) for circle in circles]
-    steps, wrong = _placed(workflow, library, folders or Folders(), network.order, outside or {})
+    order = dict.fromkeys([*network.order, *workflow.nodes])  # what lies in or behind a circle comes last
+    steps, wrong = _placed(workflow, library, folders or Folders(), order, outside or {})
     problems += wrong
     problems += [problem for pack in library.packs for check in pack.checks for problem in check(steps)]
     needed = network.upstream(wanted)
@@ -77,15 +78,16 @@ def _placed(
     """Check the nodes one by one, sources first."""
     problems: list[Problem] = []
     steps: dict[str, Step] = {}
+    hint = Hints()
     own: dict[str, Step | None] = dict.fromkeys(workflow.nodes)
     sources: Sources = ChainMap(own, outside) if outside else own  # type: ignore[arg-type]  # reads only the outside
     for name in order:
         call = workflow.nodes[name]
         node = library.get(call.class_type)
         if node is None:
-            wrong = [unknown_kind(call, library)]
+            wrong = [unknown_kind(call, library, hint)]
         else:
-            step, wrong = place(name, call, node, sources, folders)
+            step, wrong = place(name, call, node, sources, folders, hint)
             if not wrong and len(step.wires) + len(step.values) == len(node.inputs):
                 step, problem = foreseen(step, sources, folders)
                 wrong = [problem] if problem is not None else []

@@ -126,7 +126,8 @@ def _check(name: str, value: object, socket: Socket, folders: Folders) -> None:
     try:
         check(value, socket, folders)
     except Misfit as misfit:
-        raise NodeError(misfit.problem.message, input=name, nearest=misfit.problem.nearest) from None
+        problem = misfit.problem(name)
+        raise NodeError(problem.message, input=name, nearest=problem.nearest) from None
 
 
 def invoke(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import types
+from collections.abc import Sequence
 from typing import Literal, NewType, Union, get_args, get_origin
 
-from .errors import Problem, ProblemKind, listed, nearest, quoted
+from .errors import Hint, Problem, ProblemKind, listed, nearest, quoted
 from .injected import Folders
 from .sockets import Socket, describe
 
@@ -14,11 +15,31 @@ DEPTH_LIMIT = 100
 
 
 class Misfit(Exception):
-    """A value does not fit its socket; holds the problem, without a place."""
+    """A value does not fit its socket.
 
-    def __init__(self, kind: ProblemKind, message: str, nearest: str = "", **details: object) -> None:
+    Args:
+        kind: What sort of problem it is.
+        message: What was found and what is needed.
+        options: The names of which one was needed; empty where it is no matter of names.
+        details: Facts for programs; `found` is the value.
+    """
+
+    def __init__(self, kind: ProblemKind, message: str, options: Sequence[str] = (), **details: object) -> None:
         super().__init__(message)
-        self.problem = Problem(kind, message, nearest=nearest, details=tuple(details.items()))
+        self.kind = kind
+        self.message = message
+        self.options = options
+        self.details = details
+
+    def problem(self, input: str, hint: Hint = nearest) -> Problem:
+        """Say it of an input.
+
+        Args:
+            input: Its name.
+            hint: Finds the option that comes nearest.
+        """
+        close = hint(self.details.get("found"), self.options) if self.options else ""
+        return Problem(self.kind, self.message, input=input, nearest=close, details=tuple(self.details.items()))
 
 
 def coerce(value: object, socket: Socket, folders: Folders) -> object:
@@ -194,7 +215,7 @@ def _choice(value: object, names: list[str]) -> None:
 
 def _not_a_choice(value: object, names: list[str]) -> Misfit:
     needed = f"one of {listed(names)}" if names else "a name, but there is none to choose from"
-    return Misfit("not_a_choice", f"found {quoted(value)}, needs {needed}.", nearest(value, names), found=value)
+    return Misfit("not_a_choice", f"found {quoted(value)}, needs {needed}.", names, found=value)
 
 
 def _bounded(value: int | float, socket: Socket) -> None:

@@ -7,7 +7,7 @@ from typing import TypeAlias, TypeVar
 
 from .builder import Given
 from .declaration import Input, Node
-from .errors import Problem, listed, nearest, quoted, shown
+from .errors import Hint, Problem, listed, quoted, shown
 from .injected import Folders
 from .library import Library
 from .literals import Misfit, coerce, takes_literals
@@ -24,16 +24,18 @@ Sources: TypeAlias = Mapping[str, Step | None]
 """The steps that links may name; None stands for a node that is in the workflow but could not be placed."""
 
 
-def unknown_kind(call: NodeCall, library: Library) -> Problem:
+def unknown_kind(call: NodeCall, library: Library, hint: Hint) -> Problem:
     """Say that a kind of node is not installed, and which packs could not be loaded."""
     broken = [f"{failure.name} ({shown(failure.reason, 200)})" for failure in library.failures]
-    hint = f" These packs could not be loaded: {'; '.join(broken)}." if broken else ""
+    failed = f" These packs could not be loaded: {'; '.join(broken)}." if broken else ""
     where = f" The file says that it is in the pack {quoted(call.pack)}." if call.pack else ""
-    message = f"there is no node of the kind {quoted(call.class_type)} in the installed packs.{where}{hint}"
-    return Problem("unknown_node", message, nearest=nearest(call.class_type, library))
+    message = f"there is no node of the kind {quoted(call.class_type)} in the installed packs.{where}{failed}"
+    return Problem("unknown_node", message, nearest=hint(call.class_type, library))
 
 
-def place(name: str, call: NodeCall, node: Node, sources: Sources, folders: Folders) -> tuple[Step, list[Problem]]:
+def place(
+    name: str, call: NodeCall, node: Node, sources: Sources, folders: Folders, hint: Hint
+) -> tuple[Step, list[Problem]]:
     """Check a node's inputs.
 
     Args:
@@ -42,6 +44,7 @@ def place(name: str, call: NodeCall, node: Node, sources: Sources, folders: Fold
         node: Its declaration.
         sources: The steps that its links may name.
         folders: Where files to choose from lie.
+        hint: Finds the nearest right name.
 
     Returns:
         The step, and what is wrong with it; a step with problems has only the inputs that are right.
@@ -53,55 +56,55 @@ def place(name: str, call: NodeCall, node: Node, sources: Sources, folders: Fold
     for key, input in node.inputs.items():
         given = call.inputs.get(key)
         if isinstance(given, Link):
-            wire, problem = _wire(given, input, sources)
+            wire, problem = _wire(given, input, sources, hint)
             if wire is not None:
                 source = sources[wire.node]
                 assert source is not None
                 wires[key], found[key] = wire, source.outputs[wire.output]
         else:
-            problem = _value(call, input, folders, values)
+            problem = _value(call, input, folders, values, hint)
         if problem is not None:
             problems.append(problem)
-    problems += _unknown_inputs(call, node)
+    problems += _unknown_inputs(call, node, hint)
     mapped = frozenset([key for key, one in found.items() if one.is_list and not node.inputs[key].socket.is_list])
     outputs = _resolved(node, found, values, bool(mapped)) if mapped or node.generic else node.output_sockets
     return Step(name, node, call.title, values, wires, outputs, mapped), problems
 
 
-def _unknown_inputs(call: NodeCall, node: Node) -> list[Problem]:
+def _unknown_inputs(call: NodeCall, node: Node, hint: Hint) -> list[Problem]:
     strange = [key for key in call.inputs if key not in node.inputs and not _left_by_editor(key, call)]
     if not strange:
         return []
     has = f"{node.id} takes {listed(node.inputs)}" if node.inputs else f"{node.id} takes none"
     message = f"there is no such input; {has}."
-    return [Problem("unknown_input", message, input=key, nearest=nearest(key, node.inputs)) for key in strange]
+    return [Problem("unknown_input", message, input=key, nearest=hint(key, node.inputs)) for key in strange]
 
 
 def _left_by_editor(key: str, call: NodeCall) -> bool:
     return key in EDITOR_WIDGETS and not isinstance(call.inputs[key], Link)
 
 
-def _wire(link: Link, input: Input, sources: Sources) -> tuple[Wire | None, Problem | None]:
+def _wire(link: Link, input: Input, sources: Sources, hint: Hint) -> tuple[Wire | None, Problem | None]:
     if link.node not in sources:
         message = f"is linked to node {quoted(link.node)}, which is not in the workflow."
-        return None, Problem("bad_link", message, input=input.name, nearest=nearest(link.node, sources))
+        return None, Problem("bad_link", message, input=input.name, nearest=hint(link.node, sources))
     source = sources[link.node]
     if source is None:
         return None, None  # the source has problems of its own, told there
     names = source.node.output_names
     index = names.index(link.output) if link.output in names else link.output
     if not isinstance(index, int) or not 0 <= index < len(names):
-        return None, _no_output(source, link, input)
+        return None, _no_output(source, link, input, hint)
     return Wire(link.node, index), _misfit(source, index, input)
 
 
-def _no_output(source: Step, link: Link, input: Input) -> Problem:
+def _no_output(source: Step, link: Link, input: Input, hint: Hint) -> Problem:
     names = [f"{place} {name}" for place, name in enumerate(source.node.output_names)]
     has = f"has {listed(names)}" if names else "has no outputs"
     message = (
         f"is linked to output {quoted(link.output)} of node {shown(source.id)} ({shown(source.name)}), which {has}."
     )
-    return Problem("bad_link", message, input=input.name, nearest=nearest(link.output, source.node.output_names))
+    return Problem("bad_link", message, input=input.name, nearest=hint(link.output, source.node.output_names))
 
 
 def _misfit(source: Step, index: int, input: Input) -> Problem | None:
@@ -131,7 +134,7 @@ def _fitting(source: Step, needed: Socket) -> str:
     return next((f"its output {name}" for name, one in outputs if compatible(one.type, needed.type)), "")
 
 
-def _value(call: NodeCall, input: Input, folders: Folders, values: dict[str, object]) -> Problem | None:
+def _value(call: NodeCall, input: Input, folders: Folders, values: dict[str, object], hint: Hint) -> Problem | None:
     if input.name not in call.inputs and input.required:
         by = " or a link" if takes_literals(input.socket) else " from a link"
         return Problem("missing_input", f"is missing; needs {input.socket}{by}.", input=input.name)
@@ -139,8 +142,7 @@ def _value(call: NodeCall, input: Input, folders: Folders, values: dict[str, obj
     try:
         values[input.name] = value if _stands_as_it_is(value, input) else coerce(value, input.socket, folders)
     except Misfit as misfit:
-        told = misfit.problem
-        return Problem(told.kind, told.message, input=input.name, nearest=told.nearest, details=told.details)
+        return misfit.problem(input.name, hint)
     return None
 
 

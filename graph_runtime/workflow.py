@@ -7,6 +7,7 @@ The format is an object of nodes by id: `{"3": {"class_type": "...", "inputs": {
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,11 +103,11 @@ def from_json(data: object, source: str = "") -> Workflow:
     Raises:
         WorkflowError: It is no workflow.
     """
-    if isinstance(data, _Object) and data.repeated:
+    if isinstance(data, dict) and isinstance(inner := data.get("prompt"), dict) and "class_type" not in inner:
+        data = inner
+    if isinstance(data, _Object):
         twice = [f"the id {quoted(name)} stands there twice." for name in data.repeated]
         raise WorkflowError([Problem("malformed_node", message) for message in twice], source)
-    if isinstance(data, dict) and isinstance(data.get("prompt"), dict):
-        return from_json(data["prompt"], source)
     _must_be_api(data, source)
     assert isinstance(data, dict)
     problems: list[Problem] = []
@@ -133,14 +134,16 @@ class _Object(dict[str, object]):
 
     repeated: tuple[str, ...] = ()
 
-    @classmethod
-    def of(cls, pairs: list[tuple[str, object]]) -> dict[str, object]:
-        made = cls(pairs)
-        if len(made) < len(pairs):
-            names = [name for name, _ in pairs]
-            made.repeated = tuple(name for name in made if names.count(name) > 1)[:8]
+    @staticmethod
+    def of(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        """Make a plain object, or one that remembers where there is something to remember."""
+        made = dict(pairs)
+        if len(made) == len(pairs):
             return made
-        return made
+        remembering = _Object(made)
+        times = Counter(name for name, _ in pairs)
+        remembering.repeated = tuple(name for name in made if times[name] > 1)
+        return remembering
 
 
 def loads(text: str | bytes, source: str = "") -> object:
@@ -151,8 +154,8 @@ def loads(text: str | bytes, source: str = "") -> object:
     """
     try:
         if isinstance(text, bytes):
-            text = text.decode("utf-8-sig")
-        return json.loads(text, object_pairs_hook=_Object.of)
+            text = text.decode("utf-8")
+        return json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_Object.of)
     except UnicodeDecodeError as error:
         message = f"is no text in UTF-8 (byte {error.start}), so it is no JSON; needs a workflow file."
     except json.JSONDecodeError as error:
@@ -183,8 +186,13 @@ def _node(name: str, item: object, problems: list[Problem]) -> NodeCall | None:
     if not isinstance(inputs, dict):
         wrong(f"found inputs {quoted(inputs)}, needs an object of inputs by name.", title, class_type)
         return None
-    if isinstance(inputs, _Object) and inputs.repeated:
-        wrong("stands there twice.", title, class_type, inputs.repeated[0])
+    for key in item.repeated if isinstance(item, _Object) else ():
+        wrong(f"{quoted(key)} stands there twice.", title, class_type)
+    for key in inputs.repeated if isinstance(inputs, _Object) else ():
+        wrong("stands there twice.", title, class_type, key)
+    for key, value in inputs.items():
+        for inner in value.repeated if isinstance(value, _Object) else ():
+            wrong(f"holds {quoted(inner)} twice.", title, class_type, key)
     return NodeCall(class_type, {key: _link_or_value(value) for key, value in inputs.items()}, title, _pack(meta))
 
 

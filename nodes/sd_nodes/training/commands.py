@@ -8,7 +8,7 @@ import click
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 EXISTING = click.Path(exists=True, file_okay=False, path_type=Path)
-STAGES = ("data", "autoencoder", "latents", "text-to-image", "canny", "depth", "decoder", "export")
+STAGES = ("data", "autoencoder", "latents", "text-to-image", "canny", "depth", "decoder", "export", "measure")
 
 
 @click.group()
@@ -65,7 +65,13 @@ def controlnet(
 @train.command()
 @click.argument("stage", type=click.Choice(STAGES))
 @click.option("--folder", type=FOLDER, default=Path("emoji-training"), show_default=True, help="The working folder.")
-@click.option("--out", type=FOLDER, default=Path("emoji-models"), show_default=True, help="Where `export` writes.")
+@click.option(
+    "--out",
+    type=FOLDER,
+    default=Path("emoji-models"),
+    show_default=True,
+    help="Where `export` writes and `measure` reads.",
+)
 @click.option("--steps", type=click.IntRange(1), help="Another length than the recipe's.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads of each process.")
 def demo(stage: str, folder: Path, out: Path, steps: int | None, threads: int) -> None:
@@ -84,5 +90,8 @@ def demo(stage: str, folder: Path, out: Path, steps: int | None, threads: int) -
         demo.compute_latents(shop)
     elif stage == "export":
         demo.export(shop, out)
+    elif stage == "measure":
+        for name, scores in demo.measure_exported(shop, out).items():
+            click.echo(f"{name}: {scores}")
     else:
         demo.run_stage(shop, stage, steps)

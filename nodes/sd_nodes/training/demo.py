@@ -27,7 +27,7 @@ from .dataset import Picture, load
 from .drawing import draw
 from .evaluation import Pairs, held_out_pairs
 from .export import export_controlnet, export_model
-from .figures import as_hints
+from .figures import Scores, as_hints, measure
 from .hints import CONTROLS
 from .loop import AtTrainingCheckpoint, Randomness, Schedule, Training
 from .model import LatentDiffusion
@@ -37,6 +37,7 @@ from .variation import encode_all, vary
 
 TURNS, WATCHED = 8, 12
 HINT_CHANNELS = (16, 32, 64, 128)
+FAVOURED = {"smileys-emotion": 3.0, "animals-nature": 3.0, "food-drink": 3.0}
 PROMPTS = (
     "a 3d render of a cat face on a teal background",
     "a 3d render of a frog",
@@ -120,7 +121,10 @@ class Workshop:
         """Opens the latents and captions that may be learned from."""
         captions = json.loads((self.folder / "captions.json").read_text())
         latents = np.load(self.folder / "latents.npy", mmap_mode="r")
-        return Lesson(np.asarray(latents)[self.learned], [captions[index] for index in self.learned])
+        weights = np.array([FAVOURED.get(self.pictures[index].group, 1.0) for index in self.learned])
+        return Lesson(
+            np.asarray(latents)[self.learned], [captions[index] for index in self.learned], weights / weights.sum()
+        )
 
 
 NDArrayOfIndices = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -256,6 +260,17 @@ def export(shop: Workshop, target: Path, kinds: Sequence[str] = tuple(CONTROLS))
         if weights:
             net.load_state_dict(weights)
         export_controlnet(net, target / f"emoji-{kind}")
+
+
+def measure_exported(shop: Workshop, target: Path, count: int = 72) -> dict[str, Scores]:
+    """Measures what `export` wrote on held-out pairs, which are left in the working folder."""
+    pairs = held_out_pairs(shop.pictures, shop.drawings, count)
+    pairs.save(shop.folder / "held_out_pairs.npz")
+    canny, depth = (
+        ControlNetModel.from_pretrained(target / f"emoji-{kind}", torch_dtype=torch.float32, use_safetensors=True)
+        for kind in ("canny", "depth")
+    )
+    return measure(LatentDiffusion.open(target / "emoji").locked(torch.device("cpu")), canny, depth, pairs)
 
 
 def run_stage(shop: Workshop, stage: str, steps: int | None = None) -> None:

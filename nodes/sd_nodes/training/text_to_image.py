@@ -92,14 +92,16 @@ class Lesson:
     Args:
         latents: `[pictures, turns, 4, height, width]`, not yet scaled.
         captions: One for each latent, `[pictures][turns]`.
+        likely: How probable each picture is, `[pictures]`; the sum is 1.
     """
 
     latents: NDArray[np.float16]
     captions: Sequence[Sequence[str]]
+    likely: NDArray[np.float64]
 
     def draw(self, random: Randomness, count: int) -> tuple[Tensor, list[str]]:
         """Chooses latents, `[count, 4, height, width]` float32, and their captions."""
-        chosen = random.numpy.integers(self.latents.shape[0], size=count)
+        chosen = random.numpy.choice(len(self.likely), count, p=self.likely)
         turns = random.numpy.integers(self.latents.shape[1], size=count)
         words = [self.captions[picture][turn] for picture, turn in zip(chosen, turns, strict=True)]
         return torch.from_numpy(self.latents[chosen, turns].astype(np.float32)), words

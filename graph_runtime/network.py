@@ -5,12 +5,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-
-import networkx as nx
+from typing import TYPE_CHECKING
 
 from .errors import Problem, shown
 from .step import Link
 from .workflow import NodeCall, Workflow
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 _DRAWN = 12
 
@@ -45,6 +47,8 @@ class Network:
         """One circle for each knot of nodes that feed each other; its first node stands at both ends."""
         if len(self.order) == len(self.sources):
             return []
+        import networkx as nx  # takes as long as all else that a command needs to start, and few graphs have circles
+
         ordered = set(self.order)
         graph: nx.DiGraph = nx.DiGraph()
         graph.add_edges_from((s, name) for name in self.sources if name not in ordered for s in self.sources[name])

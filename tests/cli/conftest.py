@@ -81,7 +81,11 @@ def dropped(cli: Cli) -> Callable[[str], Path]:
             "dropped.json",
             {
                 "1": {"class_type": "PickApples", "inputs": {}},
-                "2": {"class_type": "DropApples", "inputs": {"apples": ["1", 0], "how": how}, "_meta": {"title": "Oops"}},
+                "2": {
+                    "class_type": "DropApples",
+                    "inputs": {"apples": ["1", 0], "how": how},
+                    "_meta": {"title": "Oops"},
+                },
                 "3": {"class_type": "MixApples", "inputs": {"first": ["2", 0]}},
                 "4": {"class_type": "ServeApples", "inputs": {"apples": ["3", 0], "name": "dropped"}},
                 "5": {"class_type": "ServeApples", "inputs": {"apples": ["1", 0], "name": "whole"}},

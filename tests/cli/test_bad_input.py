@@ -22,21 +22,36 @@ TEXTS = {
     "empty": (b"", "is no JSON"),
     "binary": (bytes(range(256)), "is no text in UTF-8"),
     "nested": (b"[" * 100_000 + b"]" * 100_000, "nested too deep"),
-    "nested input": (b'{"1":{"class_type":"PickApples","inputs":{"kind":' + b"[" * 100_000 + b"]" * 100_000 + b"}}}", "too deep"),
+    "nested input": (
+        b'{"1":{"class_type":"PickApples","inputs":{"kind":' + b"[" * 100_000 + b"]" * 100_000 + b"}}}",
+        "too deep",
+    ),
     "cut off": (b'{"1": {"class_type": "Pick', "is no JSON: line 1"),
     "a list": (b"[1, 2]", "needs an object"),
     "a number": (b"3", "needs an object"),
     "no nodes": (b"{}", "no nodes"),
     "no class": (b'{"1": {}}', "no class_type"),
-    "nan": (b'{"1": {"class_type": "PickApples", "inputs": {"count": NaN}}, "2": %s}' % json.dumps(serve("1")).encode(), "nan"),
+    "nan": (
+        b'{"1": {"class_type": "PickApples", "inputs": {"count": NaN}}, "2": %s}' % json.dumps(serve("1")).encode(),
+        "nan",
+    ),
     "digits": (b'{"1": {"class_type": "PickApples", "inputs": {"count": ' + b"9" * 10_000 + b"}}}", "too many digits"),
-    "cycle": (json.dumps({"1": {"class_type": "MixApples", "inputs": {"first": ["1", 0]}}, "2": serve("1")}).encode(), "in a circle"),
-    "unknown node": (json.dumps({"1": {"class_type": "PickAples"}, "2": serve("1")}).encode(), "Did you mean PickApples?"),
+    "cycle": (
+        json.dumps({"1": {"class_type": "MixApples", "inputs": {"first": ["1", 0]}}, "2": serve("1")}).encode(),
+        "in a circle",
+    ),
+    "unknown node": (
+        json.dumps({"1": {"class_type": "PickAples"}, "2": serve("1")}).encode(),
+        "Did you mean PickApples?",
+    ),
     "unknown input": (json.dumps({"1": PICK, "2": serve("1", nmae="x")}).encode(), "Did you mean name?"),
     "missing input": (json.dumps({"1": {"class_type": "ServeApples", "inputs": {}}}).encode(), "is missing"),
     "bad link": (json.dumps({"1": PICK, "2": serve("9")}).encode(), "not in the workflow"),
     "wrong type": (json.dumps({"1": {"class_type": "Label"}, "2": serve("1")}).encode(), "needs Apples"),
-    "out of bounds": (json.dumps({"1": {"class_type": "PickApples", "inputs": {"count": 0}}, "2": serve("1")}).encode(), "1 to 1000"),
+    "out of bounds": (
+        json.dumps({"1": {"class_type": "PickApples", "inputs": {"count": 0}}, "2": serve("1")}).encode(),
+        "1 to 1000",
+    ),
 }
 COMMANDS = ("run", "validate", "explain", "draw")
 
@@ -73,6 +88,14 @@ def test_odd_file_names_are_harmless(cli: Cli, name: str) -> None:
     found = cli("validate", name)
     assert found.exit_code == 2
     assert "\x1b" not in found.stderr and len(found.stderr.splitlines()) == 2
+
+
+def test_a_circle_hides_no_other_problem(cli: Cli) -> None:
+    mix = {"class_type": "MixApples", "inputs": {"first": ["1", 0], "secnd": 3}}
+    found = cli("validate", cli.write("circle.json", {"1": mix, "2": serve("1", nmae="x")}))
+    assert "in a circle: 1 (MixApples) → 1 (MixApples)" in found.stderr
+    assert "Did you mean second?" in found.stderr
+    assert "Did you mean name?" in found.stderr
 
 
 def test_all_problems_of_all_files(cli: Cli) -> None:
@@ -119,7 +142,11 @@ def test_a_target_that_is_not_there(cli: Cli, plate: Path) -> None:
 
 
 def test_a_recipe_that_is_not_there(cli: Cli) -> None:
-    nodes = {"1": {"class_type": "ReadRecipe", "inputs": {"recipe": "pie.txt"}}, "2": PICK, "3": serve("2", label=["1", 0])}
+    nodes = {
+        "1": {"class_type": "ReadRecipe", "inputs": {"recipe": "pie.txt"}},
+        "2": PICK,
+        "3": serve("2", label=["1", 0]),
+    }
     found = cli("validate", cli.write("recipe.json", nodes))
     assert found.exit_code == 2
     assert "node 1 (ReadRecipe), input recipe: there is no recipe pie.txt" in found.stderr
@@ -137,7 +164,9 @@ def test_a_chain_of_50_000_nodes_is_no_bad_input(cli: Cli, command: str) -> None
 
 @pytest.fixture
 def unused(cli: Cli) -> Callable[[], Path]:
-    return lambda: cli.write("unused.json", {"1": PICK, "2": serve("1"), "3": {"class_type": "Label", "inputs": {"seed": -1}}})
+    return lambda: cli.write(
+        "unused.json", {"1": PICK, "2": serve("1"), "3": {"class_type": "Label", "inputs": {"seed": -1}}}
+    )
 
 
 def test_what_nothing_needs_is_a_warning(cli: Cli, unused: Callable[[], Path]) -> None:

@@ -50,7 +50,7 @@ def test_verify(cli: Cli, plate: Path) -> None:
 def test_verify_sets_damaged_results_aside(cli: Cli, plate: Path) -> None:
     cli("run", plate)
     first = entries(cli)[0]
-    first.write_bytes(first.read_bytes().replace(b"1", b"2", 1))
+    first.write_bytes(first.read_bytes()[:-20])
     found = cli("cache", "verify")
     assert found.exit_code == 1
     assert "1 damaged" in found.stdout and first.stem in found.stdout

@@ -96,7 +96,10 @@ def test_a_changed_file(cli: Cli) -> None:
     file = cli.write("recipe.json", nodes)
     cli("run", file)
     recipe.write_text("bake longer")
-    assert told(cli, file) == {"Read Recipe (1)": "the file it reads changed", "Serve Apples (3)": "node 1 (Read Recipe) runs"}
+    assert told(cli, file) == {
+        "Read Recipe (1)": "the file it reads changed",
+        "Serve Apples (3)": "node 1 (Read Recipe) runs",
+    }
 
 
 def test_a_node_that_is_never_kept(cli: Cli) -> None:
@@ -114,7 +117,12 @@ def test_a_changed_node(cli: Cli) -> None:
     folder = cli.folder / "packs"
     folder.mkdir()
     pack = folder / "mottos.py"
-    source = PACKS.joinpath("apples.py").read_text().replace("def label(", "def motto(").replace('node("Label"', 'node("Motto"')
+    source = (
+        PACKS.joinpath("apples.py")
+        .read_text()
+        .replace("def label(", "def motto(")
+        .replace('node("Label"', 'node("Motto"')
+    )
     pack.write_text(source)
     nodes = {
         "1": {"class_type": "Motto"},
@@ -156,7 +164,9 @@ def test_json(cli: Cli, plate: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("content", ["", "[", "[]", "3", '{"version": 1}', '{"version": 1, "file": "", "steps": {"1": 3}}'])
+@pytest.mark.parametrize(
+    "content", ["", "[", "[]", "3", '{"version": 1}', '{"version": 1, "file": "", "steps": {"1": 3}}']
+)
 def test_a_damaged_record_is_no_record(cli: Cli, plate: Path, content: str) -> None:
     cli("run", plate, "--no-cache")
     (record,) = (cli.folder / "state/controlgraph/records").iterdir()

@@ -10,7 +10,7 @@ import pytest
 
 from .conftest import Cli
 
-HEAVY = ("torch", "diffusers", "transformers", "numpy", "cv2", "PIL", "rich")
+HEAVY = ("networkx", "torch", "diffusers", "transformers", "numpy", "cv2", "PIL", "rich")
 
 
 def test_help_lists_all_commands(cli: Cli) -> None:
@@ -61,9 +61,10 @@ def test_a_missing_file_argument(cli: Cli) -> None:
 
 @pytest.mark.parametrize("args", [["--help"], ["nodes"], ["validate", "plate.json"], ["explain", "plate.json"]])
 def test_nothing_heavy_is_imported(cli: Cli, plate: object, args: list[str]) -> None:
+    run = [*args, *cli.packs(tuple(args))]
     code = (
         "import sys\nfrom graph_runtime.cli import main\n"
-        f"try:\n    main({[*args, *cli.packs(tuple(args))]!r})\nexcept SystemExit as end:\n    assert not end.code, end\n"
+        f"try:\n    main({run!r})\nexcept SystemExit as end:\n    assert not end.code, end\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=cli.folder, capture_output=True, text=True, check=True)

@@ -62,21 +62,21 @@ def test_a_second_ctrl_c_kills(cli: Cli, dropped: Callable[[str], Path]) -> None
 
 
 def test_a_reader_that_goes_away_stops_no_run(cli: Cli, plate: Path) -> None:
-    process = cli.start("run", plate, "--json", "--set", "2.steps=2000")
-    assert process.stdout is not None and process.stderr is not None
-    process.stdout.readline()
-    process.stdout.close()
-    assert process.stderr.read() == b""
-    assert process.wait(timeout=20) == 0
+    with cli.start("run", plate, "--json", "--set", "2.steps=2000") as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
     assert (cli.folder / "output/plate.txt").exists()
 
 
 def test_a_reader_that_goes_away_from_a_list(cli: Cli) -> None:
-    process = cli.start("nodes")
-    assert process.stdout is not None and process.stderr is not None
-    process.stdout.close()
-    assert process.stderr.read() == b""
-    assert process.wait(timeout=20) == 0
+    with cli.start("nodes") as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
 
 
 def test_any_text_survives_a_terminal_that_knows_ascii_alone(cli: Cli) -> None:
@@ -84,7 +84,11 @@ def test_any_text_survives_a_terminal_that_knows_ascii_alone(cli: Cli) -> None:
     file = cli.write(
         "odd.json",
         {
-            "🍏": {"class_type": "DropApples", "inputs": {"apples": ["2", 0], "how": "foreseen"}, "_meta": {"title": title}},
+            "🍏": {
+                "class_type": "DropApples",
+                "inputs": {"apples": ["2", 0], "how": "foreseen"},
+                "_meta": {"title": title},
+            },
             "2": {"class_type": "PickApples", "inputs": {"kind": "fuji"}},
             "\x1b]0;": {"class_type": "ServeApples", "inputs": {"apples": ["🍏", 0], "name": "é"}},
         },

@@ -131,7 +131,12 @@ def test_json_events(cli: Cli, plate: Path) -> None:
     assert [(file["path"], file["folder"], file["media"]) for file in shown["files"]] == [
         ("output/plate.txt", "output", "text/plain")
     ]
-    assert events[-1] | {"seconds": 0} == {"event": "run_finished", "file": str(plate), "state": "succeeded", "seconds": 0}
+    assert events[-1] | {"seconds": 0} == {
+        "event": "run_finished",
+        "file": str(plate),
+        "state": "succeeded",
+        "seconds": 0,
+    }
     assert found.stderr == ""
 
 

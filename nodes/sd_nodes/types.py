@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NewType, NotRequired, TypedDict, final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
 
 Image = NewType("Image", "torch.Tensor")
@@ -164,6 +166,18 @@ class Control:
 
 
 @final
+@dataclass(frozen=True)
+class Area:
+    """A rectangle of the picture, in latent pixels (8 pixels of the picture each); `relative`: in fractions of it."""
+
+    width: float
+    height: float
+    x: float
+    y: float
+    relative: bool = False
+
+
+@final
 @dataclass(frozen=True, eq=False)
 class Condition:
     """One encoded text and what applies to it alone.
@@ -173,12 +187,26 @@ class Condition:
         pooled: `[1, width]`, for the families that want it.
         text: The words it was made from.
         controls: ControlNets, in the order in which they were applied.
+        strength: Its weight beside the other conditions, on all of its area.
+        area: The part of the picture that it is computed on, or None for the whole.
+        mask: `[batch, height, width]`: its weight at each place, or None.
+        mask_strength: What the mask is multiplied by.
+        mask_bounds: It is computed on the rectangle around the mask alone; this comes before `area`.
+        start: The fraction of the noise table before which it is off.
+        end: The fraction of the noise table after which it is off.
     """
 
     embedding: torch.Tensor
     pooled: torch.Tensor | None = None
     text: str = ""
     controls: tuple[Control, ...] = ()
+    strength: float = 1.0
+    area: Area | None = None
+    mask: Mask | None = None
+    mask_strength: float = 1.0
+    mask_bounds: bool = False
+    start: float = 0.0
+    end: float = 1.0
 
 
 @final
@@ -191,5 +219,8 @@ class Conditioning:
 
     def controlled(self, control: Control) -> Conditioning:
         """Return this conditioning with one more ControlNet on each of its conditions."""
-        conditions = tuple(replace(each, controls=(*each.controls, control)) for each in self.conditions)
-        return replace(self, conditions=conditions)
+        return self.map(lambda each: replace(each, controls=(*each.controls, control)))
+
+    def map(self, change: Callable[[Condition], Condition]) -> Conditioning:
+        """Return this conditioning with each of its conditions changed."""
+        return replace(self, conditions=tuple(map(change, self.conditions)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from ..library import Library
 from ..workflow import Workflow
 from . import opening
 from .options import FILE, SETTINGS, Places, places
-from .terminal import clean, complain, say
+from .terminal import clean, complain, say, send
 
 _WRITERS = {".svg": svg, ".png": png}
 _ABOUT_FILES = frozenset({"refused", "failed", "no_outputs", "not_a_choice"})
@@ -66,8 +65,7 @@ def _problems(workflow: Workflow, nodes: Library, folders: Folders) -> Sequence[
 
 def _write(scene: Scene, target: Path) -> None:
     if str(target) == "-":
-        sys.stdout.buffer.write(svg(scene))
-        sys.stdout.flush()
+        send(svg(scene))
         return
     if target.suffix.lower() == ".png" and scale_of(scene) < READABLE:
         complain(

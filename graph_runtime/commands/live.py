@@ -42,12 +42,10 @@ class Time(ProgressColumn):
     def render(self, task: Task) -> Text:
         """Write it: `1:05 left`; of the whole run, whose nodes have nothing in common, the time so far."""
         if task.fields.get("whole"):
-            return Text(telling.duration(round(task.elapsed or 0)).replace(".00", ""), style="dim")
+            return Text(telling.clock(task.elapsed or 0), style="dim")
         left = task.time_remaining
         known = left is not None and task.completed and not task.finished
-        return Text(
-            f"{telling.duration(max(1, round(left or 0))).replace('.00', '')} left" if known else "", style="cyan"
-        )
+        return Text(f"{telling.clock(max(1, left or 0))} left" if known else "", style="cyan")
 
 
 class Live(Plain):

@@ -28,6 +28,11 @@ def duration(seconds: float) -> str:
     return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
+def clock(seconds: float) -> str:
+    """Write a time that goes on, in whole seconds: `8 s`, `2:05`."""
+    return f"{round(seconds)} s" if round(seconds) < 60 else duration(seconds)
+
+
 def counted(count: int, noun: str) -> str:
     """Write a number with its noun: `1 node`, `3 nodes`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

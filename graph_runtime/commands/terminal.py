@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+from collections.abc import Callable
 from typing import TextIO
 
 from ..errors import shown
@@ -14,7 +16,7 @@ _LONGEST_LINE = 2000
 def prepare() -> None:
     """Let the streams take any text: what their encoding lacks is written as an escape."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
@@ -35,19 +37,33 @@ def clean(text: str, limit: int = _LONGEST_LINE) -> str:
 
 def is_live() -> bool:
     """Tell whether somebody sees the standard error on a terminal that can redraw lines."""
-    return sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
 
 
-def _write(stream: TextIO, text: str) -> None:
+def send(data: bytes) -> None:
+    """Write a whole file to the standard output."""
+    _attempt(sys.stdout, lambda: sys.stdout.buffer.write(data))
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    _attempt(stream, lambda: stream.write(text + "\n") if stream is not None else None)
+
+
+def _attempt(stream: TextIO | None, work: Callable[[], object]) -> None:
+    """Write, unless the stream was closed before the command began; a stream that takes nothing more stops no run."""
+    if stream is None:
+        return
     try:
-        stream.write(text + "\n")
+        work()
         stream.flush()
-    except BrokenPipeError:
+    except OSError as error:
         _abandon(stream)
+        if not isinstance(error, BrokenPipeError) and stream is not sys.stderr:
+            complain(f"warning: the output cannot be written: {error.strerror}.")
 
 
 def _abandon(stream: TextIO) -> None:
-    """Send the rest nowhere: that nobody reads any more stops no run."""
+    """Send the rest nowhere."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import signal
 import subprocess
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Cli
+from .conftest import COMMAND, Cli
 
 CONTROL = re.compile(rb"[\x00-\x09\x0b-\x1f\x7f]")
 
@@ -77,6 +78,23 @@ def test_a_reader_that_goes_away_from_a_list(cli: Cli) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_an_output_that_is_full_stops_no_run(cli: Cli, plate: Path) -> None:
+    with Path("/dev/full").open("wb") as full, cli.start("run", plate, stdout=full) as process:
+        assert process.stderr is not None
+        err = process.stderr.read()
+    assert process.returncode == 0
+    assert err.count(b"warning: the output cannot be written: No space left on device.") == 1
+    assert b"Traceback" not in err
+    assert (cli.folder / "output/plate.txt").exists()
+
+
+def test_streams_that_are_closed(cli: Cli, plate: Path) -> None:
+    command = shlex.join([*COMMAND, "run", str(plate), *cli.packs(("run",))])
+    assert subprocess.run(f"{command} >&- 2>&-", shell=True, cwd=cli.folder).returncode == 0
+    assert (cli.folder / "output/plate.txt").exists()
 
 
 def test_any_text_survives_a_terminal_that_knows_ascii_alone(cli: Cli) -> None:

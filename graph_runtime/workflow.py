@@ -15,6 +15,9 @@ from pathlib import Path
 from .errors import Problem, WorkflowError, listed, nearest, quoted, shown
 from .step import Link
 
+LARGEST = 256 << 20
+"""Bytes that a workflow file may hold: many times what 50,000 nodes take."""
+
 
 @dataclass(frozen=True, slots=True)
 class NodeCall:
@@ -72,16 +75,22 @@ def content(path: Path) -> bytes:
     """Read all that a file holds.
 
     Raises:
-        WorkflowError: It is not there, or cannot be read.
+        WorkflowError: It is not there, cannot be read, or holds more than a workflow ever does.
     """
     source = shown(str(path), 200)
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
     except FileNotFoundError:
         raise WorkflowError([Problem("unreadable", _not_there(path))], source) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise WorkflowError([Problem("unreadable", f"cannot be read: {reason}.")], source) from None
+    if len(data) > LARGEST:
+        raise WorkflowError(
+            [Problem("unreadable", f"holds more than {LARGEST >> 20} MiB, so it is no workflow.")], source
+        )
+    return data
 
 
 def parse(text: str | bytes, source: str = "") -> Workflow:

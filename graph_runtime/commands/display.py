@@ -1,12 +1,10 @@
-"""Shows a run while it goes on: as plain lines, or as one line of JSON for each event."""
+"""Shows a run while it goes on, as plain lines."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Protocol, Self
 
-from ..errors import Problem
 from ..events import (
     Event,
     NodeExpanded,
@@ -17,7 +15,6 @@ from ..events import (
     NodeShowed,
     NodeSkipped,
     NodeStarted,
-    RunFinished,
     RunStarted,
 )
 from ..executor import Outcome
@@ -159,105 +156,3 @@ class Plain:
         """Name a node for people."""
         step = self._graph.steps.get(id)
         return telling.named(id, self._names.get(id) or (step.name if step is not None else ""))
-
-
-class JsonLines:
-    """Writes one JSON object a line to the standard output; the values that flow are never in it.
-
-    Args:
-        traceback: Whether a failure carries its traceback.
-    """
-
-    def __init__(self, traceback: bool = False) -> None:
-        self._traceback = traceback
-        self._file = ""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-    def begin(self, graph: Graph) -> None:
-        """Write the warnings."""
-        self._file = graph.workflow.source
-        for warning in graph.warnings:
-            _line({"event": "warning", "file": self._file, "problem": plain_problem(warning)})
-
-    def note(self, text: str) -> None:
-        """Write a line about the run as a whole."""
-        _line({"event": "note", "text": text})
-
-    def __call__(self, event: Event) -> None:
-        """Write an event."""
-        _line(plain_event(event, self._file, self._traceback))
-
-    def end(self, outcome: Outcome) -> None:
-        """Write nothing: the last event has said it."""
-
-
-def invalid(source: str, problems: tuple[Problem, ...]) -> None:
-    """Write that a file cannot run, and why, as a line of JSON."""
-    _line({"event": "invalid", "file": source, "problems": [plain_problem(problem) for problem in problems]})
-
-
-def plain_problem(problem: Problem) -> dict[str, object]:
-    """A problem as plain JSON data."""
-    return {
-        "kind": problem.kind,
-        "message": problem.message,
-        "node": problem.node,
-        "title": problem.title,
-        "class_type": problem.class_type,
-        "input": problem.input,
-        "nearest": problem.nearest,
-    }
-
-
-def plain_event(event: Event, file: str, traceback: bool) -> dict[str, object]:
-    """An event as plain JSON data."""
-    match event:
-        case RunStarted():
-            return {"event": "run_started", "file": file, "runs": event.runs, "reused": event.reused}
-        case NodeStarted():
-            return {"event": "node_started", "node": event.node, "title": event.title, "class_type": event.class_type}
-        case NodeProgressed():
-            return {"event": "node_progressed", "node": event.node, "done": event.done, "total": event.total}
-        case NodeSaid():
-            return {"event": "node_said", "node": event.node, "text": event.text}
-        case NodeShowed():
-            return {
-                "event": "node_showed",
-                "node": event.node,
-                "title": event.title,
-                **_shown(event),
-                "reused": event.reused,
-            }
-        case NodeExpanded():
-            return {"event": "node_expanded", "node": event.node, "nodes": event.nodes}
-        case NodeFinished():
-            return {
-                "event": "node_finished",
-                "node": event.node,
-                "seconds": round(event.seconds, 6),
-                "reused": event.reused,
-            }
-        case NodeFailed():
-            trace = {"traceback": event.trace} if traceback else {}
-            return {"event": "node_failed", "node": event.node, "problem": plain_problem(event.problem), **trace}
-        case NodeSkipped():
-            return {"event": "node_skipped", "node": event.node, "because": event.because}
-        case RunFinished():
-            return {"event": "run_finished", "file": file, "state": event.state, "seconds": round(event.seconds, 6)}
-
-
-def _shown(event: NodeShowed) -> dict[str, object]:
-    files = [
-        {"path": str(file.path), "folder": file.folder, "media": file.media, "sha256": file.digest}
-        for file in event.shown.files
-    ]
-    return {"files": files, "text": event.shown.text}
-
-
-def _line(data: Mapping[str, object]) -> None:
-    say(json.dumps(data))

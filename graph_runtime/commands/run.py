@@ -15,14 +15,15 @@ from ..executor import Cancellation, Executor, Outcome
 from ..graph import Graph
 from ..library import Library
 from . import opening, terminal
-from .display import Display, JsonLines, Plain, invalid
+from .display import Display, Plain
 from .interrupts import interrupts
+from .jsonlines import FIELDS, JsonLines, invalid
 from .options import FILES, MEMORY, NO_CACHE, OUT, SETTINGS, TARGETS, Places, places
 
 EXIT_CODES = {"succeeded": 0, "failed": 1, "interrupted": 130}
 
 
-@click.command()
+@click.command(epilog=FIELDS)
 @FILES
 @SETTINGS
 @TARGETS

@@ -83,6 +83,14 @@ def test_a_folder_is_no_workflow(cli: Cli, command: str) -> None:
     assert "directory" in found.stderr
 
 
+def test_a_file_without_end(cli: Cli) -> None:
+    with (cli.folder / "huge.json").open("wb") as file:
+        file.truncate(1 << 40)
+    found = cli("validate", "huge.json")
+    assert found.exit_code == 2
+    assert "holds more than 256 MiB" in found.stderr
+
+
 @pytest.mark.parametrize("name", ["a\x1b[2J.json", "a\nb.json", os.fsdecode(b"a\xff.json")])
 def test_odd_file_names_are_harmless(cli: Cli, name: str) -> None:
     found = cli("validate", name)

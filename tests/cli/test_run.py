@@ -140,6 +140,18 @@ def test_json_events(cli: Cli, plate: Path) -> None:
     assert found.stderr == ""
 
 
+def test_help_documents_every_field_of_json_events(cli: Cli, plate: Path, dropped: Callable[[str], Path]) -> None:
+    documented = {}
+    for line in cli("run", "--help").stdout.splitlines():
+        if found := re.match(r"    ([a-z_]+) {2,}([a-z].*)", line):
+            documented[found[1]] = re.findall(r"[a-z0-9_]+", re.sub(r"\(.*\)|; .*", "", found[2]))
+    lines = cli("run", plate, dropped("foreseen"), "--json").stdout + cli("run", "none", "--json").stdout
+    events = [json.loads(line) for line in lines.splitlines()]
+    assert len({event["event"] for event in events}) >= 8
+    for event in events:
+        assert sorted(event) == sorted(["event", *documented[event["event"]]])
+
+
 def test_json_failures(cli: Cli, dropped: Callable[[str], Path]) -> None:
     found = cli("run", dropped("foreseen"), "--json")
     events = [json.loads(line) for line in found.stdout.splitlines()]

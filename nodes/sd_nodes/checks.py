@@ -46,7 +46,7 @@ def control_pictures(steps: Steps) -> Iterator[Problem]:
             f"found {name} from node {source.id} ({source.name}); the ControlNet “{net.source.name}” was trained for "
             f"{net.kind}, and {name} is for {' or '.join(SUITABLE[found])}."
         )
-        yield Problem("type_mismatch", message, step.id, input="image")
+        yield _problem(step, "image", message)
 
 
 def safety_checkers(steps: Steps) -> Iterator[Problem]:
@@ -59,7 +59,7 @@ def safety_checkers(steps: Steps) -> Iterator[Problem]:
                 f"node {source.id} ({source.name}) loads “{source.values.get('name', '')}”, which comes without a "
                 "safety checker; take one from Load Safety Checker."
             )
-            yield Problem("refused", message, step.id, input="checker")
+            yield _problem(step, "checker", message)
 
 
 def prefixes(steps: Steps) -> Iterator[Problem]:
@@ -70,7 +70,7 @@ def prefixes(steps: Steps) -> Iterator[Problem]:
             try:
                 split_prefix(prefix)
             except NodeError as error:
-                yield Problem("refused", error.message, step.id, input=error.input)
+                yield _problem(step, error.input, error.message)
 
 
 CHECKS = (families, control_pictures, safety_checkers, prefixes)
@@ -87,7 +87,7 @@ def _strangers(steps: Steps, step: Step, model: Model, input: str) -> Iterator[P
                 f"the model “{model.source.name}” is of the family {model.family}; {_title(recipe)} "
                 f"“{recipe.source.name}” at node {source.id} ({source.name}) is of the family {recipe.family}."
             )
-            yield Problem("type_mismatch", message, step.id, input=input)
+            yield _problem(step, input, message)
 
 
 def _upstream(steps: Steps, step: Step, input: str) -> Iterator[tuple[Step, Clip | ControlNet | Vae]]:
@@ -123,7 +123,7 @@ def _foreign_latents(steps: Steps, step: Step, vae: Vae) -> Iterator[Problem]:
             f"the VAE “{vae.source.name}” is of the family {vae.family}; the latents come from node {source.id} "
             f"({source.name}), whose model “{model.source.name}” is of the family {model.family}."
         )
-        yield Problem("type_mismatch", message, step.id, input="samples")
+        yield _problem(step, "samples", message)
 
 
 def _picture_kind(steps: Steps, step: Step) -> tuple[Step, object]:
@@ -138,6 +138,10 @@ def _picture_kind(steps: Steps, step: Step) -> tuple[Step, object]:
         seen.add(source.id)
         step = source
     return step, None
+
+
+def _problem(step: Step, input: str, message: str) -> Problem:
+    return Problem("refused", message, step.id, step.title, step.node.id, input)
 
 
 def _recipe(steps: Steps, step: Step, input: str) -> object:

@@ -46,8 +46,8 @@ def estimator(model: str, folders: Folders) -> Estimate:
     if model == FASTDEPTH:
         path = locate_asset(DEPTH, folders)
         return lambda image: _fastdepth(image, path)
-    folder = depth_folder(model, folders)
-    return lambda image: _transformers(image, folder, depth_digest(model, folders))
+    folder, digest = depth_folder(model, folders), depth_digest(model, folders)
+    return lambda image: _transformers(image, folder, digest)
 
 
 def near_is_white(nearness: NDArray[np.float32]) -> Image:
@@ -86,13 +86,17 @@ def _transformers(image: Image, folder: Path, digest: str) -> NDArray[np.float32
 def _network(folder: Path, digest: str) -> tuple[BaseImageProcessor, PreTrainedModel]:
     """Load a network once; `digest` tells apart what lay in its folder at different times."""
     from transformers import AutoImageProcessor, AutoModelForDepthEstimation
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     try:
         processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
-        network = AutoModelForDepthEstimation.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+        with torch.inference_mode(False):  # tensors made inside inference mode could not be used outside of it
+            network = AutoModelForDepthEstimation.from_pretrained(folder, use_safetensors=True, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
         raise NodeError(f"{folder} cannot be loaded as a depth model: {error}", input="model") from error
-    return processor, network.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+    network.eval().requires_grad_(False)
+    return processor, network.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _is_metric(network: PreTrainedModel) -> bool:

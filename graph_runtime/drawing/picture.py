@@ -58,6 +58,7 @@ def picture(workflow: Workflow, library: Library, problems: Iterable[Problem] = 
         shapes.extend(_box(box, x, y, palette))
     width = max((x + box.width for box, (x, _) in zip(drawn, corners, strict=True)), default=0.0)
     height = max((y + box.height for box, (_, y) in zip(drawn, corners, strict=True)), default=0.0)
+    height = max([height, *(y + MARGIN for route in layout.routes for _, y in route)])
     return Scene(width + MARGIN, height + MARGIN, colours.BACKGROUND, tuple(shapes))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -84,6 +85,16 @@ def test_any_text_makes_a_sound_svg(cli: Cli) -> None:
     found = cli("draw", cli.write("odd.json", nodes), "-o", "-")
     assert any("<&>" in (text.text or "") for text in ElementTree.fromstring(found.stdout_bytes).iter(f"{SVG}text"))
     assert cli("draw", "odd.json", "-o", "odd.png").exit_code == 0
+
+
+def test_links_stay_within_the_picture(cli: Cli) -> None:
+    nodes: dict[str, object] = {"0": {"class_type": "PickApples", "inputs": {}}}
+    for number in range(1, 5):
+        nodes[str(number)] = {"class_type": "MixApples", "inputs": {"first": [str(number - 1), 0], "second": ["0", 0]}}
+    root = ElementTree.fromstring(cli("draw", cli.write("lane.json", nodes), "-o", "-").stdout_bytes)
+    points = [re.findall(r"[\d.]+", path.get("d", "")) for path in root.iter(f"{SVG}path") if path.get("stroke")]
+    assert len(points) == 7
+    assert max(float(y) for found in points for y in found[1::2]) <= float(root.get("height", "")) - 20
 
 
 SCENE = Scene(

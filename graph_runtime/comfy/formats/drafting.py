@@ -14,7 +14,7 @@ from ...step import Link
 from ...workflow import NodeCall, Workflow
 from .. import wire
 from .document import ANYTHING
-from .places import places
+from .places import Content, places
 from .widgets import CONTROL, has_control, has_widget, unwrapped
 
 _FIXED = "fixed"
@@ -59,9 +59,7 @@ def to_document(workflow: Workflow, library: Mapping[str, Node]) -> dict[str, ob
     links, problems = _links(sketches)
     if problems:
         raise WorkflowError(problems, workflow.source)
-    boxes = places(
-        [(len(one.inputs), len(one.outputs), _texts(one)) for one in sketches.values()], _ends(sketches, links)
-    )
+    boxes = places([_content(sketch) for sketch in sketches.values()], _ends(sketches, links))
     nodes = [
         _written(sketch, order, *box) for order, (sketch, box) in enumerate(zip(sketches.values(), boxes, strict=True))
     ]
@@ -87,7 +85,7 @@ def _sketch(id: str, call: NodeCall, node: Node | None) -> Sketch:
     sketch.inputs.extend(_slot(input, False) for name, input in inputs.items() if name not in shown)
     for name, input in shown.items():
         sketch.inputs.append(_slot(input, True))
-        sketch.values.append(_value(call.inputs.get(name), input))
+        sketch.values.append(_value(call, input))
         if has_control(input):
             sketch.values.append(_FIXED)
     for name, value in call.inputs.items():
@@ -113,14 +111,17 @@ def _word(input: Input) -> str:
     return "COMBO" if input.socket.literals or input.socket.choices is not None else wire.widget(input.socket)
 
 
-def _value(value: object, input: Input) -> object:
-    """The value that a widget shows: the workflow's own, else the default."""
+def _value(call: NodeCall, input: Input) -> object:
+    """The value that a widget shows: the workflow's own, else the default; "" where nothing is set."""
+    value = call.inputs.get(input.name)
     if value is not None and not isinstance(value, Link):
         return unwrapped(value)
     if isinstance(input.default, str | int | float | bool):
         return input.default
+    if input.socket.optional:
+        return None if value is None and input.name in call.inputs else ""
     literals = input.socket.literals
-    return literals[0] if literals else None if not input.required else _DEFAULTS.get(_word(input))
+    return literals[0] if literals else _DEFAULTS.get(_word(input))
 
 
 def _links(sketches: Mapping[str, Sketch]) -> tuple[list[list[object]], list[Problem]]:
@@ -169,11 +170,16 @@ def _at(problem: Problem, sketch: Sketch, name: str) -> Problem:
     return Problem(problem.kind, problem.message, sketch.id, call.title, call.class_type, name, problem.nearest)
 
 
-def _texts(sketch: Sketch) -> list[bool]:
-    """One entry for each widget: whether it is a text of several lines."""
-    declared = [input for input in sketch.node.inputs.values() if has_widget(input)] if sketch.node is not None else []
-    tall = [one.socket.text is not None and one.socket.text.multiline for one in declared]
-    return tall + [False] * (len(sketch.values) - len(tall))
+def _content(sketch: Sketch) -> Content:
+    """What the editor shows in a node; those that load or save a picture show it."""
+    declared = sketch.node.inputs.values() if sketch.node is not None else ()
+    shown = [input.socket for input in declared if has_widget(input)]
+    texts = [socket.text is not None and socket.text.multiline for socket in shown]
+    more = [False] * (len(sketch.values) - len(texts))
+    uploads = [socket.choices is not None and bool(socket.choices.upload) for socket in shown]
+    picture = any(uploads) or (sketch.node is not None and sketch.node.sink)
+    free = sum("widget" not in slot for slot in sketch.inputs)
+    return Content(free, len(sketch.outputs), texts + more, picture)
 
 
 def _ends(sketches: Mapping[str, Sketch], links: Sequence[Sequence[object]]) -> list[tuple[int, int, int, int]]:

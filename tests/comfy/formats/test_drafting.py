@@ -179,7 +179,7 @@ class TestChanges:
         assert made["nodes"][0]["widgets_values"] == [128, 32]  # type: ignore[index]
         assert made["nodes"][0]["widgets_values_named"] == {"width": 128, "height": 32}  # type: ignore[index]
 
-    @pytest.mark.parametrize(("id", "name", "place"), [("2:2", "low", 0), ("2:3", "factor", 1)])
+    @pytest.mark.parametrize(("id", "name", "place"), [("2:21", "low", 0), ("2:22", "factor", 1)])
     def test_a_value_that_an_instance_shows(self, id: str, name: str, place: int) -> None:
         made = self.changed(json.loads((FILES / "modern.json").read_text()), id, name, 9)
         assert made["nodes"][1]["widgets_values"][place] == 9  # type: ignore[index]

@@ -45,6 +45,8 @@ class Misfit(Exception):
 def coerce(value: object, socket: Socket, folders: Folders) -> object:
     """Check a literal against its socket and bring it into its one form.
 
+    Where nothing may stand, an empty text is nothing too: it is what a field of a form holds that was left empty.
+
     Args:
         value: A value as JSON gives it.
         socket: Where it stands.
@@ -56,13 +58,13 @@ def coerce(value: object, socket: Socket, folders: Folders) -> object:
     Raises:
         Misfit: It does not fit.
     """
+    if socket.optional and (value is None or (isinstance(value, str) and not value)):
+        return None
     if type(value) is socket.type and value.__class__ in (int, str, bool) and not socket.is_list:
         check(value, socket, folders)
         return value
     if isinstance(value, dict) and value.keys() == {"__value__"}:
         value = value["__value__"]
-    if value is None and socket.optional:
-        return None
     if socket.is_list:
         items = value if isinstance(value, list) else [value]
         return [_one(item, socket, folders) for item in items]

@@ -35,6 +35,7 @@ class Server:
         logs: What was logged lately.
         gate: Decides who may talk to it.
         frontend: The folder of the editor's files, or None where it is not installed.
+        web: Folders with scripts that extend the editor, by the name under which they are served.
         templates: Folders with workflows that the editor offers as templates, by the name it shows.
         started: When it started, in seconds since 1970.
     """
@@ -48,6 +49,7 @@ class Server:
     logs: Logs
     gate: Gate
     frontend: Path | None = None
+    web: dict[str, Path] = field(default_factory=dict)
     templates: dict[str, Path] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
 

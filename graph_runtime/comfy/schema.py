@@ -76,18 +76,22 @@ def _sections(node: Node, folders: Folders) -> dict[str, dict[str, object]]:
 
 
 def _choices(socket: Socket, folders: Folders) -> list[object] | None:
+    """What there is to choose from; "" is to choose nothing."""
+    empty: list[object] = [""] if socket.optional else []
     if socket.literals:
-        return list(socket.literals)
+        return [*empty, *socket.literals]
     if socket.choices is None:
-        return None
+        return [*empty, "true", "false"] if wire.widget(socket) == "COMBO" else None
     try:
-        return list(socket.choices.of(folders))
+        return [*empty, *socket.choices.of(folders)]
     except Exception:  # a pack's own code: a folder that cannot be read leaves nothing to choose from
-        return []
+        return empty
 
 
 def _default(input: Input, otherwise: object) -> Entry:
     default = otherwise if input.default is MISSING or input.default is None else input.default
+    if input.socket.optional and not input.socket.literals:
+        default = str(default)
     return {} if default is None else {"default": default}
 
 

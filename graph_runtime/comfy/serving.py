@@ -107,7 +107,8 @@ async def serving(
     executor = Executor(folders, cache, previews=True)
     queue = Queue(jobs, library, executor, hub.post, forget)
     gate = Gate.at(options.address, options.names, token)
-    server = Server(library, folders, state, jobs, queue, hub, logs, gate, frontend(), dict(options.templates))
+    scripts = {"controlgraph": Path(__file__).parent / "web"}
+    server = Server(library, folders, state, jobs, queue, hub, logs, gate, frontend(), scripts, dict(options.templates))
     logs.listener = partial(_tell_readers, hub)
     logging.getLogger().addHandler(logs)
     runner = web.AppRunner(application(server), access_log=None, shutdown_timeout=PATIENCE)

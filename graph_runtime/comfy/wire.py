@@ -32,8 +32,13 @@ def offered(socket: Socket) -> str:
 
 
 def widget(socket: Socket) -> str:
-    """The word of the widget that edits a value: of several types, the one that can write down the most."""
+    """The word of the widget that edits a value: of several types, the one that can write down the most.
+
+    Where nothing may stand, it is a text or a choice, which can be left empty.
+    """
     found = set(_plain(socket.type))
+    if socket.optional:
+        return "COMBO" if found == {"BOOLEAN"} else "STRING"
     return next(word for word in ("STRING", "FLOAT", "INT", "BOOLEAN") if word in found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 from aiohttp import web
@@ -33,12 +34,19 @@ async def get_object_info_of(request: web.Request) -> web.Response:
 
 
 async def get_extensions(request: web.Request) -> web.Response:
-    """List the scripts that extend the editor."""
-    root = server_of(request).frontend
-    if root is None:
-        return web.json_response([])
-    scripts = await asyncio.to_thread(lambda: sorted((root / "extensions").rglob("*.js")))
-    return web.json_response([f"/{script.relative_to(root).as_posix()}" for script in scripts])
+    """List the scripts that extend the editor: its own, and those that come with the server and the packs."""
+    server = server_of(request)
+    own = {} if server.frontend is None else {"": server.frontend / "extensions"}
+    folders = {**own, **{f"{name}/": folder for name, folder in server.web.items()}}
+    return web.json_response(await asyncio.to_thread(_scripts, folders))
+
+
+def _scripts(folders: Mapping[str, Path]) -> list[str]:
+    return [
+        f"/extensions/{name}{script.relative_to(folder).as_posix()}"
+        for name, folder in folders.items()
+        for script in sorted(folder.rglob("*.js"))
+    ]
 
 
 async def get_translations(request: web.Request) -> web.Response:

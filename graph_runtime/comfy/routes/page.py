@@ -38,11 +38,15 @@ async def get_page(request: web.Request) -> web.StreamResponse:
 
 
 async def get_file(request: web.Request) -> web.StreamResponse:
-    """Give a file of the page."""
-    root = server_of(request).frontend
-    if root is None:
+    """Give a file of the page, or of what extends it."""
+    server, name = server_of(request), request.match_info["path"]
+    top, _, rest = name.removeprefix("extensions/").partition("/")
+    if name.startswith("extensions/") and top in server.web:
+        path = inside(server.web[top], rest)
+    elif server.frontend is not None:
+        path = inside(server.frontend, name)
+    else:
         raise refused(_MISSING.strip(), 404)
-    path = inside(root, request.match_info["path"])
     if not path.is_file():
         raise refused("there is nothing of that name.", 404)
     return web.FileResponse(path)

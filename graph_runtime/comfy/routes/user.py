@@ -15,8 +15,11 @@ from ..bodies import JSON_LIMIT, json_body, object_body, read_at_most, refused
 from ..context import Route, flag, server_of
 from ..places import inside
 
-DEFAULTS: Mapping[str, object] = {"Comfy.TutorialCompleted": True}
-"""Settings that hold until the user changes them: the editor starts with a graph, not with a tour."""
+DEFAULTS: Mapping[str, object] = {
+    "Comfy.TutorialCompleted": True,
+    "Comfy.Notification.ShowVersionUpdates": False,
+}
+"""Settings that hold until the user changes them: the editor starts with a graph, and asks nobody for news."""
 
 _changing = threading.Lock()
 

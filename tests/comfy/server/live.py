@@ -18,6 +18,7 @@ from graph_runtime.comfy.serving import Options, Running, serving
 from tests.engine.apples import LIBRARY, Orchard
 
 PATIENCE = 20
+HERE = Options(port=0)
 
 
 @dataclass
@@ -107,7 +108,7 @@ def api(nodes: Mapping[str, object]) -> dict[str, object]:
 
 @asynccontextmanager
 async def live(
-    path: Path, options: Options = Options(port=0), library: Library = LIBRARY, cache: Cache | None = None
+    path: Path, options: Options = HERE, library: Library = LIBRARY, cache: Cache | None = None
 ) -> AsyncIterator[Client]:
     folders = Folders(path / "input", path / "output", (path / "models",), path / "temp", path / "state")
     async with serving(library, folders, path / "state", options, cache) as running:

@@ -45,7 +45,7 @@ def routes_of(client: Client) -> list[tuple[str, str]]:
         names = dict.fromkeys(("id", "file", "target", "kind", "folder", "pack", "path"), "x")
         path = route.resource.canonical
         for name, value in names.items():
-            path = path.replace("{%s}" % name, value)
+            path = path.replace(f"{{{name}}}", value)
         if route.method != "HEAD":
             found.append((route.method, path))
     return found

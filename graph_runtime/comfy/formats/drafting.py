@@ -119,7 +119,7 @@ def _value(call: NodeCall, input: Input) -> object:
     if isinstance(input.default, str | int | float | bool):
         return input.default
     if input.socket.optional:
-        return None if value is None and input.name in call.inputs else ""
+        return ""
     literals = input.socket.literals
     return literals[0] if literals else _DEFAULTS.get(_word(input))
 

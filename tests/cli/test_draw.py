@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -13,12 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from graph_runtime.drawing import png, svg
+from graph_runtime import Builder, Library, node
+from graph_runtime.drawing import picture, png, svg
 from graph_runtime.drawing.layout import GAP_X, Edge, isotonic, laid_out, layers
 from graph_runtime.drawing.letters import fitted, width, wrapped
 from graph_runtime.drawing.scene import Curve, Dot, Label, Panel, Scene
 
 from .conftest import Cli
+
+
+class Small:
+    """What flows in one of the drawings."""
+
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -87,14 +92,26 @@ def test_any_text_makes_a_sound_svg(cli: Cli) -> None:
     assert cli("draw", "odd.json", "-o", "odd.png").exit_code == 0
 
 
-def test_links_stay_within_the_picture(cli: Cli) -> None:
-    nodes: dict[str, object] = {"0": {"class_type": "PickApples", "inputs": {}}}
-    for number in range(1, 5):
-        nodes[str(number)] = {"class_type": "MixApples", "inputs": {"first": [str(number - 1), 0], "second": ["0", 0]}}
-    root = ElementTree.fromstring(cli("draw", cli.write("lane.json", nodes), "-o", "-").stdout_bytes)
-    points = [re.findall(r"[\d.]+", path.get("d", "")) for path in root.iter(f"{SVG}path") if path.get("stroke")]
-    assert len(points) == 7
-    assert max(float(y) for found in points for y in found[1::2]) <= float(root.get("height", "")) - 20
+@node()
+def small(x: Small | None = None, y: Small | None = None) -> Small:
+    """Give a thing."""
+    return Small()
+
+
+@node()
+def tall(x: Small, a: int = 0, b: int = 0, c: int = 0, d: int = 0, e: int = 0) -> Small:
+    """Take many values."""
+    return x
+
+
+def test_links_below_the_boxes_stay_within_the_picture() -> None:
+    builder = Builder()
+    first = builder.add(small)
+    builder.add(small, x=builder.add(tall, x=first), y=first)
+    scene = picture(builder.workflow(), Library.of("sizes", small, tall))
+    bottom = max(shape.y + shape.height for shape in scene.shapes if isinstance(shape, Panel))
+    lowest = max(y for shape in scene.shapes if isinstance(shape, Curve) for _, y in shape.points)
+    assert bottom < lowest < scene.height - 20
 
 
 SCENE = Scene(

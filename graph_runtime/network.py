@@ -52,19 +52,10 @@ class Network:
         ordered = set(self.order)
         graph: nx.DiGraph = nx.DiGraph()
         graph.add_edges_from((s, name) for name in self.sources if name not in ordered for s in self.sources[name])
+        position = {name: place for place, name in enumerate(self.sources)}
         knots = (set(knot) for knot in nx.strongly_connected_components(graph))
-        return [self._circle(knot, graph) for knot in knots if len(knot) > 1 or graph.has_edge(*(2 * tuple(knot)))]
-
-    def _circle(self, knot: set[str], graph: nx.DiGraph) -> tuple[str, ...]:
-        """Walk within a knot until a node comes again."""
-        path = [next(name for name in self.workflow.nodes if name in knot)]
-        place = {path[0]: 0}
-        while True:
-            following = next(name for name in graph.successors(path[-1]) if name in knot)
-            if following in place:
-                return (*path[place[following] :], following)
-            place[following] = len(path)
-            path.append(following)
+        tied = [knot for knot in knots if len(knot) > 1 or graph.has_edge(*(2 * tuple(knot)))]
+        return [_circle(min(knot, key=position.__getitem__), knot, graph) for knot in tied]
 
     def upstream(self, names: Iterable[str]) -> set[str]:
         """The given nodes and everything that feeds them."""
@@ -73,6 +64,17 @@ class Network:
     def downstream(self, names: Iterable[str]) -> set[str]:
         """The given nodes and everything that they feed."""
         return _spread(_turned(self.sources), names)
+
+
+def _circle(first: str, knot: set[str], graph: nx.DiGraph) -> tuple[str, ...]:
+    """Walk within a knot until a node comes again."""
+    path, place = [first], {first: 0}
+    while True:
+        following = next(name for name in graph.successors(path[-1]) if name in knot)
+        if following in place:
+            return (*path[place[following] :], following)
+        place[following] = len(path)
+        path.append(following)
 
 
 def _spread(neighbours: Mapping[str, Sequence[str]], names: Iterable[str]) -> set[str]:
@@ -114,9 +116,11 @@ def _ordered(sources: Mapping[str, Sequence[str]]) -> list[str]:
 
 def circle_problem(circle: tuple[str, ...], workflow: Workflow) -> Problem:
     """Draw a circle with arrows; the middle of a long one is left out."""
-    drawn = [f"{shown(name)} ({shown(workflow.nodes[name].class_type)})" for name in circle]
-    if len(drawn) > _DRAWN:
-        drawn = [*drawn[: _DRAWN // 2], f"… {len(drawn) - _DRAWN} more …", *drawn[-_DRAWN // 2 :]]
+    left_out = len(circle) - _DRAWN
+    ends = circle if left_out <= 0 else (*circle[: _DRAWN // 2], *circle[-_DRAWN // 2 :])
+    drawn = [f"{shown(name)} ({shown(workflow.nodes[name].class_type)})" for name in ends]
+    if left_out > 0:
+        drawn.insert(_DRAWN // 2, f"… {left_out} more …")
     message = f"the nodes feed each other in a circle: {' → '.join(drawn)}. One of these links has to go."
     call = workflow.nodes[circle[0]]
     return Problem("cycle", message, circle[0], call.title, call.class_type, details=(("cycle", circle),))

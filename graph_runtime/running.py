@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from .account import Account
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from .executor import Cancellation, Executor
 
 Ending: TypeAlias = Literal["succeeded", "failed", "interrupted"]
+
+_READERS = 8
+"""How many threads read kept results side by side."""
 
 
 class Run:
@@ -107,8 +110,7 @@ class Run:
         for id in (*planned.reused, *planned.order):
             ledger.enter(steps[id])
         ledger.hold(on_demand(steps, planned.order, ledger.kept, ledger.holds))
-        for id in planned.reused:
-            self.reuse(ledger[id])
+        self.reuse([ledger[id] for id in planned.reused])
         for id in planned.order:
             state = ledger[id]
             state.follows = self.leader(id)
@@ -158,15 +160,21 @@ class Run:
 
     # Kept results
 
-    def reuse(self, state: State) -> None:
-        state.status = "running"
-        if state.step.known is not None:
-            self.account.took(state, state.step.known)
-            return
-        step, key = state.step, self.names.keys[state.step.id]
-        job = Job(lambda: self.inbox.put(self.fetched, state, self.recall.fetch(step, key)))
-        self.executor.workers["io"].submit(job)
-        self.active += 1
+    def reuse(self, states: Sequence[State]) -> None:
+        """Take results that are known, and have kept ones read: by a few threads, each some of them."""
+        kept = [state for state in states if state.step.known is None]
+        for state in states:
+            state.status = "running"
+            if state.step.known is not None:
+                self.account.took(state, state.step.known)
+        self.active += len(kept)
+        for share in (kept[start::_READERS] for start in range(min(_READERS, len(kept)))):
+            self.executor.workers["io"].submit(lambda share=share: self.fetch(share))  # type: ignore[misc]
+
+    def fetch(self, states: Sequence[State]) -> None:
+        for state in states:
+            id = state.step.id
+            self.inbox.put(self.fetched, state, self.recall.fetch(state.step, self.names.keys[id]))
 
     def fetched(self, state: State, result: Result | None) -> None:
         self.active -= 1

@@ -28,12 +28,14 @@ class Shelf:
     folders: tuple[str, ...]
     marker: str
     """A file that makes a folder a model of this kind."""
+    kind: str = ""
+    """The class that this file names, where folders of other kinds have such a file too."""
 
 
 BASE = Shelf("base model", ("checkpoints", "diffusers"), "model_index.json")
-CONTROLNET = Shelf("ControlNet", ("controlnet", "diffusers"), "config.json")
-VAE = Shelf("VAE", ("vae", "diffusers", "checkpoints"), "config.json")
-SAFETY = Shelf("safety checker", ("safety_checker", "diffusers"), "config.json")
+CONTROLNET = Shelf("ControlNet", ("controlnet", "diffusers"), "config.json", "ControlNetModel")
+VAE = Shelf("VAE", ("vae", "diffusers", "checkpoints"), "config.json", "AutoencoderKL")
+SAFETY = Shelf("safety checker", ("safety_checker", "diffusers"), "config.json", "StableDiffusionSafetyChecker")
 
 
 def find(name: str, shelf: Shelf, folders: Folders, fetch: bool = False) -> Path:
@@ -96,9 +98,18 @@ def _held(root: Path, shelf: Shelf) -> list[str]:
     if not root.is_dir():
         return []
     marked = [path.parent for path in (*root.glob(f"*/{shelf.marker}"), *root.glob(f"*/*/{shelf.marker}"))]
-    models = [path for path in marked if not (path.parent / "model_index.json").is_file()]
+    alone = [path for path in marked if not (path.parent / "model_index.json").is_file()]
+    models = [path for path in alone if not shelf.kind or _names_class(path / shelf.marker, shelf.kind)]
     files = [path for path in root.rglob("*.safetensors") if not _inside_model(path, root)]
     return sorted(path.relative_to(root).as_posix() for path in (*models, *files))
+
+
+def _names_class(config: Path, kind: str) -> bool:
+    """Tell whether a configuration is of a class; one that cannot be read is of none."""
+    try:
+        return f'"{kind}"' in config.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
 
 
 def _inside_model(path: Path, root: Path) -> bool:

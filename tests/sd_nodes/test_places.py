@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from graph_runtime import Folders, NodeError
-from sd_nodes.places import BASE, CONTROLNET, find, names
+from sd_nodes.places import BASE, CONTROLNET, VAE, find, names
 
 
 @pytest.fixture
@@ -23,6 +23,7 @@ def folders(tmp_path: Path) -> Folders:
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
+    (second / "controlnet/sd15/canny/config.json").write_text('{"_class_name": "ControlNetModel"}')
     return Folders(models=(first, second))
 
 
@@ -45,6 +46,16 @@ def test_models_are_listed_but_not_their_inside(folders: Folders) -> None:
     """A component of a diffusers folder is no model of its own, and a pickle is none at all."""
     assert [name for name in names(BASE, folders) if "emoji" not in name] == ["dream.safetensors", "sd15"]
     assert [name for name in names(CONTROLNET, folders) if "emoji" not in name] == ["sd15/canny"]
+
+
+def test_models_of_another_kind_are_not_listed(folders: Folders) -> None:
+    """Folders of several kinds lie side by side in diffusers' layout, and among the models that ship."""
+    other = folders.models[0] / "diffusers/my-vae/config.json"
+    other.parent.mkdir()
+    other.write_text('{"_class_name": "AutoencoderKL"}')
+    assert "my-vae" in names(VAE, folders)
+    assert not {"my-vae", "emoji-canny", "emoji-safety"} & set(names(BASE, folders))
+    assert not {"my-vae", "emoji-safety"} & set(names(CONTROLNET, folders))
 
 
 def test_a_misspelt_name_is_told_the_nearest_and_the_places(folders: Folders) -> None:

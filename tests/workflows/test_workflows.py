@@ -10,7 +10,7 @@ import pytest
 from PIL import Image as Pillow
 
 from graph_runtime import Event, Executor, Folders, Outcome, Workflow, join
-from graph_runtime.cache import MemoryCache
+from graph_runtime.cache import DiskCache, MemoryCache, types_of
 from graph_runtime.events import NodeProgressed, NodeStarted
 from graph_runtime.workflow import from_json
 from sd_nodes import LIBRARY
@@ -95,6 +95,17 @@ def test_a_second_run_touches_no_weights(folders):
         assert executor.service(WeightStore).bytes == 0
     assert first.state == again.state == "succeeded"
     assert not [event for event in events if isinstance(event, NodeStarted)]
+
+
+def test_a_second_run_after_a_restart_touches_no_weights(folders):
+    assert folders.state is not None
+    for place in ("first", "again"):
+        cache = DiskCache(folders.state / "cache", 1 << 30, types_of(LIBRARY))
+        with Executor(folders, cache) as executor:
+            outcome, events = run("canny_controlnet", executor, SMALL, steps=2)
+            started = [event for event in events if isinstance(event, NodeStarted)]
+            assert outcome.state == "succeeded", place
+    assert not started and executor.service(WeightStore).bytes == 0
 
 
 def test_another_seed_runs_only_what_depends_on_it(folders):

@@ -81,19 +81,20 @@ def to_document(workflow: Workflow, library: Mapping[str, Node]) -> dict[str, ob
 def _sketch(id: str, call: NodeCall, node: Node | None) -> Sketch:
     sketch = Sketch(id, call, node)
     inputs = node.inputs if node is not None else {}
-    shown = {name: input for name, input in inputs.items() if has_widget(input)}
-    sketch.inputs.extend(_slot(input, False) for name, input in inputs.items() if name not in shown)
-    for name, input in shown.items():
+    shown = [input for input in inputs.values() if has_widget(input)]
+    others = {name: value for name, value in call.inputs.items() if name not in {input.name for input in shown}}
+    free = {name: _slot(input, False) for name, input in inputs.items() if not has_widget(input)}
+    free |= {name: _unknown_slot(name) for name in others if name not in inputs and name != CONTROL}
+    written = {name: value for name, value in others.items() if name in free and not isinstance(value, Link)}
+    sketch.inputs.extend(slot for name, slot in free.items() if name not in written)
+    for input in shown:
         sketch.inputs.append(_slot(input, True))
         sketch.values.append(_value(call, input))
         if has_control(input):
             sketch.values.append(_FIXED)
-    for name, value in call.inputs.items():
-        if name not in inputs and isinstance(value, Link):
-            sketch.inputs.append({"name": name, "type": ANYTHING, "link": None})
-        elif name not in inputs and name != CONTROL:
-            sketch.inputs.append({"name": name, "type": ANYTHING, "widget": {"name": name}, "link": None})
-            sketch.values.append(unwrapped(value))
+    for name, value in written.items():
+        sketch.inputs.append({**free[name], "widget": {"name": name}})
+        sketch.values.append(unwrapped(value))
     for output in node.outputs if node is not None else ():
         sketch.outputs.append({"name": output.name, "type": wire.offered(output.socket), "links": []})
     return sketch
@@ -105,6 +106,10 @@ def _slot(input: Input, widget: bool) -> dict[str, object]:
     return {"name": input.name, "type": _word(input), **shape, **named, "link": None}
 
 
+def _unknown_slot(name: str) -> dict[str, object]:
+    return {"name": name, "type": ANYTHING, "link": None}
+
+
 def _word(input: Input) -> str:
     if not has_widget(input):
         return wire.taken(input.socket)
@@ -113,11 +118,10 @@ def _word(input: Input) -> str:
 
 def _value(call: NodeCall, input: Input) -> object:
     """The value that a widget shows: the workflow's own, else the default; "" where nothing is set."""
-    value = call.inputs.get(input.name)
-    if value is not None and not isinstance(value, Link):
-        return unwrapped(value)
-    if isinstance(input.default, str | int | float | bool):
-        return input.default
+    given = call.inputs.get(input.name, input.default)
+    value = input.default if isinstance(given, Link) else given
+    if value is not input.default or isinstance(value, str | int | float | bool):
+        return unwrapped(value) if value is not None else ""
     if input.socket.optional:
         return ""
     literals = input.socket.literals

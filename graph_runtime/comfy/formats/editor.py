@@ -13,6 +13,11 @@ from .spreading import BYPASSED, MUTED, Placed, Stored, spread_out
 from .tracing import Origin, Tracer
 from .widgets import widgets, wrapped
 
+_GROUPED = ("workflow>", "workflow/")
+_OLD_GROUP = (
+    "is a group node of an older editor; needs a sub-graph, which newer editors make of it when they open the file."
+)
+
 
 def from_document(document: Mapping[str, object], library: Mapping[str, Node], source: str = "") -> Workflow:
     """Read a document of the editor.
@@ -35,6 +40,9 @@ def from_document(document: Mapping[str, object], library: Mapping[str, Node], s
     problems: list[Problem] = []
     for placed in layout.nodes.values():
         if tracer.is_virtual(placed.node) or placed.key in layout.insides or placed.node.mode in (MUTED, BYPASSED):
+            continue
+        if placed.node.type.startswith(_GROUPED) and placed.node.type not in library:
+            problems.append(Problem("unknown_node", _OLD_GROUP, placed.id, placed.node.title, placed.node.type))
             continue
         try:
             nodes[placed.id] = _call(placed, library, tracer)

@@ -119,6 +119,16 @@ def test_a_document_holds_what_the_editor_needs() -> None:
     assert boxes[0][0] + boxes[0][2] < boxes[1][0] and boxes[1][0] + boxes[1][2] < boxes[2][0]
 
 
+def test_values_that_no_widget_shows_stay() -> None:
+    calls = {
+        "1": NodeCall("Empty"),
+        "2": NodeCall("Grade", {"image": Link("1"), "curve": [1, 2], "options": {"a": 1}, "levels": None}),
+        "3": NodeCall("Save", {"image": Link("2")}),
+    }
+    back = from_document(to_document(Workflow(calls), LIBRARY), LIBRARY)
+    assert join(back, LIBRARY).steps["2"].values == join(Workflow(calls), LIBRARY).steps["2"].values
+
+
 def test_links_that_lead_nowhere_are_told() -> None:
     calls = {
         "1": NodeCall("Save", {"image": Link("7")}),

@@ -316,6 +316,10 @@ class TestBadDocuments:
             nodes(document)
         assert message in str(error.value)
 
+    def test_a_group_node_of_an_older_editor_is_told(self) -> None:
+        with pytest.raises(WorkflowError, match=r"node 1 \(workflow>Mine\): is a group node of an older editor"):
+            nodes(canvas(item(1, "workflow>Mine"), links=[]))
+
     def test_all_at_once(self) -> None:
         with pytest.raises(WorkflowError) as error:
             nodes({"nodes": [5, {"id": 1}], "links": ["x"]})

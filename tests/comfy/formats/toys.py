@@ -112,6 +112,11 @@ def batch(image: Image, count: int = 3) -> list[Image]:
     return [Image(Words(f"{image.text} #{place}")) for place in range(count)]
 
 
+@node("Grade")
+def grade(image: Image, curve: list[int], options: dict[str, object], levels: int | None = 5) -> Image:
+    return Image(Words(f"{image.text} {curve} {options} {levels}"))
+
+
 @node("Save")
 def save(
     image: Image, prefix: str = "out", note: str | None = None, *, folders: Folders, prompt: Prompt
@@ -122,7 +127,7 @@ def save(
     return Shown((ShownFile(path, "output", "text/plain"),))
 
 
-LIBRARY = Library.of("toys", load_checkpoint, encode, empty, sample, trace, blend, batch, save)
+LIBRARY = Library.of("toys", load_checkpoint, encode, empty, sample, trace, blend, batch, grade, save)
 
 
 def slot(name: str, type: str = "IMAGE", link: int | None = None, widget: bool = False) -> Json:

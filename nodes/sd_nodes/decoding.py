@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -44,6 +44,26 @@ def decode(path: Path) -> tuple[Image, Mask]:
         return colours, Mask(torch.zeros(1, 64, 64))
     alphas = np.stack([np.asarray(frame.convert("RGBA").getchannel("A"), np.float32) / 255 for frame in same])
     return colours, Mask(torch.from_numpy(1 - alphas))
+
+
+def decode_channel(path: Path, channel: Literal["alpha", "red", "green", "blue"]) -> Mask:
+    """Read one channel of a picture, of an animation's first frame.
+
+    Returns:
+        `[1, height, width]`: the colour as it is; of the alpha channel, 1 where the picture is transparent.
+
+    Raises:
+        NodeError: It is no picture, is damaged, or too large.
+    """
+    with opened(path) as picture:
+        try:
+            upright = ImageOps.exif_transpose(picture)
+        except Exception as error:  # decoders raise what they like on damaged data
+            raise NodeError(f"{path} is damaged or cut short: {error}.", input="image") from error
+    if channel != "alpha":
+        return Mask(torch.from_numpy(_colours(upright)[None, ..., ("red", "green", "blue").index(channel)].copy()))
+    opacity = np.asarray(upright.convert("RGBA").getchannel("A"), np.float32) / np.float32(255)
+    return Mask(torch.from_numpy(1 - opacity)[None])
 
 
 def png_writer(picture: NDArray[np.float32], texts: Mapping[str, str], level: int) -> Callable[[Path], None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,20 +33,29 @@ def environment() -> dict[str, str]:
 
 @contextmanager
 def around(node: Node) -> Iterator[None]:
-    """Compute a node without gradients, and tell settings that do not fit as a problem of the node.
+    """Compute a node without gradients; tell settings that do not fit, and memory that is short, as its problems.
 
     Nodes that only read and write, and loaders, never import torch for it.
     """
     try:
-        if node.static or node.resource == "io":
+        with nullcontext() if node.static or node.resource == "io" else _computing():
             yield
-        else:
-            import torch
-
-            with torch.inference_mode():
-                yield
     except SettingError as error:
         raise NodeError(str(error)) from error
+
+
+@contextmanager
+def _computing() -> Iterator[None]:
+    import torch
+
+    try:
+        with torch.inference_mode():
+            yield
+    except torch.OutOfMemoryError as error:
+        raise NodeError(
+            "the GPU has not enough memory for this. Draw smaller or fewer pictures at once, compute in float16 (Model "
+            "Dtype), or let weights wait in main memory (Model Offload)."
+        ) from error
 
 
 def _version(package: str) -> str:

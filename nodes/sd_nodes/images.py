@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from graph_runtime import SILENT, Choices, EditorDocument, Folders, Progress, Prompt, Range, Shown, ShownFile, node
 from sd_nodes.digests import digest_file
-from sd_nodes.picture_files import chunks_of, filled, find_picture, picture_names, save_pngs
+from sd_nodes.picture_files import chunks_of, filled, find_picture, picture_names, save_numbered
 from sd_nodes.types import Image, Mask
 
 if TYPE_CHECKING:
@@ -124,4 +124,4 @@ def _saved(images: Image, root: Path, prefix: str, texts: dict[str, str], level:
 
     height, width = images.shape[1:3]
     writers = [png_writer(picture.numpy(), texts, level) for picture in images.cpu()]
-    return save_pngs(list(progress.track(writers)), root, filled(prefix, width, height, datetime.now()))
+    return save_numbered(list(progress.track(writers)), root, filled(prefix, width, height, datetime.now()))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from graph_runtime import SILENT, NodeError, Progress, Range, node
 from sd_nodes.types import Image, Latent, Vae
 from sd_nodes.weights import WeightStore
-
-if TYPE_CHECKING:
-    import torch
 
 Side = Annotated[int, Range(16, 16384, 8)]
 
@@ -35,6 +32,27 @@ def empty_latent_image(width: Side = 512, height: Side = 512, batch_size: Annota
     return {"samples": torch.zeros(batch_size, 4, height // 8, width // 8)}
 
 
+@node("Empty SD3 Latent Image", category="latent/sd3", id="EmptySD3LatentImage")
+def empty_sd3_latent_image(
+    width: Annotated[int, Range(16, 16384, 16)] = 1024,
+    height: Annotated[int, Range(16, 16384, 16)] = 1024,
+    batch_size: Annotated[int, Range(1, 4096)] = 1,
+) -> Latent:
+    """Give empty latents of the 16 channels that SD3 has.
+
+    Args:
+        width: The width of the picture in pixels.
+        height: The height of the picture in pixels.
+        batch_size: How many pictures are drawn at once.
+
+    Returns:
+        LATENT: Zeros, `[batch, 16, height / 8, width / 8]`.
+    """
+    import torch
+
+    return {"samples": torch.zeros(batch_size, 16, height // 8, width // 8)}
+
+
 @node("VAE Decode", category="latent", id="VAEDecode", resource="gpu")
 def vae_decode(samples: Latent, vae: Vae, *, store: WeightStore, progress: Progress = SILENT) -> Image:
     """Turn latents into pictures.
@@ -51,7 +69,12 @@ def vae_decode(samples: Latent, vae: Vae, *, store: WeightStore, progress: Progr
     with store.vae(vae) as module:
         for note in store.notes(vae):
             progress.say(note)
-        return Image(decode(samples["samples"], module))
+        picture = decode(samples["samples"], module)
+    if not picture.isfinite().all():
+        raise NodeError(
+            "the autoencoder gave NaN: compute it in a wider dtype (Model Dtype), such as float32.", input="vae"
+        )
+    return Image(picture)
 
 
 @node("VAE Encode", category="latent", id="VAEEncode", resource="gpu")
@@ -66,20 +89,14 @@ def vae_encode(pixels: Image, vae: Vae, *, store: WeightStore, progress: Progres
         LATENT: The latents.
     """
     from sd_nodes.diffusion.vae import distribution, factor
+    from sd_nodes.imaging.inpainting import to_multiples
 
     with store.vae(vae) as module:
         for note in store.notes(vae):
             progress.say(note)
-        fitted = _cropped(pixels[..., :3], factor(module))
+        fitted = to_multiples(pixels[..., :3], factor(module))
         if fitted.shape[1:3] != pixels.shape[1:3]:
             (height, width), (old_height, old_width) = fitted.shape[1:3], pixels.shape[1:3]
             progress.say(f"the picture is cut from {old_width} x {old_height} to {width} x {height}")
         found = distribution(fitted, module)
     return {"samples": found.mean.float().cpu(), "deviation": found.deviation.float().cpu()}
-
-
-def _cropped(picture: torch.Tensor, multiple: int) -> torch.Tensor:
-    """Cut a picture to multiples on both sides, from its middle."""
-    height, width = (side // multiple * multiple for side in picture.shape[1:3])
-    top, left = (picture.shape[1] - height) // 2, (picture.shape[2] - width) // 2
-    return picture[:, top : top + height, left : left + width]

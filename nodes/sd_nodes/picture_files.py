@@ -83,13 +83,16 @@ def filled(prefix: str, width: int, height: int, now: datetime) -> str:
     return re.sub(r"%(\w+)%", lambda match: values.get(match[1], match[0]), prefix)
 
 
-def save_pngs(pictures: Sequence[Callable[[Path], None]], root: Path, prefix: str) -> list[Path]:
-    """Write pictures as `prefix_00001_.png`, each under the next number that is free.
+def save_numbered(
+    writers: Sequence[Callable[[Path], None]], root: Path, prefix: str, suffix: str = ".png"
+) -> list[Path]:
+    """Write files as `prefix_00001_.png`, each under the next number that is free.
 
     Args:
-        pictures: Each writes one picture to the path that it is given.
+        writers: Each writes one file to the path that it is given.
         root: The folder that the prefix lies in.
         prefix: The beginning of the names; it may have folders in it.
+        suffix: Their end, with its dot.
 
     Returns:
         Where they lie.
@@ -105,8 +108,8 @@ def save_pngs(pictures: Sequence[Callable[[Path], None]], root: Path, prefix: st
             raise NodeError(f'"{prefix}" leads out of {root} by a link.', input="filename_prefix")
         counter = _last_number(folder, stem)
         paths: list[Path] = []
-        for write in pictures:
-            counter, path = _write_next(write, folder, stem, counter)
+        for write in writers:
+            counter, path = _write_next(write, folder, stem, counter, suffix)
             paths.append(path)
         return paths
     except OSError as error:
@@ -119,14 +122,14 @@ def _last_number(folder: Path, stem: str) -> int:
     return max(numbers, default=0)
 
 
-def _write_next(write: Callable[[Path], None], folder: Path, stem: str, counter: int) -> tuple[int, Path]:
+def _write_next(write: Callable[[Path], None], folder: Path, stem: str, counter: int, suffix: str) -> tuple[int, Path]:
     """Write under a temporary name, then give the file its own; a number that is taken meanwhile is passed."""
-    temporary = folder / f".saving-{uuid4().hex}.png"
+    temporary = folder / f".saving-{uuid4().hex}{suffix}"
     try:
         write(temporary)
         while True:
             counter += 1
-            path = folder / f"{stem}_{counter:05}_.png"
+            path = folder / f"{stem}_{counter:05}_{suffix}"
             if _renamed(temporary, path):
                 return counter, path
     finally:

@@ -39,7 +39,7 @@ def widget(socket: Socket) -> str:
     found = set(_plain(socket.type))
     if socket.optional:
         return "COMBO" if found == {"BOOLEAN"} else "STRING"
-    return next(word for word in ("STRING", "FLOAT", "INT", "BOOLEAN") if word in found)
+    return next((word for word in ("STRING", "FLOAT", "INT", "BOOLEAN") if word in found), "STRING")
 
 
 def _plain(kind: object) -> Iterator[str]:

@@ -1,0 +1,293 @@
+"""The queue: its order, what leaves it, and that it survives whatever happens to the server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from graph_runtime import GraphError
+from graph_runtime.comfy.jobs import Jobs, Offer, Taken
+from tests.comfy.server.live import PATIENCE, Client, api, talk
+
+GATE = {"1": ("WaitAtGate", {}), "2": ("Tell", {"value": ["1", 0]})}
+HELD = {"1": ("HoldGate", {}), "2": ("Tell", {"value": ["1", 0]})}
+QUICK = {"1": ("Number", {"value": 1}), "2": ("Tell", {"value": ["1", 0]})}
+CODE = """
+import sys
+from graph_runtime.cli import main
+port, state, nodes, out = sys.argv[1:]
+main(["serve", "--no-browser", "--port", port, "--state", state, "--nodes", nodes, "--out", out])
+"""
+
+
+def offer(id: str, number: float | None = None, front: bool = False) -> Offer:
+    return Offer(id, 0, "[]", "{}", "{}", number=number, front=front)
+
+
+def order(jobs: Jobs) -> list[str]:
+    return [job.summary.id for job in jobs.queued("pending")]
+
+
+def test_least_number_goes_first_and_the_front_before_all(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path / "jobs.sqlite")
+    for id, number, front in [("a", None, False), ("b", None, False), ("c", 0.5, False), ("d", None, True)]:
+        jobs.add(offer(id, number, front))
+    assert order(jobs) == ["d", "c", "a", "b"]
+    taken = jobs.take(1)
+    assert taken is not None
+    assert taken.summary.id == "d"
+    assert jobs.waiting == 3
+
+
+def test_same_number_goes_in_the_order_of_acceptance(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path / "jobs.sqlite")
+    for id in "abc":
+        jobs.add(offer(id, 1))
+    with pytest.raises(Taken):
+        jobs.add(offer("a", 1))
+    assert order(jobs) == ["a", "b", "c"]
+    assert jobs.waiting == 3
+
+
+def test_what_ran_when_the_server_died_waits_again(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path / "jobs.sqlite")
+    for id in "ab":
+        jobs.add(offer(id))
+    jobs.take(1)
+    jobs.close()
+    again = Jobs(tmp_path / "jobs.sqlite")
+    assert order(again) == ["a", "b"]
+    assert again.waiting == 2
+
+
+def test_history_pages(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path / "jobs.sqlite")
+    for id in "abcde":
+        jobs.add(offer(id))
+        jobs.take(1)
+        jobs.finish(id, "completed", 2, "{}", "{}")
+
+    def page(limit: int | None, offset: int) -> str:
+        return "".join(job.summary.id for job in jobs.history(limit, offset))
+
+    assert (page(None, -1), page(2, -1), page(2, 1), page(2, 9), page(None, 3)) == ("abcde", "de", "bc", "", "de")
+    jobs.forget(["b", "zz"])
+    assert page(None, -1) == "acde"
+    jobs.forget(None)
+    assert page(None, -1) == ""
+
+
+def test_second_server_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    first = Jobs(tmp_path / "jobs.sqlite")
+    with pytest.raises(GraphError, match="another server uses it"):
+        Jobs(tmp_path / "jobs.sqlite")
+    first.close()
+    Jobs(tmp_path / "jobs.sqlite").close()
+
+
+def test_damaged_database_is_told(tmp_path: Path) -> None:
+    (tmp_path / "jobs.sqlite").write_bytes(b"apples" * 1000)
+    with pytest.raises(GraphError, match="cannot be used"):
+        Jobs(tmp_path / "jobs.sqlite")
+
+
+def test_many_jobs_cost_in_proportion(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path / "jobs.sqlite")
+
+    def seconds(work: Callable[[], object]) -> float:
+        started = time.perf_counter()
+        work()
+        return time.perf_counter() - started
+
+    def accept(names: str) -> None:
+        for n in range(100):
+            jobs.add(offer(f"{names}.{n}"))
+
+    few = min(seconds(partial(accept, f"early {turn}")) for turn in range(3))
+    for turn in range(97):
+        accept(str(turn))
+    many = min(seconds(partial(accept, f"late {turn}")) for turn in range(3))
+    assert many < 10 * few + 0.05, "accepting a job does not depend on how many wait"
+    assert seconds(lambda: jobs.take(1)) < 0.1
+    assert seconds(lambda: jobs.listed(("pending",), 200, 0)) < 0.5
+    assert seconds(lambda: list(jobs.queued("pending"))) < 2
+    assert jobs.withdraw(None) == 10_299
+
+
+def test_waiting_jobs_are_listed_and_withdrawn(tmp_path: Path) -> None:
+    async def conversation(client: Client) -> None:
+        async with client.listen() as listener:
+            first = (await client.prompt(GATE, client_id="me"))["prompt_id"]
+            await listener.until("executing", node="1")
+            ids = [(await client.prompt(QUICK))["prompt_id"] for _ in range(4)]
+            queue = await client.get("/queue")
+            assert [item[1] for item in queue["queue_running"]] == [first]
+            assert [item[1] for item in queue["queue_pending"]] == ids
+            assert queue["queue_pending"][0][2] == api(QUICK)
+            await client.post("/queue", {"delete": [ids[1], "nothing"]})
+            assert await client.post("/jobs/cancel", {"job_ids": [ids[2]]}) == {"cancelled": True}
+            assert await client.post(f"/jobs/{ids[0]}/cancel") == {"cancelled": True}
+            assert [item[1] for item in (await client.get("/queue"))["queue_pending"]] == [ids[3]]
+            listed = await client.get("/jobs?status=in_progress,pending")
+            assert [(job["id"], job["status"]) for job in listed["jobs"]] == [
+                (ids[3], "pending"),
+                (first, "in_progress"),
+            ]
+            await client.post("/queue", {"clear": True})
+            assert (await client.get("/prompt"))["exec_info"]["queue_remaining"] == 1
+            client.orchard.gate.set()
+            assert (await client.done(first))["status"] == "completed"
+            await client.post("/history", {"delete": [first]})
+            assert await client.get("/history") == {}
+
+    talk(tmp_path, conversation)
+
+
+@pytest.mark.parametrize("path", ["/interrupt", "/jobs/{id}/cancel"])
+def test_interrupting_takes_effect_at_the_next_tick(tmp_path: Path, path: str) -> None:
+    async def conversation(client: Client) -> None:
+        async with client.listen() as listener:
+            id = (await client.prompt(GATE, client_id="me"))["prompt_id"]
+            await listener.until("executing", node="1")
+            started = time.perf_counter()
+            await client.post("/interrupt", {"prompt_id": "another"})
+            await client.post(path.format(id=id))
+            told = await listener.until("execution_interrupted", prompt_id=id)
+            assert time.perf_counter() - started < 2
+            assert (told["node_id"], told["node_type"]) == ("1", "WaitAtGate")
+            await listener.until("executing", node=None)
+            entry = (await client.get(f"/history/{id}"))[id]
+            assert (entry["status"]["status_str"], entry["status"]["completed"]) == ("error", False)
+            assert (await client.get(f"/jobs/{id}"))["status"] == "cancelled"
+            after = (await client.prompt(QUICK, client_id="me"))["prompt_id"]
+            assert (await client.done(after))["status"] == "completed"
+
+    talk(tmp_path, conversation)
+
+
+def test_failed_job_is_repeated(tmp_path: Path) -> None:
+    async def conversation(client: Client) -> None:
+        (tmp_path / "input").mkdir()
+        (tmp_path / "input" / "a.txt").write_text("apple")
+        async with client.listen() as listener:
+            await client.prompt(HELD, client_id="me")
+            await listener.until("executing", node="1")
+            nodes = {"1": ("ReadFile", {"name": "a.txt"}), "2": ("Tell", {"value": ["1", 0]})}
+            id = (await client.prompt(nodes))["prompt_id"]
+            assert (await client.post(f"/jobs/{id}/retry", status=409))["error"]["details"]
+            (tmp_path / "input" / "a.txt").unlink()
+            client.orchard.gate.set()
+            job = await client.done(id)
+            assert job["status"] == "failed"
+            assert job["execution_error"]["node_id"] == "1"
+            (tmp_path / "input" / "a.txt").write_text("pear")
+            again = (await client.post(f"/jobs/{id}/retry"))["prompt_id"]
+            assert again != id
+            assert (await client.done(again))["outputs"] == {"2": {"text": ["pear"]}}
+
+    talk(tmp_path, conversation)
+
+
+def test_free_closes_services_between_jobs(tmp_path: Path) -> None:
+    async def conversation(client: Client) -> None:
+        orchard = client.orchard
+        await client.post("/free", {"unload_models": True, "free_memory": True})
+        for _ in range(PATIENCE * 50):
+            if orchard.closed:
+                break
+            await asyncio.sleep(0.02)
+        assert orchard.closed == 1
+        assert client.orchard is not orchard
+
+    talk(tmp_path, conversation)
+
+
+def test_stopping_puts_the_running_job_back(tmp_path: Path) -> None:
+    async def first(client: Client) -> None:
+        async with client.listen() as listener:
+            await client.prompt(GATE, client_id="me", prompt_id="kept")
+            await listener.until("executing", node="1")
+
+    async def second(client: Client) -> None:
+        client.orchard.gate.set()
+        assert (await client.done("kept"))["status"] == "completed"
+
+    talk(tmp_path, first)
+    talk(tmp_path, second)
+
+
+def test_killed_server_loses_and_repeats_nothing(tmp_path: Path) -> None:
+    """Jobs are posted while the server is killed again and again; each accepted one ends, and ends once."""
+    packs = tmp_path / "packs"
+    packs.mkdir()
+    (packs / "apples.py").write_text("from tests.engine.apples import LIBRARY\n")
+    accepted: list[str] = []
+    for turn in range(3):
+        with Process(tmp_path, packs) as server:
+            for number in range(15):
+                nodes = {
+                    "1": ("Nap", {"seconds": 0.005 + number / 1e6 + turn / 1e4}),
+                    "2": ("Tell", {"value": ["1", 0]}),
+                }
+                accepted.append(server.post("/prompt", {"prompt": api(nodes)})["prompt_id"])
+            if turn == 2:
+                server.drained()
+                history = server.get("/history")
+    assert sorted(history) == sorted(accepted)
+    assert all(entry["status"]["completed"] and entry["outputs"]["2"] for entry in history.values())
+
+
+class Process:
+    """`controlgraph serve` in a process of its own, killed at the end."""
+
+    def __init__(self, path: Path, packs: Path) -> None:
+        import socket
+
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = str(free.getsockname()[1])
+        self.url = f"http://127.0.0.1:{port}"
+        root = Path(__file__).parents[3]
+        command = [sys.executable, "-c", CODE, port, str(path / "state"), str(packs), str(path / "out")]
+        self.process = subprocess.Popen(command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)})
+
+    def __enter__(self) -> Process:
+        for _ in range(PATIENCE * 20):
+            try:
+                self.get("/features")
+            except OSError:
+                time.sleep(0.05)
+            else:
+                return self
+        raise AssertionError("the server does not start")
+
+    def __exit__(self, *_: object) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def get(self, path: str) -> dict[str, dict]:  # type: ignore[type-arg]
+        with urllib.request.urlopen(self.url + path) as response:
+            return dict(json.loads(response.read()))
+
+    def post(self, path: str, body: object) -> dict[str, str]:
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode())
+        with urllib.request.urlopen(request) as response:
+            return dict(json.loads(response.read()))
+
+    def drained(self) -> None:
+        for _ in range(PATIENCE * 20):
+            if self.get("/prompt")["exec_info"]["queue_remaining"] == 0:
+                return
+            time.sleep(0.05)
+        raise AssertionError("the queue does not empty")

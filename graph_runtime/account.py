@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from .errors import GraphError, Problem
 from .events import (
@@ -39,6 +39,11 @@ class Account:
         self.reused: list[str] = []
         self._ledger = ledger
         self._emit = emit
+
+    def results(self, targets: Iterable[str]) -> dict[str, Result]:
+        """The results of those of the targets that have one, by id."""
+        states = {id: self._ledger[id] for id in targets if self._ledger.holds(id)}
+        return {id: state.result for id, state in states.items() if state.result is not None}
 
     def planned(self, plan: Plan) -> None:
         """The run begins."""

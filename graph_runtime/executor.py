@@ -145,17 +145,12 @@ class Executor:
             await asyncio.to_thread(self.cache.flush)
         seconds = time.perf_counter() - started
         emit(RunFinished(state, seconds))
-        names = run.names
+        account, names = run.account, run.names
+        results = account.results(graph.targets)
         return Outcome(
-            state,
-            run.results(),
-            run.account.failures,
-            seconds,
-            run.account.timings,
-            tuple(run.account.reused),
-            names.keys,
+            state, results, account.failures, seconds, account.timings, tuple(account.reused), names.keys,
             names.ingredients,
-        )
+        )  # fmt: skip
 
     def free(self) -> None:
         """Close the services while nothing runs; each opens again when it is next asked for."""

@@ -73,6 +73,7 @@ class Ledger:
     def __init__(self, keep: Collection[str]) -> None:
         self.states: dict[str, State] = {}
         self.kept = set(keep)
+        self._leaders: dict[str, str] = {}
         self._over: deque[str] = deque()
         self._unneeded: list[State] = []
 
@@ -91,6 +92,14 @@ class Ledger:
         """Take a step into the run, unless it is there already."""
         if not self.holds(step.id):
             self.states[step.id] = State(step, len(self.states))
+
+    def leader(self, id: str, key: str) -> str:
+        """The step of the same key that is in the run and may yet have a result, or "" where this one leads."""
+        leader = self._leaders.get(key, id)
+        if leader != id and self.holds(leader) and not self.states[leader].broken:
+            return leader
+        self._leaders[key] = id
+        return ""
 
     def hold(self, ids: Iterable[str]) -> None:
         """Keep the results of these steps to the end, too: nobody can tell when they are asked for."""

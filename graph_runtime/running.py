@@ -6,23 +6,25 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from .account import Account
-from .errors import GraphError, Interrupted, NodeError, Unavailable
+from .awaiting import Awaiting
+from .crew import Crew
+from .errors import Interrupted, NodeError, Unavailable
 from .events import Event
 from .graph import Graph
 from .growing import Growing
 from .inbox import Inbox
 from .injected import Tick
-from .invocation import Invocation, Returned, invoke, invoke_async, prepare
+from .invocation import Invocation, Returned, prepare
 from .lanes import Lanes
 from .ledger import Ledger, State
 from .plan import Names, Plan, on_demand, plan
 from .recall import Recall
 from .results import Result
 from .supply import Supply
-from .workers import Job
 
 if TYPE_CHECKING:
     from .executor import Cancellation, Executor
@@ -57,17 +59,15 @@ class Run:
         self.growing = Growing(self.names, graph.library, executor.folders, self.ledger.settled)
         self.supply = Supply(
             self.ledger, graph.workflow, executor.folders, self.stopping, executor.previews, executor.service,
-            self.demand, self.report,
+            self.demand, lambda id, tick: self.inbox.put(self.tick, id, tick),
         )  # fmt: skip
-        self.loop = asyncio.get_running_loop()
-        self.inbox = Inbox(self.loop, self.collect)
-        self.over: asyncio.Future[None] = self.loop.create_future()
+        loop = asyncio.get_running_loop()
+        self.inbox = Inbox(loop, self.collect)
+        self.over: asyncio.Future[None] = loop.create_future()
         self.fault: BaseException | None = None
         self.active = 0
-        self.jobs: dict[str, Job] = {}
-        self.tasks: dict[str, asyncio.Task[None]] = {}
-        self.awaits: dict[asyncio.Future[None], str] = {}
-        self.leaders: dict[str, str] = {}
+        self.crew = Crew(executor.workers, self.inbox, executor.folders, self.stopping)
+        self.awaiting = Awaiting()
 
     async def finish(self) -> Ending:
         """Run everything that is wanted, and tell how it ended.
@@ -75,7 +75,7 @@ class Run:
         Raises:
             asyncio.CancelledError: The awaiting task was cancelled; nothing of the run is left behind.
         """
-        unsubscribe = self.cancellation.subscribe(self.interrupt)
+        unsubscribe = self.cancellation.subscribe(lambda: self.inbox.put(self.crew.stop))
         try:
             self.guarded(self.begin)
             self.guarded(self.dispatch)
@@ -92,15 +92,13 @@ class Run:
             return "interrupted"
         return "failed" if self.account.failures else "succeeded"
 
-    def results(self) -> dict[str, Result]:
-        """The results of the targets that have one, by id."""
-        states = {id: self.ledger[id] for id in self.graph.targets if self.ledger.holds(id)}
-        return {id: state.result for id, state in states.items() if state.result is not None}
-
     # What is wanted
 
+    def plan(self, targets: Sequence[str]) -> Plan:
+        return plan(self.names, targets, self.recall.contains, self.ledger.holds)
+
     def begin(self) -> None:
-        first = plan(self.names, self.graph.targets, self.recall.contains, self.ledger.holds)
+        first = self.plan(self.graph.targets)
         self.account.planned(first)
         self.admit(first)
 
@@ -113,18 +111,9 @@ class Run:
         self.reuse([ledger[id] for id in planned.reused])
         for id in planned.order:
             state = ledger[id]
-            state.follows = self.leader(id)
+            state.follows = ledger.leader(id, self.names.keys[id])
             ledger.wait(id, [state.follows] if state.follows else state.step.eager_sources)
             self.turn(state)
-
-    def leader(self, id: str) -> str:
-        """The step of the same key that is in the run and may yet have a result; this one leads where there is none."""
-        key = self.names.keys[id]
-        leader = self.leaders.get(key, id)
-        if leader != id and self.ledger.holds(leader) and not self.ledger[leader].broken:
-            return leader
-        self.leaders[key] = id
-        return ""
 
     def turn(self, state: State) -> None:
         """See whether a step's turn has come."""
@@ -142,19 +131,16 @@ class Run:
 
         Raises:
             Unavailable: It failed, or was skipped.
+            Interrupted: The run is to stop, or the node that awaits is over.
         """
+        if self.stopping() or self.ledger.settled(consumer):
+            raise Interrupted
         if not self.ledger.holds(id):
-            self.admit(plan(self.names, [id], self.recall.contains, self.ledger.holds))
+            self.admit(self.plan([id]))
         state = self.ledger.lend(consumer, id)
         if not state.settled:
-            future: asyncio.Future[None] = self.loop.create_future()
-            state.awaited.append(future)
-            self.awaits[future] = consumer
             self.inbox.put(self.dispatch)
-            try:
-                await future
-            finally:
-                del self.awaits[future]
+            await self.awaiting.until_settled(state, consumer)
         if state.broken:
             raise Unavailable(id)
 
@@ -167,14 +153,13 @@ class Run:
             state.status = "running"
             if state.step.known is not None:
                 self.account.took(state, state.step.known)
-        self.active += len(kept)
         for share in (kept[start::_READERS] for start in range(min(_READERS, len(kept)))):
-            self.executor.workers["io"].submit(lambda share=share: self.fetch(share))  # type: ignore[misc]
+            self.executor.workers["io"].submit(partial(self.fetch, share))
+            self.active += len(share)
 
     def fetch(self, states: Sequence[State]) -> None:
         for state in states:
-            id = state.step.id
-            self.inbox.put(self.fetched, state, self.recall.fetch(state.step, self.names.keys[id]))
+            self.inbox.put(self.fetched, state, self.recall.fetch(state.step, self.names.keys[state.step.id]))
 
     def fetched(self, state: State, result: Result | None) -> None:
         self.active -= 1
@@ -184,7 +169,8 @@ class Run:
         id = state.step.id
         self.recall.missing(self.names.keys[id])
         state.status = "waiting"
-        self.admit(plan(self.names, [id], self.recall.contains, lambda other: other != id and self.ledger.holds(other)))
+        held = self.ledger.holds
+        self.admit(plan(self.names, [id], self.recall.contains, lambda other: other != id and held(other)))
 
     # Running
 
@@ -204,7 +190,7 @@ class Run:
             for id in self.lanes.ready():
                 self.start(self.ledger[id])
                 moved = True
-            moved = moved or (self.stalled() and self.untie())
+            moved = moved or (self.awaiting.are_all(self.active) and self.untie())
         if self.active == 0 and not self.over.done():
             self.over.set_result(None)
 
@@ -227,29 +213,18 @@ class Run:
             self.call(state, invocation)
 
     def call(self, state: State, invocation: Invocation) -> None:
-        step, folders = state.step, self.executor.folders
         state.status, state.started = "running", time.perf_counter()
         self.account.started(state)
-        if step.node.is_async:
-            self.tasks[step.id] = self.loop.create_task(self.call_async(state, invocation))
-        else:
-            around = self.graph.library.pack(step.node.id).around
-            job = Job(lambda: self.inbox.put(self.returned, state, invoke(invocation, around, folders, self.stopping)))
-            self.executor.workers[step.node.resource].submit(job)
-            self.jobs[step.id] = job
+        around = self.graph.library.pack(state.step.node.id).around
+        self.crew.call(invocation, around, lambda returned: self.returned(state, returned))
         self.active += 1
         self.lanes.take(state)
 
-    async def call_async(self, state: State, invocation: Invocation) -> None:
-        self.inbox.put(self.returned, state, await invoke_async(invocation, self.executor.folders))
-
     def returned(self, state: State, returned: Returned) -> None:
         """Take what the calls of a node returned or raised."""
-        id = state.step.id
         self.active -= 1
         self.lanes.leave(state)
-        self.jobs.pop(id, None)
-        self.tasks.pop(id, None)
+        self.crew.over(state.step.id)
         if isinstance(returned, Result):
             self.computed(state, returned)
         elif isinstance(returned, Unavailable):
@@ -262,15 +237,8 @@ class Run:
         else:
             self.expand(state, returned)
 
-    def stalled(self) -> bool:
-        """Tell whether everything waits for everything else."""
-        if self.active > len(self.awaits):
-            return False
-        waiting = {consumer for future, consumer in self.awaits.items() if not future.done()}
-        return self.active == len(waiting)
-
     def untie(self) -> bool:
-        """Fail the latest node whose sub-graph waits for the node itself; false where there is none."""
+        """End a standstill: fail the latest node whose sub-graph waits for the node itself, if there is one."""
         expanding = [state for state in self.ledger.states.values() if state.status == "expanding"]
         if expanding:
             self.account.failed(
@@ -287,12 +255,12 @@ class Run:
         assert not isinstance(returned, Result | BaseException)
         try:
             growth = self.growing.sprout(state.step, returned)
-        except GraphError as error:
+        except Exception as error:
             self.account.failed(state, error)
             return
         self.account.expanded(state, tuple(growth.steps))
         state.status, state.growth = "expanding", growth
-        self.admit(plan(self.names, growth.targets, self.recall.contains, self.ledger.holds))
+        self.admit(self.plan(growth.targets))
         self.ledger.wait(state.step.id, growth.targets)
         if state.waiting == 0:
             self.turn(state)
@@ -313,12 +281,6 @@ class Run:
             self.recall.keep(step, self.names.keys[step.id], result)
         self.account.computed(state, result, time.perf_counter() - state.started)
 
-    # Stopping
-
-    def report(self, id: str, tick: Tick) -> None:
-        """Take a tick of a node's progress, from any thread."""
-        self.inbox.put(self.tick, id, tick)
-
     def tick(self, id: str, tick: Tick) -> None:
         if not self.over.done():
             self.account.ticked(self.ledger[id], tick)
@@ -327,18 +289,6 @@ class Run:
         """Tell whether nothing more is to be started."""
         return self.fault is not None or self.cancellation.requested
 
-    def interrupt(self) -> None:
-        """Ask the run to stop, from any thread."""
-        self.inbox.put(self.stop)
-
-    def stop(self) -> None:
-        """Call off what has not begun, and ask what runs in the loop to stop; threads look up at their next tick."""
-        for task in self.tasks.values():
-            task.cancel()
-        for id, job in self.jobs.items():
-            if job.claim():
-                self.inbox.put(self.returned, self.ledger[id], Interrupted())
-
     def guarded(self, work: Callable[..., None], *arguments: object) -> None:
         """Do part of the run; a fault of the engine, or of who takes the events, ends it in an orderly way."""
         try:
@@ -346,4 +296,4 @@ class Run:
         except BaseException as error:
             if self.fault is None:
                 self.fault = error
-                self.inbox.put(self.stop)
+                self.inbox.put(self.crew.stop)

@@ -8,13 +8,15 @@ import time
 
 import pytest
 
-from graph_runtime import Cancellation, Event, Executor, Outcome
+from graph_runtime import Cancellation, Event, Executor, Lazy, Library, Outcome, node
 from graph_runtime.events import NodeProgressed, NodeStarted, RunFinished
-from tests.engine.apples import Orchard
+from tests.engine.apples import LIBRARY, Orchard
 from tests.engine.runs import graph, run
 
 
-def cancelled_when_inside(nodes: dict[str, object], *targets: str, times: int = 1) -> tuple[Outcome, list[Event]]:
+def cancelled_when_inside(
+    nodes: dict[str, object], *targets: str, times: int = 1, library: Library = LIBRARY
+) -> tuple[Outcome, list[Event]]:
     """Run, and cancel as soon as a node says that it is there."""
     events: list[Event] = []
     cancellation = Cancellation()
@@ -28,7 +30,7 @@ def cancelled_when_inside(nodes: dict[str, object], *targets: str, times: int = 
 
         watcher = threading.Thread(target=watch)
         watcher.start()
-        work = executor.run(graph(nodes, *targets), events.append, cancellation)
+        work = executor.run(graph(nodes, *targets, library=library), events.append, cancellation)
         outcome = asyncio.run(asyncio.wait_for(work, 20))
         watcher.join()
     return outcome, events
@@ -164,3 +166,17 @@ def test_a_run_leaves_no_thread_behind() -> None:
     before = threading.active_count()
     run({str(i): ("Nap", {"seconds": 0.01}) for i in range(4)}, "0", "1", "2", "3")
     assert threading.active_count() <= before + 1
+
+
+def test_a_node_that_goes_on_awaiting_after_it_was_stopped_is_let_go() -> None:
+    @node("Stubborn")
+    async def stubborn(a: Lazy[int], b: Lazy[int]) -> int:
+        try:
+            return await a
+        except asyncio.CancelledError:
+            return await b
+
+    library = LIBRARY + Library.of("stubborn", stubborn)
+    nodes = {"w": ("WaitAtGate", {}), "n": ("Number", {}), "s": ("Stubborn", {"a": ["w", 0], "b": ["n", 0]})}
+    outcome, _ = cancelled_when_inside(nodes, "s", library=library)
+    assert outcome.state == "interrupted"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from graph_runtime import Expand, Library, node
 from graph_runtime.cache import MemoryCache
 from graph_runtime.events import NodeExpanded, NodeShowed
-from tests.engine.runs import run
+from tests.engine.apples import LIBRARY
+from tests.engine.runs import graph, run
 
 
 def test_a_loop_unrolls_while_it_runs() -> None:
@@ -129,3 +131,14 @@ def test_ids_that_are_taken_are_left_alone() -> None:
 
 def test_an_expansion_that_gives_back_a_constant_needs_nothing_more() -> None:
     assert run({"loop": ("Loop", {"times": 0, "total": 9})}, "loop").value("loop") == 9
+
+
+def test_an_expansion_that_is_none_fails_its_node_only() -> None:
+    @node("Bad Growth")
+    def bad_growth() -> Expand[int]:
+        return Expand(None, 1)  # type: ignore[arg-type]
+
+    made = graph({"b": ("BadGrowth", {}), "n": ("Number", {})}, "b", "n", library=LIBRARY + Library.of("b", bad_growth))
+    told = run(made)
+    assert "AttributeError" in told.failed["b"]
+    assert told.value("n") == 0

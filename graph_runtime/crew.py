@@ -1,0 +1,79 @@
+"""Carries out what nodes do: functions in the threads of their lanes, coroutines in the loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from .errors import Interrupted
+from .inbox import Inbox
+from .injected import Folders
+from .invocation import Invocation, Returned, invoke, invoke_async
+from .workers import Job, Workers
+
+if TYPE_CHECKING:
+    from .declaration import Node, Resource
+
+
+class Crew:
+    """Carries out the invocations of one run.
+
+    Args:
+        workers: The threads of each lane.
+        inbox: Where what came of it is left.
+        folders: Where files to choose from lie.
+        stopping: Tells whether to stop before the next call of a mapped node.
+    """
+
+    def __init__(
+        self, workers: Mapping[Resource, Workers], inbox: Inbox, folders: Folders, stopping: Callable[[], bool]
+    ) -> None:
+        self._workers = workers
+        self._inbox = inbox
+        self._folders = folders
+        self._stopping = stopping
+        self._jobs: dict[str, tuple[Job, Callable[[Returned], None]]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def call(
+        self,
+        invocation: Invocation,
+        around: Callable[[Node], AbstractContextManager[object]],
+        back: Callable[[Returned], None],
+    ) -> None:
+        """Begin.
+
+        Args:
+            invocation: The calls of one node.
+            around: What is entered around the calls of a function.
+            back: Takes what came of it, in the loop's thread.
+        """
+        step = invocation.step
+
+        def work() -> None:
+            self._inbox.put(back, invoke(invocation, around, self._folders, self._stopping))
+
+        async def await_it() -> None:
+            self._inbox.put(back, await invoke_async(invocation, self._folders))
+
+        if step.node.is_async:
+            self._tasks[step.id] = asyncio.get_running_loop().create_task(await_it())
+        else:
+            job = Job(work)
+            self._workers[step.node.resource].submit(job)
+            self._jobs[step.id] = job, back
+
+    def over(self, id: str) -> None:
+        """Forget a node: it is over."""
+        self._jobs.pop(id, None)
+        self._tasks.pop(id, None)
+
+    def stop(self) -> None:
+        """Call off what has not begun, and ask what runs in the loop to stop; threads look up at their next tick."""
+        for task in self._tasks.values():
+            task.cancel()
+        for job, back in self._jobs.values():
+            if job.claim():
+                self._inbox.put(back, Interrupted())

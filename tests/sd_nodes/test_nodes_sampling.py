@@ -1,5 +1,8 @@
 """The sampling nodes, called as plain functions, against diffusers' own pipelines on the same weights."""
 
+import json
+import shutil
+
 import diffusers
 import pytest
 import torch
@@ -249,3 +252,19 @@ def test_a_picture_is_cut_to_what_the_autoencoder_takes(base, small_store):
 def test_odd_sides_of_empty_latents_are_refused():
     with pytest.raises(NodeError, match="width 70"):
         empty_latent_image(70, 64)
+
+
+def test_the_scale_of_latents_is_that_of_the_model(small_folders, tmp_path):
+    """The same weights beside an autoencoder with another scaling factor: latents differ by it alone."""
+    copy = tmp_path / "models/diffusers/scaled"
+    shutil.copytree(small_folders.models[0] / "diffusers/small", copy)
+    config = json.loads((copy / "vae/config.json").read_text())
+    (copy / "vae/config.json").write_text(json.dumps(config | {"scaling_factor": 0.5}))
+    folders = Folders(models=(*small_folders.models, tmp_path / "models"))
+    store = WeightStore(folders)
+    drawn = []
+    for name in ("small", "scaled"):
+        base = load_base_model(name, folders)
+        latent = empty_latent_image(64, 64)
+        drawn.append(sampler(base.model, *told(base, store), latent, 3, 2, 6.0, store=store)["samples"])
+    torch.testing.assert_close(drawn[1] * 0.5, drawn[0] * config["scaling_factor"])

@@ -5,6 +5,7 @@ from math import lcm
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from sd_nodes.diffusion.errors import SettingError
@@ -43,14 +44,23 @@ def encode(text: str, tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, ski
     Raises:
         SettingError: The encoder has not that many layers to skip.
     """
-    layers = text_encoder.config.num_hidden_layers
-    if not 0 <= skip < layers:
-        raise SettingError(f"Clip skip is {skip}, needed is 0 to {layers - 1}: the text encoder has {layers} layers.")
+    check_skip(text_encoder, skip)
     tokens: list[int] = tokenizer(text, add_special_tokens=False, verbose=False).input_ids
     chunks = _chunks(tokens, tokenizer, window(tokenizer, text_encoder))
     device = device_of(text_encoder)
-    states = [_states(chunk.to(device), text_encoder, skip) for chunk in chunks]
+    states = [token_states(chunk.to(device), text_encoder, skip) for chunk in chunks]
     return Embedding(torch.cat(states, dim=1), tokens=len(tokens), chunks=len(chunks))
+
+
+def check_skip(text_encoder: CLIPTextModel, skip: int) -> None:
+    """Makes sure that a text encoder has layers to skip.
+
+    Raises:
+        SettingError: It has not that many.
+    """
+    layers = text_encoder.config.num_hidden_layers
+    if not 0 <= skip < layers:
+        raise SettingError(f"Clip skip is {skip}, needed is 0 to {layers - 1}: the text encoder has {layers} layers.")
 
 
 def window(tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel) -> int:
@@ -70,6 +80,11 @@ def same_length(*states: Tensor) -> list[Tensor]:
     return [one if one.shape[1] == length else one.repeat(1, length // one.shape[1], 1) for one in states]
 
 
+def of_length(states: Tensor, length: int) -> Tensor:
+    """Cuts token states, [batch, tokens, width], to a number of tokens, or fills them up with zeros."""
+    return pad(states[:, :length], (0, 0, 0, max(0, length - states.shape[1])))
+
+
 def _chunks(tokens: list[int], tokenizer: CLIPTokenizer, length: int) -> list[Tensor]:
     """Frames each run of tokens as begin, tokens, end, padding: [1, length] each; an empty prompt is one such frame."""
     content = length - 2
@@ -78,11 +93,22 @@ def _chunks(tokens: list[int], tokenizer: CLIPTokenizer, length: int) -> list[Te
     return [torch.tensor([[begin, *run, end, *[padding] * (content - len(run))]]) for run in runs]
 
 
-def _states(ids: Tensor, text_encoder: CLIPTextModel, skip: int) -> Tensor:
-    if skip == 0:
-        last: Tensor = text_encoder(ids)[0]
+def token_states(ids: Tensor, text_encoder: CLIPTextModel, skip: int = 0, normed: bool = True) -> Tensor:
+    """Encodes framed tokens.
+
+    Args:
+        ids: Token numbers, [batch, length].
+        text_encoder: The model's text encoder.
+        skip: How many of the last layers are left out.
+        normed: Whether the final norm follows; always, for Stable Diffusion 1 and 2.
+
+    Returns:
+        [batch, length, width].
+    """
+    if skip == 0 and normed:
+        last: Tensor = text_encoder(ids).last_hidden_state
         return last
-    hidden = text_encoder(ids, output_hidden_states=True).hidden_states[-(skip + 1)]
+    hidden: Tensor = text_encoder(ids, output_hidden_states=True).hidden_states[-(skip + 1)]
     # Older releases of transformers nest the model once more.
-    states: Tensor = getattr(text_encoder, "text_model", text_encoder).final_layer_norm(hidden)
+    states: Tensor = getattr(text_encoder, "text_model", text_encoder).final_layer_norm(hidden) if normed else hidden
     return states

@@ -84,12 +84,25 @@ def decode(latents: Tensor, vae: AutoencoderKL, *, tiled: bool = False, sliced: 
     Raises:
         SettingError: The latents have another number of channels than the VAE.
     """
+    return to_picture((decode_unbounded(latents, vae, tiled=tiled, sliced=sliced) * 0.5 + 0.5).clamp(0, 1))
+
+
+@torch.no_grad()
+def decode_unbounded(latents: Tensor, vae: AutoencoderKL, *, tiled: bool = False, sliced: bool = False) -> Tensor:
+    """Decodes latents to what the autoencoder itself gives, about -1..1; see `decode`.
+
+    Returns:
+        [batch, 3, height * factor, width * factor], in the VAE's type, on its device.
+
+    Raises:
+        SettingError: The latents have another number of channels than the VAE.
+    """
     channels = vae.config.latent_channels
     if latents.ndim != 4 or latents.shape[1] != channels:
         raise SettingError(f"The latents are {list(latents.shape)}, this VAE needs [batch, {channels}, height, width].")
     own = latents.contiguous().to(device_of(vae), vae.dtype)
-    pixels = view_of(vae, use_tiling=tiled, use_slicing=sliced).decode(own, return_dict=False)[0]
-    return to_picture((pixels * 0.5 + 0.5).clamp(0, 1))
+    pixels: Tensor = view_of(vae, use_tiling=tiled, use_slicing=sliced).decode(own, return_dict=False)[0]
+    return pixels
 
 
 def factor(vae: AutoencoderKL) -> int:

@@ -1,0 +1,135 @@
+"""Batches of latents: joined, split, repeated. Each sample keeps its place, from which its noise follows."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from graph_runtime import Range, node
+from sd_nodes.latent_edits import edited, mapped, resized
+from sd_nodes.types import Latent
+
+
+@node("Repeat Latent Batch", category="latent/batch", id="RepeatLatentBatch")
+def repeat_latent_batch(samples: Latent, amount: Annotated[int, Range(1, 64)] = 1) -> Latent:
+    """Repeat a batch of latents. Places in a batch, where they are known, are counted on.
+
+    Args:
+        samples: The batch.
+        amount: How often it stands in the result.
+
+    Returns:
+        LATENT: The repeated batch.
+    """
+    from sd_nodes.imaging.pasting import fit_batch
+
+    repeated = mapped(samples, lambda one: one.repeat(amount, 1, 1, 1))
+    if "noise_mask" in samples and len(samples["noise_mask"]) > 1:
+        masks = fit_batch(samples["noise_mask"], len(samples["samples"]))
+        repeated["noise_mask"] = fit_batch(masks, len(repeated["samples"]))
+    if places := samples.get("batch_index"):
+        span = max(places) - min(places) + 1
+        repeated["batch_index"] = [place + turn * span for turn in range(amount) for place in places]
+    return repeated
+
+
+@node("Latent From Batch", category="latent/batch", id="LatentFromBatch")
+def latent_from_batch(
+    samples: Latent, batch_index: Annotated[int, Range(0, 63)] = 0, length: Annotated[int, Range(1, 64)] = 1
+) -> Latent:
+    """Take latents out of a batch; they get the noise that they would get in the batch.
+
+    Args:
+        samples: The batch.
+        batch_index: The first one that is taken, counted from 0; the last one where there are fewer.
+        length: How many are taken, as far as there are so many.
+
+    Returns:
+        LATENT: The latents.
+    """
+    from sd_nodes.imaging.pasting import fit_batch
+
+    count = len(samples["samples"])
+    first = min(batch_index, count - 1)
+    chosen = slice(first, min(first + length, count))
+    taken = mapped(samples, lambda one: one[chosen])
+    if "noise_mask" in samples and len(samples["noise_mask"]) > 1:
+        taken["noise_mask"] = fit_batch(samples["noise_mask"], count)[chosen]
+    taken["batch_index"] = _places(samples, 0)[chosen]
+    return taken
+
+
+@node("Latent Batch", category="latent/batch", id="LatentBatch")
+def latent_batch(samples1: Latent, samples2: Latent) -> Latent:
+    """Join two batches of latents.
+
+    Args:
+        samples1: The first latents.
+        samples2: The latents after them; scaled to the size of the first.
+
+    Returns:
+        LATENT: All of them.
+    """
+    import torch
+
+    first, second = samples1["samples"], samples2["samples"]
+    if first.shape[2:] != second.shape[2:]:
+        second = resized(second, first.shape[3], first.shape[2], "bilinear", crop=True)
+    joined = edited(samples1, torch.cat([first, second]))
+    joined["batch_index"] = _places(samples1, 0) + _places(samples2, 0)
+    return joined
+
+
+@node("Rebatch Latents", category="latent/batch", id="RebatchLatents")
+def rebatch_latents(latents: list[Latent], batch_size: Annotated[int, Range(1, 4096)] = 1) -> list[Latent]:
+    """Split or join batches of latents into batches of another size; those of different sizes stay apart.
+
+    Args:
+        latents: The batches.
+        batch_size: How many latents each new batch holds; fewer where a size ends.
+
+    Returns:
+        LATENT: The new batches.
+    """
+    batches: list[list[Latent]] = []
+    for one in _singles(latents):
+        fits = batches and len(batches[-1]) < batch_size
+        if fits and batches[-1][0]["samples"].shape == one["samples"].shape:
+            batches[-1].append(one)
+        else:
+            batches.append([one])
+    return [_joined(batch) for batch in batches]
+
+
+def _singles(latents: list[Latent]) -> list[Latent]:
+    """Take batches apart into latents of one sample, each with its place and, where any has one, its noise mask."""
+    from sd_nodes.imaging.masking import scaled
+    from sd_nodes.imaging.pasting import fit_batch
+
+    singles: list[Latent] = []
+    for batch in latents:
+        samples, places = batch["samples"], _places(batch, len(singles))
+        sides = [8 * side for side in samples.shape[2:]]
+        masks = fit_batch(scaled(batch["noise_mask"], *sides), len(samples)) if "noise_mask" in batch else None
+        for number, place in enumerate(places):
+            single: Latent = {"samples": samples[number : number + 1], "batch_index": [place]}
+            if masks is not None:
+                single["noise_mask"] = masks[number : number + 1]
+            singles.append(single)
+    return singles
+
+
+def _joined(batch: list[Latent]) -> Latent:
+    """Join latents of one sample; one without a noise mask among others with one is noised as a whole."""
+    import torch
+
+    places = [place for one in batch for place in one["batch_index"]]
+    joined: Latent = {"samples": torch.cat([one["samples"] for one in batch]), "batch_index": places}
+    if any("noise_mask" in one for one in batch):
+        masked = next(one["noise_mask"] for one in batch if "noise_mask" in one)
+        joined["noise_mask"] = torch.cat([one.get("noise_mask", torch.ones_like(masked)) for one in batch])
+    return joined
+
+
+def _places(latent: Latent, first: int) -> list[int]:
+    """The places of samples in the batch that their noise is drawn for; counted on from `first` if not known."""
+    return latent.get("batch_index") or [first + number for number in range(len(latent["samples"]))]

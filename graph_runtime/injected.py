@@ -35,6 +35,7 @@ class Folders:
         models: Where model files lie, searched in this order.
         temp: Where previews go.
         state: Where caches and records are kept, or None to keep nothing on disk.
+        fetch: Whether nodes may fetch what a workflow names and is not here.
     """
 
     input: Path = field(default_factory=lambda: Path("input"))
@@ -42,6 +43,7 @@ class Folders:
     models: tuple[Path, ...] = (Path("models"),)
     temp: Path = field(default_factory=lambda: Path("temp"))
     state: Path | None = None
+    fetch: bool = False
 
 
 class Service(ABC):

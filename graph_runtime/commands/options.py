@@ -36,9 +36,9 @@ class Places:
     nodes: tuple[Path, ...]
     state: Path
 
-    def folders(self, output: Path = Path("output")) -> Folders:
-        """The folders of a run that saves into `output`."""
-        return Folders(self.input, output, self.models, self.state / "temp", self.state)
+    def folders(self, output: Path = Path("output"), fetch: bool = False) -> Folders:
+        """The folders of a run that saves into `output`, and whether it may fetch what is not here."""
+        return Folders(self.input, output, self.models, self.state / "temp", self.state, fetch)
 
 
 class Size(click.ParamType[int]):

@@ -31,6 +31,7 @@ EXIT_CODES = {"succeeded": 0, "failed": 1, "interrupted": 130}
 @places
 @MEMORY
 @NO_CACHE
+@click.option("--fetch", is_flag=True, help="Fetch models of the hub that a workflow names and that are not here.")
 @click.option("--json", "as_json", is_flag=True, help="Write each event as a line of JSON to the standard output.")
 @click.option("--traceback", is_flag=True, help="Show the traceback where a node raises what it did not foresee.")
 def command(
@@ -41,6 +42,7 @@ def command(
     places: Places,
     memory: int,
     no_cache: bool,
+    fetch: bool,
     as_json: bool,
     traceback: bool,
 ) -> int:
@@ -51,7 +53,7 @@ def command(
     cannot run, and 130 when the run was cancelled.
     """
     nodes = opening.library(places.nodes)
-    folders = places.folders(out)
+    folders = places.folders(out, fetch)
     graphs, errors = opening.each(files, lambda file: opening.graph(file, nodes, folders, settings, targets))
     if errors:
         _refuse(errors, as_json)

@@ -38,26 +38,25 @@ VAE = Shelf("VAE", ("vae", "diffusers", "checkpoints"), "config.json", "Autoenco
 SAFETY = Shelf("safety checker", ("safety_checker", "diffusers"), "config.json", "StableDiffusionSafetyChecker")
 
 
-def find(name: str, shelf: Shelf, folders: Folders, fetch: bool = False) -> Path:
+def find(name: str, shelf: Shelf, folders: Folders) -> Path:
     """Return the file or folder that a model's name leads to.
 
     Args:
         name: An absolute path (or one beginning with `~` or `.`), a name in the model folders with or without
             `.safetensors`, the name of a model that ships with the pack, or a hub id.
         shelf: The kind of model.
-        folders: Where to look.
-        fetch: Whether a hub id that is not in the local cache is fetched.
+        folders: Where to look, and whether a hub id that is not in the local cache is fetched.
 
     Raises:
         NodeError: Nothing is there, or it is a pickle.
     """
     try:
-        return _find(name, shelf, folders, fetch)
+        return _find(name, shelf, folders)
     except (OSError, ValueError, RuntimeError) as problem:  # names no file system takes, folders that may not be read
         raise NodeError(f"{name[:80]!r} cannot be looked for as a {shelf.title}: {problem}.") from problem
 
 
-def _find(name: str, shelf: Shelf, folders: Folders, fetch: bool) -> Path:
+def _find(name: str, shelf: Shelf, folders: Folders) -> Path:
     places = list(_places(name, shelf, folders))
     for place in places:
         if place.is_dir() or (place.is_file() and place.suffix == ".safetensors"):
@@ -66,7 +65,7 @@ def _find(name: str, shelf: Shelf, folders: Folders, fetch: bool) -> Path:
     if hub.is_hub_id(name):
         if folder := hub.cached(name):
             return folder
-        if fetch:
+        if folders.fetch:
             return hub.fetch(name)
     raise _not_found(name, shelf, folders)
 
@@ -138,7 +137,8 @@ def _not_found(name: str, shelf: Shelf, folders: Folders) -> NodeError:
     near = nearest(name.removesuffix(".safetensors"), plain)
     searched = [str(root) for root in _roots(shelf, folders)[:-1]] + ["the models that ship with the pack"]
     if hub.is_hub_id(name):
-        searched.append(f"the local hub cache {hub.hub_cache()} (to fetch it: controlgraph fetch {name})")
+        how = f"to fetch it: controlgraph fetch {name}, or run with --fetch"
+        searched.append(f"the local hub cache {hub.hub_cache()} ({how})")
     there = listed(present) or "nothing"
     return NodeError(
         f"There is no {shelf.title} “{name}”. Looked in: {', '.join(searched)}. There is: {there}. "

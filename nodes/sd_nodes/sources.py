@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, final
 
 from graph_runtime import NodeError
-from sd_nodes import hub
 from sd_nodes.components import Component, components
 from sd_nodes.digests import digest_file, digest_files
 from sd_nodes.families import family_of, kind_of
@@ -41,18 +40,17 @@ class Estimate:
     bytes: int
 
 
-def checkpoint(name: str, folders: Folders, fetch: bool = False) -> Checkpoint:
+def checkpoint(name: str, folders: Folders) -> Checkpoint:
     """Return the recipes of a base model.
 
     Args:
         name: See `places.find`.
         folders: Where models lie.
-        fetch: Whether a hub id that is not in the local cache is fetched.
 
     Raises:
         NodeError: There is no such model, or it lacks a UNet, a text encoder or a VAE.
     """
-    found = components(find(name, BASE, folders, fetch))
+    found = components(find(name, BASE, folders))
     if "unet" in found and found["unet"].folder is None:
         readable_family(found["unet"])
     _demand(name, found, ("unet", "text_encoder", "vae"))
@@ -64,9 +62,9 @@ def checkpoint(name: str, folders: Folders, fetch: bool = False) -> Checkpoint:
     )
 
 
-def controlnet(name: str, folders: Folders, kind: str = "", fetch: bool = False) -> ControlNet:
+def controlnet(name: str, folders: Folders, kind: str = "") -> ControlNet:
     """Return the recipe of a ControlNet; without `kind` its name tells what it was trained for."""
-    found = components(find(name, CONTROLNET, folders, fetch))
+    found = components(find(name, CONTROLNET, folders))
     _demand(name, found, ("controlnet",))
     component = found["controlnet"]
     return ControlNet(
@@ -74,31 +72,19 @@ def controlnet(name: str, folders: Folders, kind: str = "", fetch: bool = False)
     )
 
 
-def vae(name: str, folders: Folders, fetch: bool = False) -> Vae:
+def vae(name: str, folders: Folders) -> Vae:
     """Return the recipe of a VAE that lies by itself or in a base model; by itself it has no family."""
-    found = components(find(name, VAE, folders, fetch))
+    found = components(find(name, VAE, folders))
     _demand(name, found, ("vae",))
     family = _family(found["unet"]) if "unet" in found else ""
     return Vae(_source(name, found["vae"], folders), family)
 
 
-def safety_checker(name: str, folders: Folders, fetch: bool = False) -> SafetyChecker:
+def safety_checker(name: str, folders: Folders) -> SafetyChecker:
     """Return the recipe of a safety checker that lies by itself or in a base model."""
-    found = components(find(name, SAFETY, folders, fetch))
+    found = components(find(name, SAFETY, folders))
     _demand(name, found, ("safety_checker",))
     return SafetyChecker(_source(name, found["safety_checker"], folders))
-
-
-def fingerprint(name: str, shelf: Shelf, folders: Folders) -> str:
-    """Return what changes whenever the content behind a model's name does, without fetching anything.
-
-    Raises:
-        NodeError: The model is neither there nor could it be fetched when the graph runs.
-    """
-    if hub.is_hub_id(name) and not hub.is_offline() and not hub.cached(name) and not _is_there(name, shelf, folders):
-        return f"to be fetched: {name}"
-    found = components(find(name, shelf, folders))
-    return " ".join(_source(name, found[part], folders).digest for part in sorted(found))
 
 
 def locate(source: Source, folders: Folders) -> Component:

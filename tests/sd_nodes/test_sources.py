@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,6 @@ from safetensors.torch import save_file
 
 from graph_runtime import Folders, NodeError
 from sd_nodes import sources
-from sd_nodes.places import BASE
 from tests.sd_nodes import models, saved_models
 from tests.sd_nodes import original_checkpoints as original
 
@@ -147,17 +147,14 @@ def test_an_estimate_counts_shared_sources_once(folders: Folders) -> None:
     )
 
 
-def test_a_fingerprint_follows_the_content_and_fetches_nothing(
-    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A hub id that could be fetched has one; offline it is a problem."""
+def test_a_hub_id_is_fetched_only_when_asked(folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checking names the ways to fetch it; asked to fetch, what forbids fetching is told."""
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    assert sources.fingerprint("small", BASE, folders) != sources.fingerprint("single", BASE, folders)
-    assert "some/model" in sources.fingerprint("some/model", BASE, folders)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(NodeError, match="some/model"):
-        sources.fingerprint("some/model", BASE, folders)
+    with pytest.raises(NodeError, match="controlgraph fetch some/model, or run with --fetch"):
+        sources.checkpoint("some/model", folders)
+    with pytest.raises(NodeError, match="HF_HUB_OFFLINE forbids"):
+        sources.checkpoint("some/model", replace(folders, fetch=True))
 
 
 def test_recipes_are_made_without_torch(shelf: Path) -> None:

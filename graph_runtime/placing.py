@@ -87,6 +87,9 @@ def _left_by_editor(key: str, call: NodeCall) -> bool:
 def _wire(link: Link, input: Input, sources: Sources, hint: Hint) -> tuple[Wire | None, Problem | None]:
     if link.node not in sources:
         message = f"is linked to node {quoted(link.node)}, which is not in the workflow."
+        if isinstance(link.output, str) and input.socket.is_list and takes_literals(input.socket):
+            pair = f"[{quoted(link.node)}, {quoted(link.output)}]"
+            message += f' Should it be a list of two texts, write {{"__value__": {pair}}}.'
         return None, Problem("bad_link", message, input=input.name, nearest=hint(link.node, sources))
     source = sources[link.node]
     if source is None:

@@ -124,6 +124,12 @@ def test_a_file_that_is_no_workflow_is_told_in_full(text: str | bytes, message: 
     assert told(text) == [message]
 
 
+def test_a_list_of_two_texts_looks_like_a_link_and_can_be_told_from_one() -> None:
+    assert told({"g": one("GrowApples", kinds=["red", "green"])}, "g") == [
+        'node g (GrowApples), input kinds: is linked to node "red", which is not in the workflow. Should it be a list of two texts, write {"__value__": ["red", "green"]}.'
+    ]
+
+
 def test_a_byte_order_mark_is_no_problem() -> None:
     text = '{"1": {"class_type": "Tell", "inputs": {"value": "ä"}}}'
     assert parse(b"\xef\xbb\xbf" + text.encode()) == parse("\ufeff" + text) == parse(text)

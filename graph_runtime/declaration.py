@@ -177,16 +177,9 @@ def node(
 
     def mark(function: Callable[P, R]) -> Callable[P, R]:
         name = getattr(function, "__name__", "")
-        mark = Mark(
-            id or "".join(part[:1].upper() + part[1:] for part in name.split("_")),
-            title or name.replace("_", " ").title(),
-            category,
-            version,
-            resource,
-            static,
-            cached,
-            fingerprint,
-        )
+        called = id or "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+        shown = title or name.replace("_", " ").title()
+        mark = Mark(called, shown, category, version, resource, static, cached, fingerprint)
         function.__node__ = mark  # type: ignore[attr-defined]
         return function
 
@@ -213,10 +206,10 @@ def declare(function: Callable[..., object]) -> Node:
         if is_injected(hint := _hint(function, hints, name, parameter)):
             injected[name] = hint
         else:
-            inputs[name] = Input(name, _socket(function, name, hint), _default(parameter), text.inputs.get(name, ""))
+            default = MISSING if parameter.default is parameter.empty else parameter.default
+            inputs[name] = Input(name, _socket(function, name, hint), default, text.inputs.get(name, ""))
     _must_be_possible(function, mark, inputs, injected)
-    returned = hints.get("return", types.NoneType)
-    outputs, named, sink = _outputs(function, returned, text)
+    outputs, named, sink = _outputs(function, hints.get("return", types.NoneType), text)
     return Node(
         mark.id, function, mark.title, mark.category, mark.version, mark.resource, mark.static, mark.cached,
         mark.fingerprint, inputs, outputs, injected, named, sink, text,
@@ -234,9 +227,7 @@ def _hint(function: Callable[..., object], hints: dict[str, object], name: str, 
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
         raise DeclarationError(f"{_name(function)}: parameter {name}: a node's inputs are named one by one.")
     if name not in hints:
-        raise DeclarationError(
-            f"{_name(function)}: parameter {name} needs an annotation: it says what the socket takes."
-        )
+        raise DeclarationError(f"{_name(function)}: parameter {name} needs an annotation: what the socket takes.")
     return hints[name]
 
 
@@ -245,10 +236,6 @@ def _socket(function: Callable[..., object], name: str, hint: object) -> Socket:
         return socket(hint)
     except (DeclarationError, TypeError) as error:
         raise DeclarationError(f"{_name(function)}: {name}: {error}") from error
-
-
-def _default(parameter: inspect.Parameter) -> object:
-    return MISSING if parameter.default is parameter.empty else parameter.default
 
 
 def _must_be_possible(
@@ -274,9 +261,7 @@ def _outputs(
     kind, sink = _unwrapped(returned)
     if kind is types.NoneType:
         if not sink:
-            raise DeclarationError(
-                f"{_name(function)}: it returns nothing; a node returns values, and a sink returns Shown."
-            )
+            raise DeclarationError(f"{_name(function)}: it returns nothing; a node returns values, and a sink Shown.")
         return (), False, True
     if isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields"):
         fields = _hints(kind)

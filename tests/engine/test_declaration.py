@@ -178,7 +178,7 @@ async def _static_async(n: int) -> int:
         (_any, False, "n: Any says nothing about a socket"),
         (_many, False, "parameter n: a node's inputs are named one by one"),
         (_named, False, "parameter n: a node's inputs are named one by one"),
-        (_nothing, False, "it returns nothing; a node returns values, and a sink returns Shown"),
+        (_nothing, False, "it returns nothing; a node returns values, and a sink Shown"),
         (_unknown, False, "its annotations cannot be read: name 'Missing' is not defined"),
         (_static_progress, True, "a static node is computed before the run, but progress is known only in a run"),
         (_static_async, True, "a static node is computed before the run, but it is an `async def`"),

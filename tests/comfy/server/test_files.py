@@ -59,7 +59,8 @@ def test_upload_is_kept_reused_and_numbered(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        ("page.html", b"<script>alert(1)</script>"), ("drawing.svg", b"<svg/>"), ("code.py", b"print()"), ("none", b"x"),
+        ("page.html", b"<script>alert(1)</script>"),
+        ("drawing.svg", b"<svg/>"), ("code.py", b"print()"), ("none", b"x"),
         ("fake.png", b"<html>"), ("fake.jpg", png()), ("cut.png", png()[:20]), ("empty.png", b""), (".png", png()),
         ("model.ckpt", b"x"),
     ],

@@ -129,7 +129,7 @@ def read_document(data: Mapping[str, object], source: str = "") -> EditorFile:
     problems: list[Problem] = []
     graph = _graph(data, "", problems)
     definitions: dict[str, EditorGraph] = {}
-    for place, item in enumerate(_items(_object(data.get("definitions")).get("subgraphs"))):
+    for place, item in enumerate(entries(fields(data.get("definitions")).get("subgraphs"))):
         if isinstance(item, dict) and isinstance(item.get("id"), str):
             definitions[item["id"]] = _graph(
                 item, f"in the sub-graph {quoted(item.get('name') or item['id'])}, ", problems
@@ -143,8 +143,8 @@ def read_document(data: Mapping[str, object], source: str = "") -> EditorFile:
 
 def _graph(data: Mapping[str, object], where: str, problems: list[Problem]) -> EditorGraph:
     nodes: dict[str, EditorNode] = {}
-    for place, item in enumerate(_items(data.get("nodes"))):
-        node = _node(item)
+    for place, item in enumerate(entries(data.get("nodes"))):
+        node = read_node(item)
         if isinstance(node, str):
             problems.append(Problem("malformed_node", f"{where}the node at place {place} {node}"))
         elif node.id in nodes:
@@ -152,7 +152,7 @@ def _graph(data: Mapping[str, object], where: str, problems: list[Problem]) -> E
         else:
             nodes[node.id] = node
     links: dict[str, EditorLink] = {}
-    for item in _items(data.get("links")):
+    for item in entries(data.get("links")):
         found = _link(item)
         if found is None and item is not None:
             problems.append(
@@ -166,12 +166,12 @@ def _graph(data: Mapping[str, object], where: str, problems: list[Problem]) -> E
         _text(data.get("name")),
         _slots(data.get("inputs")),
         _slots(data.get("outputs")),
-        _id(_object(data.get("inputNode")).get("id"), "-10"),
-        _id(_object(data.get("outputNode")).get("id"), "-20"),
+        _id(fields(data.get("inputNode")).get("id"), "-10"),
+        _id(fields(data.get("outputNode")).get("id"), "-20"),
     )
 
 
-def _node(item: object) -> EditorNode | str:
+def read_node(item: object) -> EditorNode | str:
     """Read a node, or say what is wrong with it."""
     if not isinstance(item, dict):
         return f"is {quoted(item)}, needs an object with an id and a type."
@@ -189,22 +189,22 @@ def _node(item: object) -> EditorNode | str:
         _slots(item.get("inputs")),
         _slots(item.get("outputs")),
         values if isinstance(values, list | dict) else [],
-        _object(item.get("widgets_values_named")),
-        _object(item.get("properties")),
+        fields(item.get("widgets_values_named")),
+        fields(item.get("properties")),
     )
 
 
 def _slots(items: object) -> tuple[Slot, ...]:
-    return tuple(_slot(item) for item in _items(items))
+    return tuple(_slot(item) for item in entries(items))
 
 
 def _slot(item: object) -> Slot:
     """Read a slot; what is wrong with one shows as a link or a value that is missing."""
-    data = _object(item)
+    data = fields(item)
     type = data.get("type")
     if isinstance(type, list):
         type = "COMBO"  # older editors write the choices themselves
-    widget = _object(data.get("widget")).get("name")
+    widget = fields(data.get("widget")).get("name")
     return Slot(
         _text(data.get("name")),
         type if isinstance(type, str) and type else ANYTHING,
@@ -217,7 +217,7 @@ def _link(item: object) -> tuple[str, EditorLink] | None:
     if isinstance(item, list):
         parts = item[:5]
     else:
-        data = _object(item)
+        data = fields(item)
         parts = [data.get(name) for name in ("id", "origin_id", "origin_slot", "target_id", "target_slot")]
     if len(parts) < 5:
         return None
@@ -242,9 +242,11 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _object(value: object) -> Mapping[str, object]:
+def fields(value: object) -> Mapping[str, object]:
+    """What a JSON object holds; nothing where the value is none."""
     return value if isinstance(value, dict) else {}
 
 
-def _items(value: object) -> Iterable[object]:
+def entries(value: object) -> Iterable[object]:
+    """What a JSON list holds, or an object in its place; nothing where the value is neither."""
     return value if isinstance(value, list) else value.values() if isinstance(value, dict) else ()

@@ -11,6 +11,7 @@ from ...step import Link
 from ...workflow import NodeCall, Workflow
 from .document import read_document
 from .editor import inputs_of
+from .grouping import PREFIXES, ungrouped
 from .spreading import Layout, Placed, Stored, spread_out
 from .tracing import Tracer
 from .widgets import unwrapped
@@ -35,7 +36,7 @@ def with_document(before: Workflow, after: Workflow, library: Mapping[str, Node]
     ]
     if not changes or not after.document:
         return after
-    file = read_document(after.document, after.source)
+    file = read_document(ungrouped(after.document, library), after.source)
     layout = spread_out(file, after.source)
     tracer = Tracer(layout, library, after.source)
     by_id = {placed.id: placed for placed in layout.nodes.values()}
@@ -64,9 +65,9 @@ def _changes(before: NodeCall | None, after: NodeCall) -> Iterator[tuple[str, ob
 
 def _reason_against(kept: object, layout: Layout) -> str:
     """Why a value cannot be changed in the document; "" where it can."""
-    if not isinstance(kept, Stored):
+    host = kept.owner.scope.host if isinstance(kept, Stored) else None
+    if not isinstance(kept, Stored) or (host is not None and host.node.type.startswith(PREFIXES)):
         return "the editor's document keeps no value for it."
-    host = kept.owner.scope.host
     if host is None:
         return ""
     instances = sum(other.node.type == host.node.type for other in layout.nodes.values())

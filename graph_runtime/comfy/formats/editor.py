@@ -9,14 +9,12 @@ from ...errors import Problem, WorkflowError
 from ...step import Link
 from ...workflow import NodeCall, Workflow
 from .document import EditorNode, read_document
+from .grouping import PREFIXES, ungrouped
 from .spreading import BYPASSED, MUTED, Placed, Stored, spread_out
 from .tracing import Origin, Tracer
 from .widgets import widgets, wrapped
 
-_GROUPED = ("workflow>", "workflow/")
-_OLD_GROUP = (
-    "is a group node of an older editor; needs a sub-graph, which newer editors make of it when they open the file."
-)
+_NO_GROUP = "is a group node, but the file does not say what is in the group."
 
 
 def from_document(document: Mapping[str, object], library: Mapping[str, Node], source: str = "") -> Workflow:
@@ -33,7 +31,7 @@ def from_document(document: Mapping[str, object], library: Mapping[str, Node], s
     Raises:
         WorkflowError: It is no document of the editor; names everything that is wrong with it.
     """
-    file = read_document(document, source)
+    file = read_document(ungrouped(document, library), source)
     layout = spread_out(file, source)
     tracer = Tracer(layout, library, source)
     nodes: dict[str, NodeCall] = {}
@@ -41,8 +39,8 @@ def from_document(document: Mapping[str, object], library: Mapping[str, Node], s
     for placed in layout.nodes.values():
         if tracer.is_virtual(placed.node) or placed.key in layout.insides or placed.node.mode in (MUTED, BYPASSED):
             continue
-        if placed.node.type.startswith(_GROUPED) and placed.node.type not in library:
-            problems.append(Problem("unknown_node", _OLD_GROUP, placed.id, placed.node.title, placed.node.type))
+        if placed.node.type.startswith(PREFIXES) and placed.node.type not in library:
+            problems.append(Problem("unknown_node", _NO_GROUP, placed.id, placed.node.title, placed.node.type))
             continue
         try:
             nodes[placed.id] = _call(placed, library, tracer)

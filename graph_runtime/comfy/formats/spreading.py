@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from ...errors import Problem, WorkflowError, quoted
 from .document import EditorFile, EditorGraph, EditorNode
+from .widgets import CONTROL
 
 MUTED, BYPASSED = 2, 4
 """The modes of a node that does not run."""
@@ -130,7 +131,7 @@ def _promoted(placed: Placed, graph: EditorGraph) -> tuple[dict[str, Stored], di
     overrides: dict[str, dict[str, Stored]] = {}
     names = [graph.ports_in[place].name for place in widget_ports(graph)]
     for inner, name, place, value in _shown_values(placed.node, names):
-        if value is None:
+        if value is None or name == CONTROL:
             continue
         kept = ports if inner == "-1" else overrides.setdefault(inner, {})
         kept[name] = Stored(value, placed, place, name)

@@ -124,6 +124,9 @@ class Tracer:
     def _through_virtual(self, at: At) -> At | Found:
         node = at.node.node
         if node.type == PRIMITIVE:
+            shown = at.node.scope.overrides.get(node.id, {}).get("value")
+            if shown is not None:
+                return shown
             first = node.values[0] if isinstance(node.values, list) and node.values else None
             return Stored(first, at.node, 0, "value") if first is not None else None
         if node.mode == MUTED:

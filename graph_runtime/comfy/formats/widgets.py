@@ -113,10 +113,11 @@ def _placed(values: Sequence[object], names: Sequence[str], fresh: set[str]) -> 
         found.append(Widget(name, place, values[place]))
         place += 1
         spare = len(values) - place - (len(names) - len(found))
-        if place < len(values) and _is_control(values[place]) and (name in fresh or spare > 0):
+        if place < len(values) and is_control(values[place]) and (name in fresh or spare > 0):
             place += 2 if isinstance(values[place - 1], str) and spare > 1 else 1
     return found
 
 
-def _is_control(value: object) -> bool:
+def is_control(value: object) -> bool:
+    """Tell whether a saved value looks like that of the editor's own widget behind a seed."""
     return isinstance(value, str) and value in CONTROL_WORDS

@@ -2,13 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from graph_runtime import Library, Link, NodeCall, WorkflowError, join
 from graph_runtime.comfy.formats.editor import from_document
 from graph_runtime.comfy.formats.reading import read_any
-from tests.comfy.formats.toys import LIBRARY, canvas, item, slot, subgraph
+from tests.comfy.formats.toys import LIBRARY, Json, canvas, item, slot, subgraph
 
 FILES = Path(__file__).parent / "files"
 
@@ -296,6 +297,73 @@ class TestSubgraphs:
         assert inputs(self.two(shown), "1:7") == {"low": 5, "other": 0.75}
 
 
+class TestGroups:
+    """A group of a PrimitiveNode 0, a KSampler 1 and a Trace 2; the primitive sets the steps, the edges leave."""
+
+    GROUP: ClassVar[Json] = {
+        "nodes": [
+            {"type": "PrimitiveNode", "outputs": [{"name": "INT", "type": "INT"}], "widgets_values": [20, "fixed"]},
+            {
+                "type": "KSampler",
+                "inputs": [
+                    slot("model", "MODEL"), slot("positive", "CONDITIONING"), slot("negative", "CONDITIONING"),
+                    slot("image"), slot("steps", "INT", 1, True), slot("cfg", "FLOAT", None, True),
+                ],
+                "outputs": [{"name": "IMAGE", "type": "IMAGE"}],
+                "widgets_values": [1, "randomize", 20, 8.0, "euler", 1.0],
+            },
+            {
+                "type": "Trace", "inputs": [slot("image")], "outputs": [{"name": "E", "type": "IMAGE"}],
+                "widgets_values": [5],
+            },
+            {"type": "Note", "widgets_values": ["words"]},
+        ],
+        "links": [[0, 0, 1, 4, 7, "INT"], [1, 0, 2, 0, 8, "IMAGE"], [None, 0, 1, 0, 9, "MODEL"]],
+        "external": [],
+    }  # fmt: skip
+
+    def document(self, **group: object) -> Json:
+        inputs = [
+            slot("model", "MODEL", 1),
+            slot("positive"),
+            slot("negative"),
+            slot("image"),
+            slot("cfg", "FLOAT", 2, True),
+        ]
+        return canvas(
+            item(1, "workflow/Edges", inputs, [30, "fixed", 77, "increment", "heun", 0.5, 60]),
+            item(2, "LoadCheckpoint"),
+            item(3, "Save", [slot("image", link=3)]),
+            item(4, "PrimitiveNode", values=[6.5]),
+            links=[[1, 2, 0, 1, 0, "MODEL"], [3, 1, 0, 3, 0, "IMAGE"], [2, 4, 0, 1, 4, "FLOAT"]],
+            extra={"groupNodes": {"Edges": self.GROUP | group}},
+        )
+
+    def test_an_instance_is_what_is_in_the_group(self) -> None:
+        found = nodes(self.document())
+        assert found.keys() == {"1:1", "1:2", "2", "3"}
+        assert found["1:1"].inputs == {
+            "seed": 77, "steps": 30, "cfg": 6.5, "sampler_name": "heun", "denoise": 0.5, "model": Link("2"),
+        }  # fmt: skip
+        assert found["1:2"].inputs == {"low": 60, "image": Link("1:1")}
+        assert found["3"].inputs == {"image": Link("1:2")}
+
+    def test_outputs_that_are_taken_outside_too(self) -> None:
+        assert inputs(self.document(external=[[1, 0, "IMAGE"]]), "3") == {"image": Link("1:1")}
+
+    def test_outputs_and_inputs_that_are_shown_or_hidden(self) -> None:
+        config = {"1": {"output": {"0": {"visible": True}}, "input": {"positive": {"visible": False}}}}
+        assert inputs(self.document(config=config), "3") == {"image": Link("1:1")}
+
+    @pytest.mark.parametrize("odd", [None, 5, [], [5], {}, [[]], [[0, 0, 99, 0]], [[0, 99, 1, 0]]])
+    @pytest.mark.parametrize("key", ["nodes", "links", "external", "config"])
+    def test_odd_groups_stop_nothing(self, key: str, odd: object) -> None:
+        try:
+            assert "3" in nodes(self.document(**{key: odd}))
+        except WorkflowError as error:
+            assert 'in the sub-graph "Edges", the node at place 0' in str(error)
+
+
 class TestBadDocuments:
     @pytest.mark.parametrize(
         ("document", "message"),
@@ -316,8 +384,10 @@ class TestBadDocuments:
             nodes(document)
         assert message in str(error.value)
 
-    def test_a_group_node_of_an_older_editor_is_told(self) -> None:
-        with pytest.raises(WorkflowError, match=r"node 1 \(workflow>Mine\): is a group node of an older editor"):
+    def test_a_group_that_is_not_there_is_told(self) -> None:
+        with pytest.raises(
+            WorkflowError, match=r"node 1 \(workflow>Mine\): is a group node, but the file does not say"
+        ):
             nodes(canvas(item(1, "workflow>Mine"), links=[]))
 
     def test_all_at_once(self) -> None:

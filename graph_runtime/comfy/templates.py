@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..library import Library
-from .formats.drafting import to_document
-from .formats.reading import read_any
 
 _PICTURES = (".jpg", ".png", ".webp")
 
@@ -32,6 +30,9 @@ class Template:
         Raises:
             WorkflowError: The file is no workflow.
         """
+        from .formats.drafting import to_document
+        from .formats.reading import read_any
+
         workflow = read_any(self.workflow, library)
         return dict(workflow.document) or to_document(workflow, library)
 

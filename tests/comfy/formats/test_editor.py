@@ -302,9 +302,12 @@ class TestGroups:
 
     GROUP: ClassVar[Json] = {
         "nodes": [
-            {"type": "PrimitiveNode", "outputs": [{"name": "INT", "type": "INT"}], "widgets_values": [20, "fixed"]},
             {
-                "type": "KSampler",
+                "type": "PrimitiveNode", "pos": [0, 0], "outputs": [{"name": "INT", "type": "INT"}],
+                "widgets_values": [20, "fixed"],
+            },
+            {
+                "type": "KSampler", "pos": [0, 0],
                 "inputs": [
                     slot("model", "MODEL"), slot("positive", "CONDITIONING"), slot("negative", "CONDITIONING"),
                     slot("image"), slot("steps", "INT", 1, True), slot("cfg", "FLOAT", None, True),
@@ -313,10 +316,10 @@ class TestGroups:
                 "widgets_values": [1, "randomize", 20, 8.0, "euler", 1.0],
             },
             {
-                "type": "Trace", "inputs": [slot("image")], "outputs": [{"name": "E", "type": "IMAGE"}],
+                "type": "Trace", "pos": [0, 0], "inputs": [slot("image")], "outputs": [{"name": "E", "type": "IMAGE"}],
                 "widgets_values": [5],
             },
-            {"type": "Note", "widgets_values": ["words"]},
+            {"type": "Note", "pos": [0, 0], "widgets_values": ["words"]},
         ],
         "links": [[0, 0, 1, 4, 7, "INT"], [1, 0, 2, 0, 8, "IMAGE"], [None, 0, 1, 0, 9, "MODEL"]],
         "external": [],

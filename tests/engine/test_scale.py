@@ -67,8 +67,8 @@ def seconds(work: Callable[[], object], times: int = 3) -> float:
     ids=["chain", "independent", "fan-out", "layers", "chain backwards"],
 )
 def test_checking_and_planning_take_time_in_proportion(make: Callable[[int], dict[str, object]]) -> None:
-    small, large = make(5_000), make(25_000)
-    assert seconds(lambda: prepared(large), 1) / seconds(lambda: prepared(small), 2) < 15  # 5 would be exact
+    small, large = make(2_500), make(25_000)
+    assert seconds(lambda: prepared(large), 1) / seconds(lambda: prepared(small)) < 50  # 100 would be quadratic
 
 
 def test_a_chain_of_fifty_thousand_runs() -> None:
@@ -90,9 +90,9 @@ def test_a_fan_out_of_twenty_thousand_runs() -> None:
 
 
 def test_running_takes_time_in_proportion() -> None:
-    small, large = layers(100, 25), layers(500, 25)
-    ratio = seconds(lambda: run(large, "499.3"), 1) / seconds(lambda: run(small, "99.3"), 2)
-    assert ratio < 15  # 5 would be exact
+    small, large = layers(50, 25), layers(500, 25)
+    ratio = seconds(lambda: run(large, "499.3"), 1) / seconds(lambda: run(small, "49.3"))
+    assert ratio < 50  # 100 would be quadratic
 
 
 def test_a_circle_of_fifty_thousand_is_told() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .declaration import Node, Output
 from .errors import NodeError, listed
 from .results import Blocked, Result, Shown
-from .sockets import describe
+from .sockets import Kind, Socket, describe
 
 
 def spread(node: Node, returned: object) -> Result:
@@ -24,7 +24,7 @@ def spread(node: Node, returned: object) -> Result:
     shown = returned if isinstance(returned, Shown) else None
     if node.sink and shown is None:
         raise NodeError(f"it is declared to show something, but returned {kind_of(returned)}; needs Shown.")
-    if shown is not None and not node.sink:
+    if shown is not None and not (node.sink or node.may_show):
         raise NodeError("it returned Shown, but its return annotation does not say so.")
     values = shown.values if shown is not None else returned
     return Result(outputs(node, values), shown)
@@ -48,11 +48,18 @@ def outputs(node: Node, values: object) -> tuple[object, ...]:
     for output, value in zip(node.outputs, found, strict=True):
         if isinstance(value, Blocked):
             continue
-        if output.socket.is_list != isinstance(value, list) and output.socket.type is not object:
+        if _is_amiss(output.socket, value):
             raise NodeError(f"output {output.name}: it returned {kind_of(value)}, but declares {output.socket}.")
         for item in value if output.socket.is_list and isinstance(value, list) else (value,):
             _check(output, item)
     return found
+
+
+def _is_amiss(socket: Socket, value: object) -> bool:
+    """Tell whether a list stands where none belongs, or none where one does."""
+    if isinstance(socket.type, Kind):  # a single value of such a type may well be a list
+        return socket.is_list and not isinstance(value, list)
+    return socket.is_list != isinstance(value, list) and socket.type is not object
 
 
 def _check(output: Output, value: object) -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
-import re
-import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, ParamSpec, TypeAlias, TypeVar, Union, get_args, get_origin
+from typing import Literal, ParamSpec, TypeAlias, TypeVar
 
 from . import docs
 from .errors import DeclarationError
 from .injected import Folders, is_injected
-from .results import Expand, Shown
-from .sockets import Socket, socket
+from .sockets import Socket
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,6 +55,23 @@ class Output:
     docs: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What is known of a node's call before the run.
+
+    Attributes:
+        id: The node's id in the workflow.
+        values: Its literal inputs by name.
+        linked: The sockets that feed the other inputs, by name.
+        folders: Where files lie.
+    """
+
+    id: str
+    values: Mapping[str, object]
+    linked: Mapping[str, Socket]
+    folders: Folders
+
+
 @dataclass(frozen=True, eq=False)
 class Node:
     """A node as the editor and the engine see it. All of it is read from the function.
@@ -77,6 +92,12 @@ class Node:
         named: Whether the function returns one value for each of several outputs.
         sink: Whether it is run for its effect: it saves or shows.
         docs: What the docstring says.
+        may_show: Whether it may show something though it is no sink.
+        further: Declares an input that only a workflow names, by its name and whether it is linked; gives None to pass
+            it over. Without it, such an input is a problem.
+        inspect: Looks at a call before the run, like a fingerprint that is told all that is known: gives a digest of
+            what the call depends on beside its inputs, or None where only the run can tell; raises NodeError for what
+            it refuses.
     """
 
     id: str
@@ -94,6 +115,16 @@ class Node:
     named: bool = False
     sink: bool = False
     docs: docs.Docs = field(default_factory=docs.Docs)
+    may_show: bool = False
+    further: Callable[[str, bool], Input | None] | None = None
+    inspect: Callable[[Prospect], str | None] | None = None
+
+    def widened(self, given: Mapping[str, bool]) -> Node:
+        """Give the node with those further inputs that it takes of the given ones: whether each is linked, by name."""
+        if self.further is None:
+            return self
+        new = {name: found for name, linked in given.items() if (found := self.further(name, linked)) is not None}
+        return dataclasses.replace(self, inputs={**self.inputs, **new}) if new else self
 
     @cached_property
     def is_async(self) -> bool:
@@ -132,8 +163,7 @@ class Node:
         """What the fingerprint wants handed in."""
         if self.fingerprint is None:
             return {}
-        hints = _hints(self.fingerprint)
-        return {name: kind for name, kind in hints.items() if name != "return" and is_injected(kind)}
+        return {name: kind for name, kind in hints(self.fingerprint).items() if name != "return" and is_injected(kind)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,110 +221,18 @@ def is_node(thing: object) -> bool:
     return callable(thing) and isinstance(getattr(thing, "__node__", None), Mark)
 
 
-def declare(function: Callable[..., object]) -> Node:
-    """Read the whole schema of a decorated function.
+def hints(function: Callable[..., object]) -> dict[str, object]:
+    """Read the annotations of a function.
 
     Raises:
-        DeclarationError: The function cannot be a node; says which parameter, and what it needs.
+        DeclarationError: They name what is not there.
     """
-    mark: Mark = function.__node__  # type: ignore[attr-defined]
-    text = docs.read(function.__doc__)
-    hints = _hints(function)
-    inputs: dict[str, Input] = {}
-    injected: dict[str, object] = {}
-    for name, parameter in inspect.signature(function).parameters.items():
-        if is_injected(hint := _hint(function, hints, name, parameter)):
-            injected[name] = hint
-        else:
-            default = MISSING if parameter.default is parameter.empty else parameter.default
-            inputs[name] = Input(name, _socket(function, name, hint), default, text.inputs.get(name, ""))
-    _must_be_possible(function, mark, inputs, injected)
-    outputs, named, sink = _outputs(function, hints.get("return", types.NoneType), text)
-    return Node(
-        mark.id, function, mark.title, mark.category, mark.version, mark.resource, mark.static, mark.cached,
-        mark.fingerprint, inputs, outputs, injected, named, sink, text,
-    )  # fmt: skip
-
-
-def _hints(function: Callable[..., object]) -> dict[str, object]:
     try:
         return typing.get_type_hints(function, include_extras=True)
     except Exception as error:
-        raise DeclarationError(f"{_name(function)}: its annotations cannot be read: {error}") from error
+        raise DeclarationError(f"{name_of(function)}: its annotations cannot be read: {error}") from error
 
 
-def _hint(function: Callable[..., object], hints: dict[str, object], name: str, parameter: inspect.Parameter) -> object:
-    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
-        raise DeclarationError(f"{_name(function)}: parameter {name}: a node's inputs are named one by one.")
-    if name not in hints:
-        raise DeclarationError(f"{_name(function)}: parameter {name} needs an annotation: what the socket takes.")
-    return hints[name]
-
-
-def _socket(function: Callable[..., object], name: str, hint: object) -> Socket:
-    try:
-        return socket(hint)
-    except (DeclarationError, TypeError) as error:
-        raise DeclarationError(f"{_name(function)}: {name}: {error}") from error
-
-
-def _must_be_possible(
-    function: Callable[..., object], mark: Mark, inputs: Mapping[str, Input], injected: Mapping[str, object]
-) -> None:
-    lazy = [name for name, one in inputs.items() if one.socket.lazy]
-    if lazy and not inspect.iscoroutinefunction(function):
-        raise DeclarationError(
-            f"{_name(function)}: a lazy input ({lazy[0]}) is awaited, so the node is an `async def`."
-        )
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise DeclarationError(f"{_name(function)}: it yields; a node returns its values, all at once.")
-    strange = [name for name, kind in injected.items() if kind is not Folders]
-    if mark.static and (strange or inspect.iscoroutinefunction(function)):
-        what = f"{strange[0]} is known only in a run" if strange else "it is an `async def`"
-        raise DeclarationError(f"{_name(function)}: a static node is computed before the run, but {what}.")
-
-
-def _outputs(
-    function: Callable[..., object], returned: object, text: docs.Docs
-) -> tuple[tuple[Output, ...], bool, bool]:
-    """Read the outputs from what the function returns: whether there are several, and whether it is a sink."""
-    kind, sink = _unwrapped(returned)
-    if kind is types.NoneType:
-        if not sink:
-            raise DeclarationError(f"{_name(function)}: it returns nothing; a node returns values, and a sink Shown.")
-        return (), False, True
-    if isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields"):
-        fields = _hints(kind)
-        of_tuple = docs.read(kind.__doc__)
-        named = tuple(
-            Output(name, _socket(function, name, hint), text.outputs.get(name) or of_tuple.inputs.get(name, ""))
-            for name, hint in fields.items()
-        )
-        return named, True, sink
-    single = _socket(function, "the result", kind)
-    name, said = next(iter(text.outputs.items()), ("", ""))
-    return (Output(name or _output_name(single), single, said),), False, sink
-
-
-def _unwrapped(returned: object) -> tuple[object, bool]:
-    """Strip `Shown[...]` and `Expand[...]` from a return annotation; tell the type of values, and whether it shows."""
-    if get_origin(returned) in (Union, types.UnionType):
-        members = [member for member in get_args(returned) if get_origin(member) is not Expand]
-        if len(members) == 1:
-            return _unwrapped(members[0])
-    if returned is Shown:
-        return types.NoneType, True
-    if get_origin(returned) is Shown:
-        return get_args(returned)[0], True
-    if get_origin(returned) is Expand:
-        return get_args(returned)[0], False
-    return returned, False
-
-
-def _output_name(single: Socket) -> str:
-    name = getattr(single.type, "__name__", "value")
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-
-
-def _name(function: Callable[..., object]) -> str:
+def name_of(function: Callable[..., object]) -> str:
+    """Name a function for a message."""
     return f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', function)}"

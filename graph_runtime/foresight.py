@@ -8,8 +8,10 @@ from typing import TypeVar
 
 from .builder import Given
 from .calls import spread
+from .declaration import Prospect
 from .errors import GraphError, NodeError, Problem
 from .injected import Folders
+from .sockets import Socket
 from .step import Step
 
 T = TypeVar("T")
@@ -28,6 +30,12 @@ def foreseen(step: Step, sources: Mapping[str, Step | None], folders: Folders) -
     """
     if step.node.fingerprint is not None:
         fingerprint, problem = _attempt(lambda: _fingerprint(step, folders))
+        if problem is not None:
+            return step, problem
+        step = replace(step, fingerprint=fingerprint)
+    if (inspect := step.node.inspect) is not None:
+        prospect = Prospect(step.id, _plain(step), _feeding(step, sources), folders)
+        fingerprint, problem = _attempt(lambda: inspect(prospect))
         if problem is not None:
             return step, problem
         step = replace(step, fingerprint=fingerprint)
@@ -53,6 +61,12 @@ def _fingerprint(step: Step, folders: Folders) -> str | None:
     plain = _plain(step)
     given = {name: plain[name] for name in node.fingerprint_inputs}
     return str(node.fingerprint(**given, **dict.fromkeys(node.fingerprint_injected, folders)))
+
+
+def _feeding(step: Step, sources: Mapping[str, Step | None]) -> dict[str, Socket]:
+    """The sockets that the linked inputs of a step are fed by."""
+    linked = {name: (sources[wire.node], wire.output) for name, wire in step.wires.items()}
+    return {name: source.outputs[output] for name, (source, output) in linked.items() if source is not None}
 
 
 def _plain(step: Step) -> dict[str, object]:

@@ -88,7 +88,7 @@ def _placed(
             wrong = [unknown_kind(call, library, hint)]
         else:
             step, wrong = place(name, call, node, sources, folders, hint)
-            if not wrong and len(step.wires) + len(step.values) == len(node.inputs):
+            if not wrong and len(step.wires) + len(step.values) == len(step.node.inputs):
                 step, problem = foreseen(step, sources, folders)
                 wrong = [problem] if problem is not None else []
             steps[name] = own[name] = step

@@ -30,7 +30,7 @@ class Growing:
         self._library = library
         self._folders = folders
         self._settled = settled
-        self._parents: dict[str, str] = {}
+        self.parents: dict[str, str] = {}
         self._showing: set[str] = set()
 
     def sprout(self, step: Step, returned: Sequence[object]) -> Growth:
@@ -45,7 +45,7 @@ class Growing:
         if closed := circle(growth, steps, lambda: self.around(step.id), self._settled):
             raise NodeError(f"its sub-graph needs node {closed}, which waits for this node: a circle.")
         self._names.add(growth.steps)
-        self._parents.update(dict.fromkeys(growth.steps, step.id))
+        self.parents.update(dict.fromkeys(growth.steps, step.id))
         if any(inner.node.sink for inner in growth.steps.values()):
             self._shows(step.id)
         return growth
@@ -54,7 +54,7 @@ class Growing:
         """Note that something is shown inside a step, and so inside all steps around it."""
         while id and id not in self._showing:
             self._showing.add(id)
-            id = self._parents.get(id, "")
+            id = self.parents.get(id, "")
 
     def shows(self, id: str) -> bool:
         """Tell whether something was shown inside a step: its result alone would not bring that back."""
@@ -63,8 +63,8 @@ class Growing:
     def around(self, id: str) -> set[str]:
         """A step, and the steps in whose sub-graphs it stands."""
         around = {id}
-        while id in self._parents:
-            id = self._parents[id]
+        while id in self.parents:
+            id = self.parents[id]
             around.add(id)
         return around
 

@@ -9,9 +9,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NewType, Self, TypeVar
+from typing import TYPE_CHECKING, NewType, Self, TypeVar
 
 from .errors import Interrupted
+
+if TYPE_CHECKING:
+    from .step import Step
 
 T = TypeVar("T")
 
@@ -23,6 +26,19 @@ Prompt = NewType("Prompt", dict[str, object])
 
 EditorDocument = NewType("EditorDocument", dict[str, object])
 """The editor's own document of the workflow, as plain JSON data; empty where the run has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The run as it stands while a node computes.
+
+    Attributes:
+        steps: Every node by id, those of sub-graphs included; grows while the run goes on.
+        parents: The node in whose place a node of a sub-graph stands, by its id.
+    """
+
+    steps: Mapping[str, Step]
+    parents: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +177,7 @@ SILENT = Progress()
 
 def is_injected(annotation: object) -> bool:
     """Tell whether a parameter with this annotation is handed in and no socket."""
-    if annotation in (Progress, Folders, NodeId, Prompt, EditorDocument):
+    if annotation in (Progress, Folders, NodeId, Prompt, EditorDocument, Surroundings):
         return True
     return isinstance(annotation, type) and issubclass(annotation, Service)
 

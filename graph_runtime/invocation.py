@@ -58,7 +58,7 @@ def prepare(step: Step, linked: Mapping[str, object], handed: Callable[[], Mappi
         is_list = step.node.inputs[name].socket.is_list
         if isinstance(value, Blocked) or (is_list and isinstance(value, list) and _block(value)):
             return Invocation(step, (), handed, value if isinstance(value, Blocked) else _block(value))
-        fixed[name] = _as_list(value) if is_list else value
+        fixed[name] = _as_list(value, name in step.lone) if is_list else value
     if not step.mapped:
         return Invocation(step, (fixed,), handed)
     lists = {name: _as_list(linked[name]) for name in step.mapped}
@@ -89,9 +89,14 @@ def blocked_in(result: Result) -> bool:
     )
 
 
-def _as_list(value: object) -> list[object]:
-    """A list of its own for the node that receives it, which may then do with it what it likes."""
-    return [*value] if isinstance(value, list) else [value]
+def _as_list(value: object, lone: bool = False) -> list[object]:
+    """A list of its own for the node that receives it, which may then do with it what it likes.
+
+    Args:
+        value: A list, or one value.
+        lone: Whether a list is one value.
+    """
+    return [*value] if isinstance(value, list) and not lone else [value]
 
 
 def _mapped(lists: Mapping[str, list[object]]) -> Sequence[Arguments]:
@@ -205,7 +210,7 @@ def merged(step: Step, results: Sequence[Result]) -> Result:
         for column, output, value in zip(columns, step.node.outputs, result.outputs, strict=True):
             column.extend(value if output.socket.is_list and isinstance(value, list) else [value])
     shown = [result.shown for result in results if result.shown is not None]
-    return Result(tuple(columns), _together(shown) if step.node.sink else None)
+    return Result(tuple(columns), _together(shown) if shown or step.node.sink else None)
 
 
 def _together(shown: Sequence[Shown[object]]) -> Shown[object]:

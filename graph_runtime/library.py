@@ -13,8 +13,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol
 
-from .declaration import Node, declare, is_node
+from .declaration import Node, is_node
 from .errors import DeclarationError, Problem
+from .signature import declare
 from .step import Step
 
 ENTRY_POINTS = "graph_runtime.nodes"

@@ -9,7 +9,7 @@ from typing import Literal, NewType, Union, get_args, get_origin
 
 from .errors import Hint, Problem, ProblemKind, listed, nearest, quoted
 from .injected import Folders
-from .sockets import Socket, describe
+from .sockets import Kind, Socket, describe
 
 DEPTH_LIMIT = 100
 
@@ -79,6 +79,8 @@ def takes_literals(socket: Socket) -> bool:
 def _is_plain(kind: object) -> bool:
     if isinstance(kind, NewType):
         return _is_plain(kind.__supertype__)
+    if isinstance(kind, Kind):
+        return kind.literal
     if get_origin(kind) in (Union, types.UnionType):
         return any(_is_plain(member) for member in get_args(kind))
     return kind in (bool, int, float, str, dict, object) or get_origin(kind) in (Literal, dict)
@@ -119,6 +121,8 @@ def _typed(value: object, kind: object) -> object:
         return _number(value)
     if kind is str:
         return _text(value)
+    if isinstance(kind, Kind) and kind.literal:
+        return _data(value, object)
     if kind is object or kind is dict or get_origin(kind) is dict:
         return _data(value, kind)
     raise Misfit("wrong_type", f"found {quoted(value)}, needs a link from a node that puts out {describe(kind)}.")

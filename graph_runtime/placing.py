@@ -11,7 +11,7 @@ from .errors import Hint, Problem, listed, quoted, shown
 from .injected import Folders
 from .library import Library
 from .literals import Misfit, coerce, takes_literals
-from .sockets import Socket, compatible
+from .sockets import Kind, Socket, compatible
 from .step import Link, Step, Wire
 from .workflow import NodeCall
 
@@ -49,6 +49,8 @@ def place(
     Returns:
         The step, and what is wrong with it; a step with problems has only the inputs that are right.
     """
+    if node.further is not None:
+        node = node.widened({key: isinstance(call.inputs[key], Link) for key in call.inputs if key not in node.inputs})
     problems: list[Problem] = []
     wires: dict[str, Wire] = {}
     found: dict[str, Socket] = {}
@@ -68,10 +70,18 @@ def place(
     problems += _unknown_inputs(call, node, hint)
     mapped = frozenset([key for key, one in found.items() if one.is_list and not node.inputs[key].socket.is_list])
     outputs = _resolved(node, found, values, bool(mapped)) if mapped or node.generic else node.output_sockets
-    return Step(name, node, call.title, values, wires, outputs, mapped), problems
+    lone = frozenset([key for key in found if node.inputs[key].socket.is_list and _is_lone(found[key])])
+    return Step(name, node, call.title, values, wires, outputs, mapped, lone), problems
+
+
+def _is_lone(source: Socket) -> bool:
+    """Tell whether what may well be a list is one value all the same."""
+    return not source.is_list and isinstance(source.type, Kind)
 
 
 def _unknown_inputs(call: NodeCall, node: Node, hint: Hint) -> list[Problem]:
+    if node.further is not None:
+        return []
     strange = [key for key in call.inputs if key not in node.inputs and not _left_by_editor(key, call)]
     if not strange:
         return []

@@ -17,7 +17,7 @@ from .events import Event
 from .graph import Graph
 from .growing import Growing
 from .inbox import Inbox
-from .injected import Tick
+from .injected import Surroundings, Tick
 from .invocation import Invocation, Returned, prepare
 from .lanes import Lanes
 from .ledger import Ledger, State
@@ -58,8 +58,9 @@ class Run:
         self.recall = Recall(executor.cache, executor.folders)
         self.growing = Growing(self.names, graph.library, executor.folders, self.ledger.settled)
         self.supply = Supply(
-            self.ledger, graph.workflow, executor.folders, self.stopping, executor.previews, executor.service,
-            self.demand, lambda id, tick: self.inbox.put(self.tick, id, tick),
+            self.ledger, graph.workflow, Surroundings(self.names.steps, self.growing.parents), executor.folders,
+            self.stopping, executor.previews, executor.service, self.demand,
+            lambda id, tick: self.inbox.put(self.tick, id, tick),
         )  # fmt: skip
         loop = asyncio.get_running_loop()
         self.inbox = Inbox(loop, self.collect)

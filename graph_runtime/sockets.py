@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import types
 import typing
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated, Literal, NewType, TypeVar, Union, get_args, get_origin
 
 from .errors import DeclarationError
@@ -56,12 +56,31 @@ Seed = Annotated[int, Range(0, SEED_LIMIT), Fresh()]
 """The seed of a random number generator, 0 to 2**64 - 1."""
 
 
+class Kind(ABC):
+    """A type of sockets that judges for itself what flows into it and where its values flow.
+
+    Attributes:
+        literal: Whether a workflow file can write its values down; otherwise they come over links only.
+    """
+
+    literal: bool = False
+
+    @abstractmethod
+    def takes(self, source: object) -> bool:
+        """Tell whether values of a type may flow into a socket of this one."""
+
+    @abstractmethod
+    def flows_into(self, target: object) -> bool:
+        """Tell whether values of this type may flow into a socket of another one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Socket:
     """What may stand on one input or output.
 
     Attributes:
-        type: The type of one value: a class, NewType, Literal, union or type variable; the item's type for a list.
+        type: The type of one value: a class, NewType, Literal, union, type variable or `Kind`; the item's type for a
+            list.
         is_list: Whether it carries a list of such values.
         optional: Whether None may stand there.
         lazy: Whether it is computed only when awaited.
@@ -90,7 +109,6 @@ class Socket:
         return f"list of {name}" if self.is_list else name
 
 
-@lru_cache(maxsize=4096)
 def socket(annotation: object) -> Socket:
     """Read an annotation.
 
@@ -175,6 +193,10 @@ def compatible(source: object, target: object) -> bool:
         return True
     if isinstance(target, TypeVar) or isinstance(source, TypeVar):
         return True
+    if isinstance(target, Kind):
+        return target.takes(source)
+    if isinstance(source, Kind):
+        return source.flows_into(target)
     if get_origin(source) in (Union, types.UnionType):
         return all(compatible(member, target) for member in get_args(source))
     if get_origin(target) in (Union, types.UnionType):

@@ -43,6 +43,7 @@ class Step:
         wires: The linked inputs.
         outputs: The resolved type of each output.
         mapped: The linked inputs over whose lists the node is mapped; empty when it runs once.
+        lone: The linked inputs that take a list and are fed by one value.
         fingerprint: The digest of what it reads beside its inputs; None when only a run can tell, so nothing is reused.
         known: Its result, for a static step.
     """
@@ -54,6 +55,7 @@ class Step:
     wires: Mapping[str, Wire] = field(default_factory=dict)
     outputs: tuple[Socket, ...] = ()
     mapped: frozenset[str] = frozenset()
+    lone: frozenset[str] = frozenset()
     fingerprint: str | None = ""
     known: Result | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from .injected import EditorDocument, Folders, NodeId, Progress, Prompt, Service, Tick, injection
+from .injected import EditorDocument, Folders, NodeId, Progress, Prompt, Service, Surroundings, Tick, injection
 from .ledger import Ledger
 from .results import Lazy
 from .step import Step, Wire
@@ -19,6 +19,7 @@ class Supply:
     Attributes:
         ledger: Where the results stand.
         workflow: What the run was made from.
+        surroundings: All steps of the run.
         folders: Where files lie.
         stopping: Tells whether the run is to stop.
         previews: Whether previews are drawn.
@@ -29,6 +30,7 @@ class Supply:
 
     ledger: Ledger
     workflow: Workflow
+    surroundings: Surroundings
     folders: Folders
     stopping: Callable[[], bool]
     previews: bool
@@ -66,6 +68,7 @@ class Supply:
             Folders: self.folders,
             NodeId: step.id,
             EditorDocument: self.workflow.document,
+            Surroundings: self.surroundings,
             Prompt: self.workflow.to_json() if Prompt in wanted.values() else None,
         }
         return injection(wanted, values, self.service)

@@ -94,7 +94,7 @@ def _around(steps: Sequence[Step], library: Library, imports: Imports) -> list[s
             and function
             and getattr(importlib.import_module(module), name, None) is around
         ):
-            declare = imports.add("graph_runtime.declaration", "declare")
+            declare = imports.add("graph_runtime.signature", "declare")
             items.append(f"{imports.add(module, name)}({declare}({function}))")
     return items
 

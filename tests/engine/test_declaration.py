@@ -21,7 +21,7 @@ from graph_runtime import (
     discover,
     node,
 )
-from graph_runtime.declaration import declare
+from graph_runtime.signature import declare
 from graph_runtime.sockets import SEED_LIMIT, compatible, describe, socket
 from tests.engine import apples
 from tests.engine.apples import LIBRARY, Apple, RedApple, cut, loop, pick

@@ -19,7 +19,7 @@ from .augment import Bytes
 from .autoencoder import CROP, crops, reconstruction_loss
 from .loop import AtTrainingCheckpoint, Randomness, Schedule, Training
 
-ADVERSARY_WEIGHT, LATENT_NOISE = 0.03, 0.08
+ADVERSARY_WEIGHT, ADVERSARY_WARMUP, LATENT_NOISE = 0.05, 300, 0.15
 
 
 def new_discriminator(width: int = 32) -> nn.Module:
@@ -42,14 +42,21 @@ def decoder_parameters(vae: AutoencoderKL) -> list[nn.Parameter]:
     return [*vae.post_quant_conv.parameters(), *vae.decoder.parameters()]
 
 
-def loss(judge: nn.Module, made: Tensor, wanted: Tensor) -> Tensor:
-    """Adds the decoder's loss to the judge's; each one's gradient reaches only itself."""
+def loss(judge: nn.Module, made: Tensor, wanted: Tensor, adversary: float) -> Tensor:
+    """Adds the decoder's loss to the judge's; each one's gradient reaches only itself.
+
+    Args:
+        judge: Tells real pictures from made ones.
+        made: Reconstructions, `[batch, 3, height, width]`, -1..1.
+        wanted: The pictures themselves.
+        adversary: How much it counts that the judge takes reconstructions for real.
+    """
     judge.requires_grad_(False)
     fooled = -judge(made).float().mean()
     judge.requires_grad_(True)
     real, false = judge(wanted).float(), judge(made.detach()).float()
     judged = functional.relu(1 - real).mean() + functional.relu(1 + false).mean()
-    total: Tensor = reconstruction_loss(made, wanted) + ADVERSARY_WEIGHT * fooled + judged
+    total: Tensor = reconstruction_loss(made, wanted) + adversary * fooled + judged
     return total
 
 
@@ -89,7 +96,8 @@ def train(
                 latents = vae.encode(pictures).latent_dist.mean.float()
             noise = random.normal(*latents.shape).to(latents.device) * LATENT_NOISE
             made = vae.decode(latents + noise).sample.float()
-            return loss(judge, made, pictures)
+            adversary = ADVERSARY_WEIGHT * min(1.0, training.step / ADVERSARY_WARMUP)
+            return loss(judge, made, pictures, adversary)
 
     training.run(loss_of, at_checkpoint)
     return training

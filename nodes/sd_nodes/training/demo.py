@@ -22,7 +22,7 @@ from torch import Tensor
 
 from . import autoencoder, controlnet, decoder, text_to_image
 from .augment import Bytes
-from .controlnet import Batch, Source
+from .controlnet import Batch, Lessons, Source
 from .dataset import Picture, load
 from .drawing import draw
 from .evaluation import Pairs, held_out_pairs
@@ -54,10 +54,10 @@ PROMPTS = (
 )
 SCHEDULES = {
     "autoencoder": Schedule(steps=2800, rate=1.5e-3, warmup=100, every=400),
-    "decoder": Schedule(steps=2000, rate=5e-4, warmup=50, every=250),
-    "text-to-image": Schedule(steps=16000, rate=1e-3, warmup=200, floor=0.03, average=0.999, every=500),
-    "canny": Schedule(steps=5000, rate=7e-4, warmup=100, floor=0.03, average=0.995, every=500),
-    "depth": Schedule(steps=3000, rate=7e-4, warmup=100, floor=0.03, average=0.995, every=500),
+    "decoder": Schedule(steps=1200, rate=7e-4, warmup=50, average=0.998, every=200),
+    "text-to-image": Schedule(steps=5400, rate=1e-3, warmup=200, floor=0.03, average=0.999, every=500),
+    "canny": Schedule(steps=3400, rate=7e-4, warmup=100, floor=0.03, average=0.995, every=500),
+    "depth": Schedule(steps=1500, rate=7e-4, warmup=100, floor=0.03, average=0.995, every=500),
 }
 BATCHES = {"autoencoder": 16, "decoder": 16, "text-to-image": 32, "canny": 32, "depth": 32}
 
@@ -204,7 +204,7 @@ def train_controlnet(shop: Workshop, kind: str, schedule: Schedule | None = None
         sheet([truth, hints, made.cpu()]).save(training.folder / f"sheet-{training.step:06d}.png")
 
     source = source_of(shop, kind, shop.batch(kind), model.vae.config.scaling_factor)
-    controlnet.train(model, net, source, schedule, shop.folder / kind, shop.accelerator, at_checkpoint=look)
+    controlnet.train(model, net, source, schedule, shop.folder / kind, shop.accelerator, Lessons(fresh_share=2.0), look)
 
 
 def with_plain_attention(module: UNet2DConditionModel | ControlNetModel) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from .augment import Bytes
 from .drawing import draw
 from .evaluation import Pairs, background_is_named, edge_f1, inside_error, overlap, silhouette
-from .hints import edges
+from .hints import edges, raw_edges
 from .model import LatentDiffusion
 
 
@@ -24,12 +24,14 @@ class Scores:
 
     Args:
         edges: F1 of the pictures' edges against the pairs' within two pixels, 0..1.
+        raw: The same for edges traced without smoothing.
         overlap: Intersection over union of the silhouettes, 0..1.
         inside: Distance in Lab inside the silhouettes; 0 is the same colours.
         background: Share of pictures whose border has the colour that the pair's caption names.
     """
 
     edges: float
+    raw: float
     overlap: float
     inside: float
     background: float
@@ -40,6 +42,7 @@ class Scores:
         rows = [
             (
                 edge_f1(edges(picture), wanted),
+                edge_f1(raw_edges(picture), raw_edges(rgb)),
                 overlap(silhouette(picture), alpha > 127),
                 inside_error(picture, rgb, alpha),
                 background_is_named(picture, caption),

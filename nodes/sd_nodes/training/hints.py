@@ -10,18 +10,35 @@ import numpy as np
 from .augment import Bytes
 from .variation import Variation, height_map
 
-LOW, HIGH = 100, 200
+LOW, HIGH, SMOOTHING = 30.0, 80.0, 1.4
+RAW_LOW, RAW_HIGH = 100.0, 200.0
 
 
-def edges(rgb: Bytes, low: float = LOW, high: float = HIGH) -> Bytes:
-    """Traces edges with Canny (1986), `[height, width]`, 0 or 255."""
-    return np.asarray(cv2.Canny(np.ascontiguousarray(rgb), low, high), np.uint8)
+def edges(rgb: Bytes, low: float = LOW, high: float = HIGH, smoothing: float = SMOOTHING) -> Bytes:
+    """Traces edges as Canny (1986) does: a Gaussian first, which OpenCV's function leaves to its caller.
+
+    Args:
+        rgb: `[height, width, 3]` bytes.
+        low: A gradient below this is no edge.
+        high: A gradient above this is always an edge.
+        smoothing: The Gaussian's standard deviation in pixels; 0 is none.
+
+    Returns:
+        `[height, width]`, 0 or 255.
+    """
+    smooth = cv2.GaussianBlur(rgb, (0, 0), smoothing) if smoothing > 0 else np.ascontiguousarray(rgb)
+    return np.asarray(cv2.Canny(np.asarray(smooth, np.uint8), low, high), np.uint8)
+
+
+def raw_edges(rgb: Bytes) -> Bytes:
+    """Traces edges as the "Canny Edges" node does when its values are left alone, without smoothing."""
+    return edges(rgb, RAW_LOW, RAW_HIGH, 0)
 
 
 def rough_edges(random: np.random.Generator, rgb: Bytes, other: Bytes) -> Bytes:
     """Traces edges as unevenly as a photograph gives them.
 
-    Half of the maps are plain; the others come with other thresholds, after a blur, with pieces missing,
+    Most maps are plain, smoothed or raw; the others come with other thresholds, with pieces missing,
     or with clutter from another picture.
 
     Args:
@@ -29,15 +46,14 @@ def rough_edges(random: np.random.Generator, rgb: Bytes, other: Bytes) -> Bytes:
         rgb: The picture to trace.
         other: The picture that clutter comes from.
     """
+    chance = random.random()
+    if chance < 0.65:
+        return edges(rgb) if chance < 0.4 else raw_edges(rgb)
+    low, smoothing = float(random.uniform(20, 140)), float(random.choice([0.0, 0.7, 1.0, 2.0]))
+    traced = edges(rgb, low, low * float(random.uniform(1.5, 2.5)), smoothing)
     if random.random() < 0.5:
-        return edges(rgb)
-    if random.random() < 0.5:
-        rgb = np.asarray(cv2.GaussianBlur(rgb, (0, 0), float(random.uniform(0.4, 1.3))), np.uint8)
-    low = float(random.uniform(30, 140))
-    traced = edges(rgb, low, low * float(random.uniform(1.5, 2.5)))
-    if random.random() < 0.4:
         traced = _without_pieces(random, traced)
-    if random.random() < 0.25:
+    if random.random() < 0.3:
         traced = np.maximum(traced, _clutter(random, other))
     return traced
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..library import Library
+from ..workflow import Workflow
 
 _PICTURES = (".jpg", ".png", ".webp")
 
@@ -31,10 +32,24 @@ class Template:
             WorkflowError: The file is no workflow.
         """
         from .formats.drafting import to_document
+
+        workflow = self._read(library)
+        return dict(workflow.document) or to_document(workflow, library)
+
+    def drawing(self, library: Library) -> bytes:
+        """A drawing of the graph as SVG, for a template without a picture.
+
+        Raises:
+            WorkflowError: The file is no workflow.
+        """
+        from ..drawing import picture, svg
+
+        return svg(picture(self._read(library), library))
+
+    def _read(self, library: Library) -> Workflow:
         from .formats.reading import read_any
 
-        workflow = read_any(self.workflow, library)
-        return dict(workflow.document) or to_document(workflow, library)
+        return read_any(self.workflow, library)
 
 
 def templates_in(folder: Path) -> list[Template]:

@@ -13,6 +13,7 @@ from ..context import Route, server_of
 from ..places import inside
 from ..schema import entry, object_info
 from ..templates import Template, templates_in
+from .files import SANDBOX
 
 MODEL_FILES = frozenset({".safetensors", ".sft"})
 """The only weight formats that nodes open."""
@@ -83,9 +84,10 @@ async def get_template(request: web.Request) -> web.StreamResponse:
     if suffix == "json":
         document = await asyncio.to_thread(template.document, server.library)
         return web.json_response(document)
-    if template.picture is None:
-        raise refused("the template has no picture.", 404)
-    return web.FileResponse(template.picture)
+    if template.picture is not None:
+        return web.FileResponse(template.picture)
+    drawing = await asyncio.to_thread(template.drawing, server.library)
+    return web.Response(body=drawing, content_type="image/svg+xml", headers={"Content-Security-Policy": SANDBOX})
 
 
 async def get_embeddings(request: web.Request) -> web.Response:

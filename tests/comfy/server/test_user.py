@@ -111,17 +111,19 @@ def test_workflows_beside_the_program_are_templates(tmp_path: Path) -> None:
     }
     (folder / "first.json").write_text(json.dumps(api))
     (folder / "first.png").write_bytes(b"\x89PNG")
+    (folder / "plain.json").write_text(json.dumps(api))
     (folder / "broken.json").write_text("{")
 
     async def conversation(client: Client) -> None:
-        assert await client.get("/workflow_templates") == {"Ours": ["broken", "first"]}
+        assert await client.get("/workflow_templates") == {"Ours": ["broken", "first", "plain"]}
         document = await client.get("/api/workflow_templates/Ours/first.json")
         assert [node["type"] for node in document["nodes"]] == ["Number", "Tell"]
         assert (await ask(client, "GET", "/workflow_templates/Ours/broken.json"))[0] == 400
         for path in ("Ours/none.json", "Ours/broken.jpg", "Theirs/first.json", "Ours/..%2Ffirst.json"):
             assert (await ask(client, "GET", f"/workflow_templates/{path}"))[0] in (400, 403, 404)
-        async with client.session.get(f"{client.running.url}/workflow_templates/Ours/first.jpg") as response:
-            assert response.status == 200
+        for name, type in (("first.jpg", "image/png"), ("plain.jpg", "image/svg+xml")):
+            async with client.session.get(f"{client.running.url}/workflow_templates/Ours/{name}") as response:
+                assert (response.status, response.content_type) == (200, type)
 
     talk(tmp_path, conversation, options=Options(port=0, templates=(("Ours", folder),)))
 

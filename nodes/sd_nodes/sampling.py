@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 from graph_runtime import SILENT, NodeError, Progress, Range, Seed, node
+from sd_nodes.telling import told
 from sd_nodes.types import Condition, Conditioning, Control, Image, Latent, Model, Recipe
 from sd_nodes.weights import WeightStore
 
@@ -49,7 +50,6 @@ def sampler(
     Returns:
         LATENT: The drawn latents.
     """
-    from sd_nodes.diffusion.condition import Condition as Told
     from sd_nodes.diffusion.condition import Guidance
     from sd_nodes.diffusion.denoise import Sampling
     from sd_nodes.diffusion.schedulers import make_scheduler
@@ -70,7 +70,9 @@ def sampler(
         sampling = Sampling(
             unet,
             make_scheduler(model.scheduler.name, store.scheduler_config(model), dict(model.scheduler.options)),
-            Guidance(Told(wanted.embedding), Told(unwanted.embedding), guidance, rescale),
+            Guidance(
+                told(wanted, unet, latent["samples"]), told(unwanted, unet, latent["samples"], True), guidance, rescale
+            ),
             steps,
             controls,
         )
@@ -107,7 +109,11 @@ def _only(conditioning: Conditioning, name: str) -> Condition:
     count = len(conditioning.conditions)
     if count != 1:
         raise NodeError(f"found {count} conditions together; this sampler takes one prompt.", input=name)
-    return conditioning.conditions[0]
+    condition = conditioning.conditions[0]
+    if condition.partial:
+        message = "it is bound to a part of the picture or of the sampling; this sampler takes a prompt for the whole."
+        raise NodeError(message, input=name)
+    return condition
 
 
 def _same_controls(positive: Sequence[Control], negative: Sequence[Control]) -> None:

@@ -33,8 +33,9 @@ class Latent(TypedDict):
     """A batch of latents as ComfyUI's LATENT has it.
 
     `samples` is float32 `[batch, 4, height / 8, width / 8]`, not multiplied by the VAE's scaling factor; `noise_mask`
-    is 1 where noise is drawn; `batch_index` holds the places of the samples in the batch they were taken from. Where
-    the samples are the means that an autoencoder gave, `deviation` holds the standard deviations, in the same shape.
+    is 1 where noise is drawn, `[batch or 1, 1, height, width]` in any size; `batch_index` holds the places of the
+    samples in the batch they were taken from. Where the samples are the means that an autoencoder gave, `deviation`
+    holds the standard deviations, in the same shape.
     """
 
     samples: torch.Tensor
@@ -111,13 +112,34 @@ class Model:
 @final
 @dataclass(frozen=True)
 class Clip:
-    """The recipe of a text encoder with its tokenizer; `skip` is how many of the last layers are left out."""
+    """The recipe of a text encoder with its tokenizer, or of two that read a prompt side by side.
+
+    Args:
+        source: Where the weights of the first text encoder are.
+        family: What it goes with; see `Model`.
+        patches: Changes to the weights, in the order in which they are added.
+        skip: How many of the last layers are left out; SDXL was trained with one left out.
+        settings: Placement and dtype.
+        second: Where the weights of the second text encoder are, for the families that have two.
+    """
 
     source: Source
     family: str
     patches: tuple[Patch, ...] = ()
     skip: int = 0
     settings: Settings = Settings()
+    second: Source | None = None
+
+    @property
+    def encoders(self) -> tuple[Clip, ...]:
+        """A recipe for each of the text encoders alone."""
+        first = replace(self, second=None)
+        return (first,) if self.second is None else (first, replace(first, source=self.second))
+
+    @property
+    def projects(self) -> bool:
+        """Tell whether a prompt is also told as one projected vector, and its states are read before the last norm."""
+        return any(each.source.part == "text_encoder_2" for each in self.encoders)
 
 
 @final
@@ -178,6 +200,30 @@ class Area:
 
 
 @final
+@dataclass(frozen=True)
+class Framing:
+    """What SDXL is told about the picture beside the prompt (arXiv:2307.01952, section 2.2), in pixels.
+
+    Args:
+        width: The width that the picture is to look as if it had before it was cropped; small ones look blurred.
+        height: The height of it.
+        crop_x: How much is to look cut off at the left.
+        crop_y: How much is to look cut off at the top.
+        target_width: The width that it was cropped to; the picture's own if 0.
+        target_height: The height that it was cropped to; the picture's own if 0.
+        aesthetic: How beautiful it is to be, 0 to 10, for the refiner, which is told this instead of the target.
+    """
+
+    width: int
+    height: int
+    crop_x: int = 0
+    crop_y: int = 0
+    target_width: int = 0
+    target_height: int = 0
+    aesthetic: float | None = None
+
+
+@final
 @dataclass(frozen=True, eq=False)
 class Condition:
     """One encoded text and what applies to it alone.
@@ -194,6 +240,7 @@ class Condition:
         mask_bounds: It is computed on the rectangle around the mask alone; this comes before `area`.
         start: The fraction of the noise table before which it is off.
         end: The fraction of the noise table after which it is off.
+        framing: The sizes that SDXL is told, or None for those of the picture that is drawn.
     """
 
     embedding: torch.Tensor
@@ -207,6 +254,12 @@ class Condition:
     mask_bounds: bool = False
     start: float = 0.0
     end: float = 1.0
+    framing: Framing | None = None
+
+    @property
+    def partial(self) -> bool:
+        """Whether it applies to a part of the picture or of the sampling only."""
+        return self.area is not None or self.mask is not None or (self.start, self.end) != (0.0, 1.0)
 
 
 @final

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from graph_runtime import NodeError
+from graph_runtime import Folders, NodeError
 from sd_nodes.conditionings import (
     clip_set_last_layer,
     conditioning_average,
@@ -18,7 +18,9 @@ from sd_nodes.regions import (
     conditioning_set_mask,
     conditioning_set_timestep_range,
 )
-from sd_nodes.types import Area, Clip, Condition, Conditioning, Mask, Source
+from sd_nodes.sampling import sampler
+from sd_nodes.types import Area, Clip, Condition, Conditioning, Mask, Model, Source
+from sd_nodes.weights import WeightStore
 
 
 def states(seed: int, tokens: int = 3) -> torch.Tensor:
@@ -102,6 +104,22 @@ def test_the_last_word_on_the_area_counts():
 def test_a_range_of_the_sampling():
     one = conditioning_set_timestep_range(told(1), 0.25, 0.75).conditions[0]
     assert (one.start, one.end) == (0.25, 0.75)
+
+
+@pytest.mark.parametrize(
+    "bind",
+    [
+        conditioning_set_area,
+        lambda one: conditioning_set_mask(one, Mask(torch.ones(4, 4))),
+        lambda one: conditioning_set_timestep_range(one, 0.0, 0.5),
+    ],
+)
+def test_a_sampler_of_whole_pictures_refuses_what_is_bound_to_a_part(bind):
+    model = Model(Source("small", "", "unet"), "sd1")
+    store = WeightStore(Folders())
+    with pytest.raises(NodeError, match="bound to a part of the picture or of the sampling") as caught:
+        sampler(model, told(1), bind(told(2)), {"samples": torch.zeros(1, 4, 8, 8)}, store=store)
+    assert caught.value.input == "negative"
 
 
 def test_what_comes_in_is_not_changed():

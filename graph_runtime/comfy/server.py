@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 from aiohttp import hdrs, web
 
@@ -11,6 +12,7 @@ from .admission import Refused
 from .bodies import refused
 from .complaints import Body, answer, complaint
 from .context import SERVER, Handler, Route, Routes, Server
+from .extensions import Extension, add_routes
 from .gate import Takes
 from .routes import catalog, files, jobs, machine, page, prompts, socket, user
 
@@ -37,13 +39,15 @@ HEADERS = {
 """On every answer; a route may say more."""
 
 
-def application(server: Server) -> web.Application:
-    """Make the application of a server."""
+def application(server: Server, extensions: Iterable[Extension] = ()) -> web.Application:
+    """Make the application of a server, with what packs add to it."""
     app = web.Application(middlewares=[guarded])
     app[SERVER] = server
     app.on_response_prepare.append(_with_headers)
-    for route in (page.PAGE, *every(ROUTES), page.FILES):
+    for route in (page.PAGE, *every(ROUTES)):
         app.router.add_route(route.method, route.path, route.handler)
+    add_routes(app, extensions)
+    app.router.add_route(page.FILES.method, page.FILES.path, page.FILES.handler)
     return app
 
 

@@ -24,6 +24,7 @@ from ..executor import Executor
 from ..injected import Folders
 from ..library import Library
 from .context import Server
+from .extensions import Extension
 from .gate import Gate
 from .hub import Hub
 from .jobs import Jobs
@@ -46,6 +47,7 @@ class Options:
         names: Further names under which it may be addressed.
         auth: Whether a token is asked for where other machines can reach it.
         templates: Folders with workflows that the editor offers, by the name it shows.
+        extensions: What packs add to the server.
     """
 
     address: str = "127.0.0.1"
@@ -53,6 +55,7 @@ class Options:
     names: tuple[str, ...] = ()
     auth: bool = True
     templates: tuple[tuple[str, Path], ...] = ()
+    extensions: tuple[Extension, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,14 +110,17 @@ async def serving(
     executor = Executor(folders, cache, previews=True)
     queue = Queue(jobs, library, executor, hub.post, forget)
     gate = Gate.at(options.address, options.names, token)
-    scripts = {"controlgraph": Path(__file__).parent / "web"}
+    scripts = {one.name: one.scripts for one in options.extensions if one.scripts is not None}
+    scripts["controlgraph"] = Path(__file__).parent / "web"
     server = Server(library, folders, state, jobs, queue, hub, logs, gate, frontend(), scripts, dict(options.templates))
     logs.listener = partial(_tell_readers, hub)
     logging.getLogger().addHandler(logs)
-    runner = web.AppRunner(application(server), access_log=None, shutdown_timeout=PATIENCE)
+    runner = web.AppRunner(application(server, options.extensions), access_log=None, shutdown_timeout=PATIENCE)
     try:
         await runner.setup()
         await web.SockSite(runner, listening).start()
+        for extension in options.extensions:
+            extension.started(server)
         queue.start()
         yield Running(server, _url(options.address, listening.getsockname()[1]), token)
     finally:

@@ -13,7 +13,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from graph_runtime.comfy.context import SERVER
+from graph_runtime.comfy.context import SERVER, Server
+from graph_runtime.comfy.extensions import Extension
 from graph_runtime.comfy.gate import TYPES, Gate
 from graph_runtime.comfy.server import ROUTES, TAKES, application, every
 from graph_runtime.comfy.serving import Options
@@ -173,24 +174,34 @@ def test_every_route_says_what_it_takes(tmp_path: Path) -> None:
     talk(tmp_path, conversation)
 
 
-def test_route_of_a_pack_is_behind_the_gate(tmp_path: Path) -> None:
-    async def added(request: web.Request) -> web.Response:
-        return web.Response(text="reached")
+def test_what_a_pack_adds_is_behind_the_gate(tmp_path: Path) -> None:
+    table = web.RouteTableDef()
+
+    @table.post("/packs/own")
+    async def own(request: web.Request) -> web.Response:
+        return web.json_response(await request.json())
+
+    @table.get("/prompt")
+    async def taken(request: web.Request) -> web.Response:
+        return web.json_response("a pack takes no route away")
+
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "own.js").write_text("// own")
+    started: list[Server] = []
+    pack = Extension("own", tmp_path / "scripts", table, started.append)
 
     async def conversation(client: Client) -> None:
-        app = application(client.running.server)
-        app.router.add_get("/packs/own", added)
-        app.router.add_get("/packs/own/deeper", added)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        url = f"http://127.0.0.1:{runner.addresses[0][1]}/packs/own/deeper"
-        async with aiohttp.ClientSession() as session, session.get(url, headers={"Origin": "null"}) as response:
-            assert response.status == 403
-        await runner.cleanup()
+        assert started == [client.running.server]
+        for path in ("/packs/own", "/api/packs/own"):
+            assert await client.post(path, {"a": 1}) == {"a": 1}
+            for headers in FOREIGN:
+                assert await status(client, "POST", path, headers, json={}) in (400, 403)
+        assert (await client.get("/prompt"))["exec_info"]["queue_remaining"] == 0
+        assert "/extensions/own/own.js" in await client.get("/extensions")
+        async with client.session.get(f"{client.running.url}/extensions/own/own.js") as response:
+            assert await response.text() == "// own"
 
-    talk(tmp_path, conversation)
+    talk(tmp_path, conversation, options=Options(port=0, extensions=(pack,)))
 
 
 def test_answers_bear_the_headers(tmp_path: Path) -> None:

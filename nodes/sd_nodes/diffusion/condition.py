@@ -83,8 +83,19 @@ class Guidance:
         mixed = unconditional + self.scale * (conditional - unconditional)
         if self.rescale <= 0.0:
             return mixed
-        rescaled = mixed * (_deviation(conditional) / _deviation(mixed))
-        return self.rescale * rescaled + (1 - self.rescale) * mixed
+        return rescaled(mixed, conditional, self.rescale)
+
+
+def rescaled(guided: Tensor, conditional: Tensor, part: float) -> Tensor:
+    """Brings a guided prediction back to the deviation of the unguided one (arXiv:2305.08891, section 3.4).
+
+    Args:
+        guided: [batch, ...].
+        conditional: The prediction for the prompt alone, in the same shape.
+        part: How much of it is brought back, 0 to 1.
+    """
+    same_deviation = guided * (_deviation(conditional) / _deviation(guided))
+    return part * same_deviation + (1 - part) * guided
 
 
 def _deviation(prediction: Tensor) -> Tensor:

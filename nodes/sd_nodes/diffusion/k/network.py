@@ -1,0 +1,124 @@
+"""The model's predictions for many prompts at once: batched where they fit together, weighed place by place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import lcm
+
+import torch
+from diffusers import UNet2DConditionModel
+from torch import Tensor
+
+from sd_nodes.diffusion.condition import Condition
+from sd_nodes.diffusion.control import Conditioned, Control, prepare, total
+from sd_nodes.diffusion.k.hints import fitted_control
+from sd_nodes.diffusion.k.parameterization import Parameterization
+from sd_nodes.diffusion.k.regions import Area, Placed
+from sd_nodes.diffusion.text import same_length
+
+TINY = 1e-37
+"""Keeps places that no prompt counts at from dividing zero by zero."""
+
+LONGEST = 4
+"""How many times a prompt may be repeated to share a batch with one of another length."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One prompt at work: which side it is of, and the latents it sees."""
+
+    side: int
+    placed: Placed
+    area: Area
+    controls: tuple[Control, ...]
+
+    def fits(self, other: "Part") -> bool:
+        """Tells whether both can share a batch."""
+        lengths = [one.placed.prompt.condition.states.shape[1] for one in (self, other)]
+        sizes = [(one.area.height, one.area.width) for one in (self, other)]
+        alike = len(self.controls) == len(other.controls) and all(
+            ours is theirs for ours, theirs in zip(self.controls, other.controls, strict=False)
+        )
+        return alike and sizes[0] == sizes[1] and lcm(*lengths) <= LONGEST * min(lengths)
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A UNet and how it is read; control pictures are embedded once a run.
+
+    Args:
+        unet: The model.
+        parameterization: What it was trained to predict, and its noise levels.
+    """
+
+    unet: UNet2DConditionModel
+    parameterization: Parameterization
+    embedded: dict[tuple[object, ...], Conditioned] = field(default_factory=dict)
+
+    def predict(self, sides: Sequence[Sequence[Placed]], latents: Tensor, sigma: float) -> list[Tensor]:
+        """Denoises latents once for each side.
+
+        Args:
+            sides: The prompts of each side; a side may be empty, and denoises to zeros.
+            latents: Noisy latents, [batch, channel, height, width].
+            sigma: Their noise level.
+
+        Returns:
+            For each side, what the latents denoise to: the mean over its prompts by their weights.
+        """
+        sums = [torch.zeros_like(latents) for _ in sides]
+        weights = [torch.full_like(latents, TINY) for _ in sides]
+        waiting = self._parts(sides, latents, sigma)
+        while waiting:
+            batch = [part for part in waiting if part.fits(waiting[0])]
+            waiting = [part for part in waiting if part not in batch]
+            for part, denoised in zip(batch, self._denoised(batch, latents, sigma), strict=True):
+                weight = part.placed.weight(latents)
+                part.area.crop(sums[part.side]).add_(denoised * weight)
+                part.area.crop(weights[part.side]).add_(weight)
+        return [summed / weight for summed, weight in zip(sums, weights, strict=True)]
+
+    def _parts(self, sides: Sequence[Sequence[Placed]], latents: Tensor, sigma: float) -> list[Part]:
+        """The prompts that apply at this level, the last ones first: guidance batches begin with the negative half."""
+        found = []
+        for number, side in enumerate(sides):
+            for one in side:
+                if self._applies(one.prompt.start, one.prompt.end, sigma):
+                    controls = [c for c in one.prompt.controls if c.strength and self._applies(c.start, c.end, sigma)]
+                    found.append(Part(number, one, one.where(latents), tuple(controls)))
+        return found[::-1]
+
+    def _applies(self, start: float, end: float, sigma: float) -> bool:
+        levels = self.parameterization.levels
+        return levels.at_percent(end) <= sigma <= levels.at_percent(start)
+
+    def _denoised(self, batch: Sequence[Part], latents: Tensor, sigma: float) -> list[Tensor]:
+        crops = torch.cat([part.area.crop(latents) for part in batch]).contiguous()
+        told = _joined([part.placed.prompt.condition.for_batch(len(latents)) for part in batch])
+        told = told.to(latents.device, self.unet.dtype)
+        seen = self.parameterization.scaled(crops, sigma).to(self.unet.dtype)
+        timestep = torch.tensor(self.parameterization.levels.timestep(sigma), device=latents.device)
+        controls = [self._embedded(one, seen.shape, len(batch)) for one in batch[0].controls]
+        residuals = total(one.residuals(seen, timestep, told, guided=False) for one in controls)
+        output = self.unet(
+            seen,
+            timestep,
+            encoder_hidden_states=told.states,
+            down_block_additional_residuals=None if residuals is None else residuals.down,
+            mid_block_additional_residual=None if residuals is None else residuals.mid,
+            added_cond_kwargs=dict(told.added),
+            return_dict=False,
+        )[0]
+        denoised = self.parameterization.denoised(output.to(crops.dtype), crops, sigma)
+        return list(denoised.chunk(len(batch)))
+
+    def _embedded(self, control: Control, seen: torch.Size, prompts: int) -> Conditioned:
+        key = (id(control), seen, prompts)
+        if key not in self.embedded:
+            self.embedded[key] = prepare(fitted_control(control, seen, prompts), seen, guided=False)
+        return self.embedded[key]
+
+
+def _joined(conditions: Sequence[Condition]) -> Condition:
+    """Joins conditions along the batch; shorter texts are repeated."""
+    states = torch.cat(same_length(*(one.states for one in conditions)))
+    return Condition(states, {name: torch.cat([one.added[name] for one in conditions]) for name in conditions[0].added})

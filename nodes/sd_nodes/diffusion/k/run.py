@@ -1,0 +1,116 @@
+"""What a sampler is given, what it gives back, and the pieces of formulas that several samplers share."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from sd_nodes.diffusion.k.noise import Noise
+
+
+class Denoised(NamedTuple):
+    """What noisy latents denoise to.
+
+    Args:
+        guided: With guidance; where there is a noise mask, the kept region is that of the original latents.
+        unguided: By the negative prompt alone, without a mask.
+    """
+
+    guided: Tensor
+    unguided: Tensor
+
+
+class Step(NamedTuple):
+    """Where a sampler is after a step: the latents at the next noise level, and what they were last denoised to."""
+
+    latents: Tensor
+    denoised: Tensor
+
+
+Steps = Iterator[Step]
+
+
+@dataclass(frozen=True)
+class Run:
+    """The model as a sampler sees it, and its noise.
+
+    Args:
+        denoiser: Denoises latents at a noise level.
+        noise: Draws noise for the way from one level to a lower one.
+        window: The noise levels between which samplers with a stochastic middle part add noise, from and to.
+    """
+
+    denoiser: Callable[[Tensor, float], Denoised]
+    noise: Noise
+    window: tuple[float, float] = (math.inf, 0.0)
+
+    def __call__(self, latents: Tensor, sigma: float) -> Tensor:
+        """Denoises with guidance."""
+        return self.denoiser(latents, sigma).guided
+
+
+Sampler = Callable[[Run, Tensor, Sequence[float]], Steps]
+"""Goes down the noise levels and gives each step as it is done; over one level or none, it gives none."""
+
+
+class Ancestral(NamedTuple):
+    """A step down to a level below the wanted one, and the noise that lifts it there."""
+
+    down: float
+    up: float
+
+
+def ancestral(sigma: float, following: float, eta: float) -> Ancestral:
+    """Splits a step into denoising and fresh noise.
+
+    Args:
+        sigma: The level to start from.
+        following: The level to reach.
+        eta: How much noise is added: 0 none, 1 as much as the reverse of the diffusion process has.
+    """
+    if not eta:
+        return Ancestral(following, 0.0)
+    up = min(following, eta * math.sqrt(following**2 * (sigma**2 - following**2) / sigma**2))
+    return Ancestral(math.sqrt(following**2 - up**2), up)
+
+
+def slope(latents: Tensor, denoised: Tensor, sigma: float) -> Tensor:
+    """Returns the derivative of latents by sigma (arXiv:2206.00364, equation 3)."""
+    return (latents - denoised) / sigma
+
+
+def log_ratio(sigma: float, following: float) -> float:
+    """Returns the rise of half the logarithm of the signal-to-noise ratio between two levels; infinite to zero."""
+    return math.log(sigma) - math.log(following) if following else math.inf
+
+
+def between(sigma: float, following: float, part: float) -> float:
+    """Returns the level a part of the way down in the logarithm, rounded to float32.
+
+    Brownian paths are cut at the levels they are asked for, so the same number must always come out.
+    """
+    start, end = (torch.tensor(level, dtype=torch.float32).log().neg() for level in (sigma, following))
+    return float((start + part * (end - start)).neg().exp())
+
+
+def exponential_step(latents: Tensor, denoised: Tensor, h: float) -> Tensor:
+    """Solves the diffusion equation over a rise of `h` in the half log ratio, as if `denoised` were constant."""
+    return math.exp(-h) * latents - math.expm1(-h) * denoised
+
+
+def phi_1(x: float) -> float:
+    """Returns (e^x - 1) / x."""
+    return math.expm1(x) / x
+
+
+def phi_2(x: float) -> float:
+    """Returns (phi_1(x) - 1) / x."""
+    return (phi_1(x) - 1) / x
+
+
+def phi_3(x: float) -> float:
+    """Returns (phi_2(x) - 1/2) / x."""
+    return (phi_2(x) - 0.5) / x

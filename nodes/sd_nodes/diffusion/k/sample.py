@@ -1,0 +1,105 @@
+"""A whole run: latents and noise in, denoised latents out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from sd_nodes.diffusion.denoise import OnStep
+from sd_nodes.diffusion.k.guidance import Guide
+from sd_nodes.diffusion.k.masking import Kept, Rule, latent_mask
+from sd_nodes.diffusion.k.network import Network
+from sd_nodes.diffusion.k.noise import LARGEST_SEED, Noise, SeedRule, brownian_noise, start_noise, step_noise
+from sd_nodes.diffusion.k.regions import sides_placed
+from sd_nodes.diffusion.k.run import Denoised, Run
+from sd_nodes.diffusion.k.samplers.names import Named
+
+STOCHASTIC = 0.2, 0.8
+"""The parts of the noise levels between which samplers with a stochastic middle part add noise."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """What a run consists of, beside where it starts.
+
+    Args:
+        network: The model.
+        guide: The prompts, and how their predictions are mixed.
+        sampler: How the predictions become steps.
+        sigmas: The noise levels to visit, falling.
+        seed: Where noise on the way comes from.
+        seed_rule: How it comes from there on a CPU.
+        mask_rule: Makes what becomes of a noise mask at each level from the levels of the run.
+    """
+
+    network: Network
+    guide: Guide
+    sampler: Named
+    sigmas: Sequence[float]
+    seed: int = 0
+    seed_rule: SeedRule = "next"
+    mask_rule: Callable[[Sequence[float]], Rule] | None = None
+
+
+@torch.no_grad()
+def sample(
+    sampling: Sampling, latents: Tensor, noise: Tensor, mask: Tensor | None = None, on_step: OnStep | None = None
+) -> Tensor:
+    """Adds noise to latents and denoises them.
+
+    Args:
+        sampling: The model, the prompts and the rest.
+        latents: Clean latents on the model's scale, [batch, channel, height, width]; zeros where there is no picture.
+        noise: Standard normal in the same shape, or zeros where the latents bear their noise already.
+        mask: 1 where the latents may change, [masks, height, width]; everywhere if there is none.
+        on_step: Is told after each step how many are done, how many there are, and what the latents denoise to.
+
+    Returns:
+        The latents at the last noise level.
+    """
+    sigmas = list(sampling.sigmas)
+    if not sigmas:
+        return latents
+    form = sampling.network.parameterization
+    kept = _kept(sampling, latents, noise, mask)
+    x = form.noised(latents, noise, sigmas[0])
+    window = [form.levels.at_percent(part) for part in STOCHASTIC]
+    run = Run(_denoiser(sampling, latents, kept), _noise(sampling, x), (window[0], window[1]))
+    for index, step in enumerate(sampling.sampler.sampler(run, x, sigmas)):
+        x = step.latents
+        if on_step is not None:
+            on_step(index + 1, max(len(sigmas) - 1, index + 1), step.denoised)
+    return x
+
+
+def _kept(sampling: Sampling, latents: Tensor, noise: Tensor, mask: Tensor | None) -> Kept | None:
+    if mask is None:
+        return None
+    if sampling.sampler.own_mask_noise:
+        noise = start_noise(noise.shape, (sampling.seed + 1) & LARGEST_SEED).to(noise)
+    rule = sampling.mask_rule(sampling.sigmas) if sampling.mask_rule else None
+    return Kept(latent_mask(mask, latents), latents, noise, rule)
+
+
+def _noise(sampling: Sampling, x: Tensor) -> Noise:
+    if sampling.sampler.noise == "brownian" and max(sampling.sigmas) > 0:
+        return brownian_noise(x, sampling.sigmas, sampling.seed)
+    return step_noise(x, sampling.seed, sampling.seed_rule)
+
+
+def _denoiser(sampling: Sampling, latents: Tensor, kept: Kept | None) -> Callable[[Tensor, float], Denoised]:
+    network, guide = sampling.network, sampling.guide
+    sides = sides_placed(guide.sides, *latents.shape[2:])
+    both = sampling.sampler.unguided
+
+    def denoised(x: Tensor, sigma: float) -> Denoised:
+        if kept is None:
+            return guide.denoised(network.predict, sides, x, sigma, both)
+        mask = kept.at(sigma)
+        mixed = kept.before(x, mask, partial(network.parameterization.noised, sigma=sigma))
+        guided, unguided = guide.denoised(network.predict, sides, mixed, sigma, both)
+        return Denoised(kept.after(guided, mask), unguided)
+
+    return denoised

@@ -1,0 +1,1 @@
+"""Samplers: each goes down noise levels by the formulas of one paper."""

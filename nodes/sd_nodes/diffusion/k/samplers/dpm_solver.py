@@ -1,0 +1,116 @@
+"""DPM-Solver (arXiv:2206.00927) in t = -log(sigma): of fixed order, or with steps as large as an error allows."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from sd_nodes.diffusion.errors import SettingError
+from sd_nodes.diffusion.k.run import Run, Step, Steps, slope
+
+
+def dpm_fast(run: Run, x: Tensor, sigmas: Sequence[float]) -> Steps:
+    """Spends as many evaluations as there are steps on solvers of third order, and the rest on lower ones."""
+    if len(sigmas) < 2:
+        return
+    start, end = _ends(sigmas)
+    evaluations = len(sigmas) - 1
+    blocks, rest = evaluations // 3, evaluations % 3
+    orders = [3] * blocks + [rest] if rest else [3] * (blocks - 1) + [2, 1]
+    times = torch.linspace(start, end, len(orders) + 1, dtype=torch.float64).tolist()
+    for index, order in enumerate(orders):
+        block = _Block(run, x, times[index], times[index + 1])
+        x = (block.first, block.second, block.third)[order - 1]()
+        yield Step(x, block.denoised)
+
+
+def dpm_adaptive(
+    run: Run,
+    x: Tensor,
+    sigmas: Sequence[float],
+    rtol: float = 0.05,
+    atol: float = 0.0078,
+    h_init: float = 0.05,
+    safety: float = 0.81,
+) -> Steps:
+    """Chooses steps of third order by how far those of second order are off; only the ends of the levels count.
+
+    Args:
+        run: The model.
+        x: Noisy latents.
+        sigmas: The noise levels; the lowest that is not zero is the end.
+        rtol: The error allowed, as a part of the latents.
+        atol: The error allowed beside it.
+        h_init: The first step's length.
+        safety: A step is kept if the next one would be longer than this part of it.
+    """
+    if len(sigmas) < 2:
+        return
+    (time, end), h, low = _ends(sigmas), h_init, x
+    while time < end - 1e-5:
+        block = _Block(run, x, time, min(end, time + h))
+        second, third = block.second(1 / 3), block.third()
+        allowed = (rtol * torch.maximum(second.abs(), low.abs())).clamp(min=atol)
+        error = float(torch.linalg.norm((second - third) / allowed)) / x.numel() ** 0.5
+        factor = 1 + math.atan((error + 1e-8) ** (-1 / 3) - 1)
+        if factor >= safety:
+            x, low, time = third, second, min(end, time + h)
+            yield Step(x, block.denoised)
+        elif not math.isfinite(error):
+            raise SettingError("The latents are no longer numbers (NaN or infinite): no step is small enough.")
+        h *= factor
+
+
+def _ends(sigmas: Sequence[float]) -> tuple[float, float]:
+    last = sigmas[-1] or sigmas[-2]
+    return -math.log(sigmas[0]), -math.log(last)
+
+
+@dataclass
+class _Block:
+    """Steps of several orders from the same place; slopes that they share are computed once."""
+
+    run: Run
+    x: Tensor
+    start: float
+    end: float
+    slopes: dict[float, Tensor] = field(default_factory=dict)
+
+    @property
+    def h(self) -> float:
+        return self.end - self.start
+
+    @property
+    def denoised(self) -> Tensor:
+        return self.x - math.exp(-self.start) * self.slope(0.0, self.x)
+
+    def slope(self, part: float, x: Tensor) -> Tensor:
+        """The predicted noise a part of the way along, at `x` if it was not asked for before."""
+        if part not in self.slopes:
+            sigma = math.exp(-(self.start + part * self.h))
+            self.slopes[part] = slope(x, self.run(x, sigma), sigma)
+        return self.slopes[part]
+
+    def reached(self, part: float) -> Tensor:
+        """The latents a part of the way along, by first order."""
+        rise = math.expm1(part * self.h)
+        return self.x - math.exp(-(self.start + part * self.h)) * rise * self.slope(0.0, self.x)
+
+    def first(self) -> Tensor:
+        return self.reached(1.0)
+
+    def second(self, r: float = 1 / 2) -> Tensor:
+        """Algorithm 1 of the paper, with the middle at `r`."""
+        change = self.slope(r, self.reached(r)) - self.slope(0.0, self.x)
+        return self.first() - math.exp(-self.end) / (2 * r) * math.expm1(self.h) * change
+
+    def third(self, r1: float = 1 / 3, r2: float = 2 / 3) -> Tensor:
+        """Algorithm 2 of the paper."""
+        d = self.slope(0.0, self.x)
+        change = self.slope(r1, self.reached(r1)) - d
+        bend = math.expm1(r2 * self.h) / (r2 * self.h) - 1
+        middle = self.reached(r2) - math.exp(-(self.start + r2 * self.h)) * (r2 / r1) * bend * change
+        change = self.slope(r2, middle) - d
+        return self.first() - math.exp(-self.end) / r2 * (math.expm1(self.h) / self.h - 1) * change

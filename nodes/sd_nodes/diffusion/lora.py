@@ -1,0 +1,114 @@
+"""Low-rank changes to weights (LoRA, arXiv:2106.09685, and LoCon for convolutions), added to them once."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sd_nodes.diffusion.errors import SettingError
+
+PREFIXES = {"unet": ("lora_unet_",), "text_encoder": ("lora_te_", "lora_te1_"), "text_encoder_2": ("lora_te2_",)}
+"""What the names of a file's changes begin with, by the part of the model that they are for."""
+
+DOWN = (".lora_down.weight", ".lora_A.weight", ".lora.down.weight")
+UP = (".lora_up.weight", ".lora_B.weight", ".lora.up.weight")
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is added to one weight: up @ down, scaled.
+
+    Args:
+        down: [rank, in, ...].
+        up: [out, rank, ...].
+        alpha: What the change is scaled by, over the rank; as it is if there is none.
+        middle: [rank, rank, height, width] between both, for a convolution taken apart.
+    """
+
+    down: Tensor
+    up: Tensor
+    alpha: float | None = None
+    middle: Tensor | None = None
+
+    def full(self, shape: torch.Size) -> Tensor:
+        """Returns the change, float32, in the shape of the weight.
+
+        Raises:
+            SettingError: It is of another size.
+        """
+        down, up, rank = self.down.float(), self.up.float(), self.down.shape[0]
+        if self.middle is not None:
+            product = torch.einsum("ir,rshw,sj->ijhw", up.flatten(1), self.middle.float(), down.flatten(1))
+        else:
+            product = up.flatten(1) @ down.flatten(1)
+        if product.numel() != shape.numel():
+            raise SettingError(f"it makes {list(product.shape)}, the weight is {list(shape)}.")
+        return product.reshape(shape) * (1.0 if self.alpha is None else self.alpha / rank)
+
+
+def changes(file: Mapping[str, Tensor], part: str, weights: Iterable[str]) -> tuple[dict[str, Change], list[str]]:
+    """Reads which weights of a part of the model a LoRA file changes.
+
+    Args:
+        file: The file's tensors; modules are named as kohya's trainer does, with `_` for `.`, or by their own names.
+        part: `unet`, `text_encoder` or `text_encoder_2`.
+        weights: The names of the part's weights.
+
+    Returns:
+        The changes by weight, and the names in the file that are meant for this part and fit no weight of it.
+    """
+    modules = {name.removesuffix(".weight"): name for name in weights if name.endswith(".weight")}
+    known = {spelled: name for module, name in modules.items() for spelled in _spellings(module, part)}
+    found, unknown = {}, []
+    for stem in dict.fromkeys(_stem(name) for name in file if name.endswith(DOWN)):
+        if stem in known:
+            found[known[stem]] = _change(file, stem)
+        elif stem.startswith((*PREFIXES[part], f"{part}.")):
+            unknown.append(stem)
+    return found, unknown
+
+
+def merged(weights: Mapping[str, Tensor], changes: Mapping[str, Change], strength: float) -> dict[str, Tensor]:
+    """Adds changes to weights, in float32, and returns those that changed, in their own type.
+
+    Args:
+        weights: The weights by name.
+        changes: What is added to them.
+        strength: What the changes are multiplied by.
+
+    Raises:
+        SettingError: Some change does not fit its weight; all of them at once.
+    """
+    sums, problems = {}, []
+    for name, change in changes.items():
+        weight = weights[name]
+        try:
+            added = change.full(weight.shape).to(weight.device)
+        except SettingError as problem:
+            problems.append(f"The LoRA does not fit {name}: {problem}")
+            continue
+        sums[name] = (weight.float() + strength * added).to(weight.dtype)
+    if problems:
+        raise SettingError("\n".join(problems))
+    return sums
+
+
+def _spellings(module: str, part: str) -> list[str]:
+    flat = module.replace(".", "_")
+    nested = flat if flat.startswith("text_model_") or part == "unet" else f"text_model_{flat}"
+    return [f"{part}.{module}", *(f"{prefix}{name}" for prefix in PREFIXES[part] for name in {flat, nested})]
+
+
+def _stem(name: str) -> str:
+    return next(name.removesuffix(ending) for ending in DOWN if name.endswith(ending))
+
+
+def _change(file: Mapping[str, Tensor], stem: str) -> Change:
+    down, up = (
+        next((file[stem + ending] for ending in endings if stem + ending in file), None) for endings in (DOWN, UP)
+    )
+    if down is None or up is None:
+        raise SettingError(f"The LoRA has only one half of {stem}.")
+    alpha = file.get(f"{stem}.alpha")
+    return Change(down, up, None if alpha is None else float(alpha), file.get(f"{stem}.lora_mid.weight"))

@@ -1,0 +1,175 @@
+"""Samplers against a model whose exact solution is known."""
+
+import math
+from functools import partial
+
+import pytest
+import torch
+
+from sd_nodes.diffusion.errors import SettingError
+from sd_nodes.diffusion.k.run import Sampler
+from sd_nodes.diffusion.k.samplers import dpmpp, dpmpp_sde, euler, multistep, res, seeds
+from sd_nodes.diffusion.k.samplers.names import SAMPLERS, named
+from sd_nodes.diffusion.k.samplers.sa_solver import sa_solver
+from sd_nodes.diffusion.k.samplers.uni_pc import uni_pc
+from tests.sd_nodes.diffusion.k.gaussian import (
+    DEVIATION,
+    HIGH,
+    LOW,
+    MEAN,
+    Counted,
+    denoise,
+    error,
+    exact,
+    last,
+    levels,
+    start,
+)
+
+ORDERS: dict[str, tuple[Sampler, int]] = {
+    "euler": (euler.euler, 1),
+    "euler_cfg_pp": (euler.euler_cfg_pp, 1),
+    "heun": (euler.heun, 2),
+    "dpm_2": (euler.dpm_2, 2),
+    "lms of order 2": (partial(multistep.lms, order=2), 2),
+    "lms of order 3": (partial(multistep.lms, order=3), 3),
+    "deis of order 2": (partial(multistep.deis, order=2), 2),
+    "dpmpp_2s": (partial(dpmpp.dpmpp_2s_ancestral, eta=0.0), 2),
+    "dpmpp_2m_sde without noise": (partial(dpmpp_sde.dpmpp_2m_sde, eta=0.0), 2),
+    "dpmpp_2m_sde_heun without noise": (partial(dpmpp_sde.dpmpp_2m_sde, eta=0.0, solver="heun"), 2),
+    # Its first steps are of lower order, and their error stays.
+    "dpmpp_3m_sde without noise": (partial(dpmpp_sde.dpmpp_3m_sde, eta=0.0), 2),
+    "dpmpp_sde without noise": (partial(dpmpp_sde.dpmpp_sde, eta=0.0), 2),
+    "dpmpp_2m": (dpmpp.dpmpp_2m, 2),
+    "res_multistep": (res.res_multistep, 2),
+    "seeds_2 without noise": (partial(seeds.seeds_2, eta=0.0), 2),
+    "seeds_3 without noise": (partial(seeds.seeds_3, eta=0.0), 3),
+    "sa_solver without noise": (partial(sa_solver, eta=0.0), 3),
+    "sa_solver_pece without noise": (partial(sa_solver, eta=0.0, predictor=3, corrector=3, pece=True), 3),
+    "uni_pc": (partial(uni_pc, order=2), 2),
+    "uni_pc_bh2": (partial(uni_pc, order=2, variant="bh2"), 2),
+}
+
+STOCHASTIC = [
+    "euler_ancestral",
+    "dpm_2_ancestral",
+    "dpmpp_2s_ancestral",
+    "dpmpp_sde",
+    "dpmpp_2m_sde",
+    "dpmpp_2m_sde_heun",
+    "dpmpp_3m_sde",
+    "ddpm",
+    "lcm",
+    "res_multistep_ancestral",
+    "er_sde",
+    "seeds_2",
+    "seeds_3",
+    "sa_solver",
+    "sa_solver_pece",
+]
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_the_error_falls_with_the_order_of_the_method(name: str) -> None:
+    sampler, order = ORDERS[name]
+    coarse, fine = error(sampler, 60), error(sampler, 120)
+    assert fine < 0.02
+    assert math.log2(coarse / fine) > order - 0.25, (coarse, fine)
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLERS))
+def test_every_sampler_ends_near_the_clean_latents(name: str) -> None:
+    counted = Counted(seed=3)
+    x = exact(start(20_000), 30.0, HIGH)
+    ended = last(SAMPLERS[name].sampler, counted.run, x, [*levels(30, low=0.03), 0.0])
+    assert ended.isfinite().all()
+    if name.removesuffix("_gpu").removesuffix("_cfg_pp") in STOCHASTIC:
+        return
+    off = (ended - exact(x, HIGH, 0.0)).abs().max() / ended.std()
+    assert off < (0.2 if name in {"dpm_fast", "dpm_adaptive"} else 0.1), off
+
+
+@pytest.mark.parametrize("name", STOCHASTIC)
+def test_noise_on_the_way_keeps_the_distribution(name: str) -> None:
+    counted = Counted(seed=5)
+    generator = torch.Generator().manual_seed(1)
+    noise = torch.randn(20_000, generator=generator, dtype=torch.float64)
+    x = MEAN + noise * math.hypot(DEVIATION, HIGH)
+    ended = last(SAMPLERS[name].sampler, counted.run, x, [*levels(80, low=0.03), 0.0])
+    assert abs(float(ended.mean()) - MEAN) < 0.06
+    # A consistency model is asked for its own samples, and the mean of a distribution is not one of them.
+    if name != "lcm":
+        assert abs(float(ended.std()) - DEVIATION) < 0.06
+        assert abs(float(torch.corrcoef(torch.stack([ended, x]))[0, 1])) < (1.01 if name == "er_sde" else 0.9)
+
+
+@pytest.mark.parametrize(
+    ("guided", "plain"),
+    [
+        (euler.euler_cfg_pp, euler.euler),
+        (partial(euler.euler_cfg_pp, eta=1.0), euler.euler_ancestral),
+        (dpmpp.dpmpp_2m_cfg_pp, dpmpp.dpmpp_2m),
+        (res.res_multistep_cfg_pp, res.res_multistep),
+        (res.res_multistep_ancestral_cfg_pp, res.res_multistep_ancestral),
+        (multistep.gradient_estimation_cfg_pp, multistep.gradient_estimation),
+    ],
+)
+def test_without_guidance_cfg_pp_changes_nothing(guided: Sampler, plain: Sampler) -> None:
+    sigmas, x = [*levels(7), 0.0], start(20_000)
+    one, other = (last(sampler, Counted(seed=2).run, x, sigmas) for sampler in (guided, plain))
+    torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLERS))
+def test_over_one_level_or_none_nothing_is_done(name: str) -> None:
+    assert list(SAMPLERS[name].sampler(Counted().run, start(), [])) == []
+    assert list(SAMPLERS[name].sampler(Counted().run, start(), [3.0])) == []
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(SAMPLERS) - {"dpm_fast", "dpm_adaptive", "uni_pc", "uni_pc_bh2", "heunpp2"})
+)
+def test_one_step_to_zero_denoises(name: str) -> None:
+    x = start(20_000)
+    torch.testing.assert_close(last(SAMPLERS[name].sampler, Counted(seed=1).run, x, [HIGH, 0.0]), denoise(x, HIGH))
+
+
+def test_evaluations() -> None:
+    """How often each kind of sampler asks the model over eight steps to zero."""
+    expected = {"euler": 8, "heun": 15, "heunpp2": 21, "dpm_2": 15, "dpmpp_2m": 8, "dpm_fast": 8, "seeds_3": 22}
+    for name, count in expected.items():
+        counted = Counted(seed=1)
+        list(SAMPLERS[name].sampler(counted.run, start(20_000), [*levels(7), 0.0]))
+        assert len(counted.levels) == count, name
+
+
+def test_polynomials_of_slopes_are_integrated_exactly() -> None:
+    """Weights of order n reproduce the integral of every polynomial below degree n, for steps of any size."""
+    sigmas = [9.0, 6.5, 5.0, 2.5, 2.0]
+    for count in range(1, 5):
+        found = multistep._polynomial_weights(sigmas, 3, count)
+        for power in range(count):
+            integral = (sigmas[4] ** (power + 1) - sigmas[3] ** (power + 1)) / (power + 1)
+            assert sum(w * sigmas[3 - back] ** power for back, w in enumerate(found)) == pytest.approx(integral)
+
+
+def test_even_steps_have_the_weights_of_adams_and_bashforth() -> None:
+    even = [5.0, 4.0, 3.0, 2.0, 1.0]
+    for count in range(1, 5):
+        assert multistep._polynomial_weights(even, 3, count) == pytest.approx(multistep._even_weights(even, 3, count))
+        if count < 4:
+            assert multistep._uneven_weights(even, 3, count) == pytest.approx(multistep._even_weights(even, 3, count))
+
+
+def test_adaptive_steps_end_at_the_lowest_level_and_ignore_those_between() -> None:
+    x = start()
+    few, many = (
+        last(SAMPLERS["dpm_adaptive"].sampler, Counted().run, x, sigmas) for sigmas in ([HIGH, LOW], levels(9))
+    )
+    torch.testing.assert_close(few, many, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(few, exact(x, HIGH, LOW), rtol=0.02, atol=0.02)
+
+
+def test_a_sampler_that_is_not_there() -> None:
+    with pytest.raises(SettingError, match="mean 'dpmpp_2m'"):
+        named("dpmpp2m")

@@ -55,6 +55,6 @@ def _say(text: str) -> None:
 
 
 def _line(asset: Asset, folders: Folders) -> str:
-    place = present(asset, folders)
-    state = f"is at {place}" if place else f"fetch it with: {asset.command}"
+    places = present(asset, folders)
+    state = f"is at {', '.join(map(str, places))}" if places else f"fetch it with: {asset.command}"
     return f"{asset.name}: {asset.purpose}; {asset.bytes / 1e6:.1f} MB, {asset.licence}; {state}"

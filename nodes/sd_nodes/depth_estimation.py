@@ -44,7 +44,7 @@ def estimator(model: str, folders: Folders) -> Estimate:
         NodeError: The model is not there, or cannot be loaded.
     """
     if model == FASTDEPTH:
-        path = locate_asset(DEPTH, folders)
+        (path,) = locate_asset(DEPTH, folders)
         return lambda image: _fastdepth(image, path)
     folder, digest = depth_folder(model, folders), depth_digest(model, folders)
     return lambda image: _transformers(image, folder, digest)

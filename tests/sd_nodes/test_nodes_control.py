@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from graph_runtime import Folders, NodeError
-from sd_nodes.assets import DEPTH
+from sd_nodes.assets import DEPTH, present
 from sd_nodes.controlnet import controlnet_apply, controlnet_apply_advanced
 from sd_nodes.depth import depth_map
 from sd_nodes.depth_estimation import near_is_white
@@ -101,8 +101,8 @@ def test_fastdepth_sees_the_astronaut_before_the_wall():
     """Runs where the file has been fetched into ./models, as `controlgraph fetch depth` does."""
     root = Path(__file__).parents[2]
     folders = Folders(root / "workflows/input", models=(root / "models",))
-    if not (root / "models" / DEPTH.file).is_file():
-        pytest.skip(f"{DEPTH.file} is not there: {DEPTH.command}")
+    if not present(DEPTH, folders):
+        pytest.skip(f"{DEPTH.members[0].file} is not there: {DEPTH.command}")
     from sd_nodes.images import load_image
 
     depth = depth_map(load_image("astronaut.jpg", folders).IMAGE, folders=folders)

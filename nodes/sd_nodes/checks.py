@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graph_runtime import NodeError, Problem
+from sd_nodes.maps import SUITABLE
 from sd_nodes.picture_files import split_prefix
-from sd_nodes.types import Clip, Conditioning, ControlNet, DepthMap, EdgeMap, Image, Latent, Model, Vae
+from sd_nodes.types import Clip, Conditioning, ControlNet, Image, Latent, Model, Vae
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from graph_runtime import Step
 
     Steps = Mapping[str, Step]
-
-SUITABLE: dict[object, tuple[str, ...]] = {EdgeMap: ("canny", "softedge", "lineart", "scribble"), DepthMap: ("depth",)}
-"""The kinds of ControlNet that each kind of control picture is for."""
 
 LATENT_SPACES = {"sd2": "sd1"}
 """Families that share the latents of another one."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from graph_runtime import SILENT, Choices, Folders, Progress, node
 from sd_nodes.depth_models import FASTDEPTH, depth_digest, depth_names
-from sd_nodes.types import DepthMap as Depth
+from sd_nodes.maps import DepthMap as Depth
 from sd_nodes.types import Image
 
 DepthName = Annotated[str, Choices(depth_names, open=True)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from graph_runtime import SILENT, Progress, Range, node
-from sd_nodes.types import EdgeMap, Image
+from sd_nodes.maps import EdgeMap
+from sd_nodes.types import Image
 
 Threshold = Annotated[int, Range(0, 255)]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from graph_runtime import NodeError, Range, node
-from sd_nodes.types import EdgeMap, Image
+from sd_nodes.maps import EdgeMap
+from sd_nodes.types import Image
 
 Radius = Annotated[int, Range(1, 31, 1)]
 Threshold = Annotated[float, Range(0.01, 0.99, 0.01)]

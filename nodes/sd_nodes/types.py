@@ -16,12 +16,6 @@ Image = NewType("Image", "torch.Tensor")
 Mask = NewType("Mask", "torch.Tensor")
 """Masks: float32 `[batch, height, width]`, 0..1, where 1 is masked."""
 
-EdgeMap = NewType("EdgeMap", Image)
-"""White edges on black."""
-
-DepthMap = NewType("DepthMap", Image)
-"""Depth in grey: near is white."""
-
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Attention = Literal["auto", "sdpa", "xformers", "flash", "sage"]
 Offload = Literal["none", "model", "sequential"]

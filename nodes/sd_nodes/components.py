@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CLASSES = {
     "UNet2DConditionModel": "unet",
     "CLIPTextModel": "text_encoder",
+    "CLIPTextModelWithProjection": "text_encoder_2",
     "AutoencoderKL": "vae",
     "ControlNetModel": "controlnet",
     "StableDiffusionSafetyChecker": "safety_checker",
@@ -26,6 +27,7 @@ CLASSES = {
 BESIDE = {
     "unet": ("scheduler",),
     "text_encoder": ("tokenizer",),
+    "text_encoder_2": ("tokenizer_2",),
     "safety_checker": ("feature_extractor",),
 }
 """Folders beside a part that belong to it: they travel with it and count into its digest."""
@@ -39,7 +41,7 @@ class Component:
     """One part of a model, where it lies.
 
     Args:
-        part: `unet`, `text_encoder`, `vae`, `controlnet` or `safety_checker`.
+        part: `unet`, `text_encoder`, `text_encoder_2`, `vae`, `controlnet` or `safety_checker`.
         root: The folder or single file that the model's name led to.
         folder: The folder of the part; None in a single file.
         weights: Its safetensors files.

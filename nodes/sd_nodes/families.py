@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-WIDTHS = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
+WIDTHS = {768: "sd1", 1024: "sd2", 2048: "sdxl", 1280: "sdxl-refiner"}
 """The width of the text embedding by which the published families are told apart."""
 
 KINDS = {

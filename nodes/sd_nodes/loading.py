@@ -41,7 +41,11 @@ MODULES: dict[str, ModuleClass] = {
     "controlnet": diffusers.ControlNetModel,
     "vae": diffusers.AutoencoderKL,
     "text_encoder": transformers.CLIPTextModel,
+    "text_encoder_2": transformers.CLIPTextModelWithProjection,
 }
+
+TOKENIZERS = {"text_encoder": "tokenizer", "text_encoder_2": "tokenizer_2"}
+"""The folder beside a text encoder that holds its tokenizer."""
 
 
 @final
@@ -160,7 +164,7 @@ def _demand_all(component: Component, missing: list[str]) -> None:
 def _companion(
     component: Component, module: torch.nn.Module
 ) -> transformers.CLIPTokenizer | transformers.CLIPImageProcessor | None:
-    if component.part == "text_encoder":
+    if component.part in TOKENIZERS:
         return _tokenizer(component, module)
     if component.part == "safety_checker" and component.folder:
         beside = component.folder.parent / "feature_extractor"
@@ -170,7 +174,7 @@ def _companion(
 
 
 def _tokenizer(component: Component, module: torch.nn.Module) -> transformers.CLIPTokenizer:
-    folder = component.folder.parent / "tokenizer" if component.folder else None
+    folder = component.folder.parent / TOKENIZERS[component.part] if component.folder else None
     if folder and folder.is_dir():
         return transformers.CLIPTokenizer.from_pretrained(folder, local_files_only=True)
     config = cast("transformers.CLIPTextModel", module).config

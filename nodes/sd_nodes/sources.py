@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
     from graph_runtime import Folders
 
-SHELVES = {"unet": BASE, "text_encoder": BASE, "vae": VAE, "controlnet": CONTROLNET, "safety_checker": SAFETY}
+SHELVES = {"vae": VAE, "controlnet": CONTROLNET, "safety_checker": SAFETY}
+"""Where a part lies that does not only come in a base model."""
+
+ENCODERS = ("text_encoder", "text_encoder_2")
 
 
 class Checkpoint(NamedTuple):
@@ -53,13 +56,13 @@ def checkpoint(name: str, folders: Folders) -> Checkpoint:
     found = components(find(name, BASE, folders))
     if "unet" in found and found["unet"].folder is None:
         readable_family(found["unet"])
-    _demand(name, found, ("unet", "text_encoder", "vae"))
+    _demand(name, found, ("unet", next((part for part in ENCODERS if part in found), ENCODERS[0]), "vae"))
     family = _family(found["unet"])
     sources = {part: _source(name, found[part], folders) for part in found if part != "controlnet"}
     safety = SafetyChecker(sources["safety_checker"]) if "safety_checker" in sources else None
-    return Checkpoint(
-        Model(sources["unet"], family), Clip(sources["text_encoder"], family), Vae(sources["vae"], family), safety
-    )
+    first, *others = (sources[part] for part in ENCODERS if part in sources)
+    clip = Clip(first, family, skip=_skip(found), second=others[0] if others else None)
+    return Checkpoint(Model(sources["unet"], family), clip, Vae(sources["vae"], family), safety)
 
 
 def controlnet(name: str, folders: Folders, kind: str = "") -> ControlNet:
@@ -131,7 +134,7 @@ def readable_family(component: Component) -> str:
 
 def _candidates(source: Source, folders: Folders) -> list[Path]:
     """Find the paths a recipe's name can mean: on the shelf of its part, or as a base model that holds the part."""
-    shelves = (SHELVES[source.part], BASE)
+    shelves = (SHELVES.get(source.part, BASE), BASE)
     found = dict.fromkeys(find(source.name, each, folders) for each in shelves if _is_there(source.name, each, folders))
     return list(found) or [find(source.name, shelves[0], folders)]
 
@@ -155,6 +158,16 @@ def _family(component: Component) -> str:
         width = config.get("cross_attention_dim")
         return family_of(width if isinstance(width, int) else None)
     return family_of(text_width({name: tensor.shape for name, tensor in component.header().items()}))
+
+
+def _skip(found: dict[str, Component]) -> int:
+    """Return how many of the last layers of its text encoders a base model was trained without.
+
+    Diffusers' folders of Stable Diffusion 2 hold its text encoder without the layer that is left out.
+    """
+    first = found.get("text_encoder")
+    cut = "text_encoder_2" not in found and (first is None or first.folder is not None)
+    return 0 if cut or _family(found["unet"]) == "sd1" else 1
 
 
 def _demand(name: str, found: dict[str, Component], needed: tuple[str, ...]) -> None:

@@ -110,14 +110,16 @@ def vae() -> AutoencoderKL:
     )
 
 
-def controlnet(seed: int = 4, dtype: torch.dtype = torch.float32, **changes: object) -> ControlNetModel:
+def controlnet(
+    seed: int = 4, dtype: torch.dtype = torch.float32, width: int = WIDTH, **changes: object
+) -> ControlNetModel:
     """A ControlNet whose zero convolutions are no longer zero."""
     torch.manual_seed(seed)
     net = ControlNetModel(
         block_out_channels=(32, 64),
         layers_per_block=1,
         down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-        cross_attention_dim=WIDTH,
+        cross_attention_dim=width,
         attention_head_dim=4,
         norm_num_groups=8,
         conditioning_embedding_out_channels=(4, 8, 8, 16),

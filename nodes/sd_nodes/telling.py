@@ -1,0 +1,42 @@
+"""From the conditions of the graph to what a network is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sd_nodes.types import Framing
+
+if TYPE_CHECKING:
+    import torch
+    from diffusers import UNet2DConditionModel
+
+    from sd_nodes.diffusion.condition import Condition as Told
+    from sd_nodes.types import Condition
+
+PIXELS = 8
+"""How many pixels of the picture a latent spans in each direction."""
+
+AESTHETIC, UNAESTHETIC = 6.0, 2.5
+"""How beautiful pictures are that the refiner is to draw, and those that it is to keep away from."""
+
+
+def told(condition: Condition, unet: UNet2DConditionModel, samples: torch.Tensor, negative: bool = False) -> Told:
+    """Return what a network is told of one condition.
+
+    Args:
+        condition: The condition.
+        unet: The network.
+        samples: The latents, `[batch, channel, height, width]`, whose size counts where the condition names none.
+        negative: The condition says what is not to be drawn.
+    """
+    from sd_nodes.diffusion.condition import Condition as Told
+    from sd_nodes.diffusion.micro import added
+
+    height, width = (side * PIXELS for side in samples.shape[2:])
+    framing = condition.framing or Framing(width, height)
+    score = framing.aesthetic if framing.aesthetic is not None else UNAESTHETIC if negative else AESTHETIC
+    sizes = (
+        framing.height, framing.width, framing.crop_y, framing.crop_x,
+        framing.target_height or height, framing.target_width or width,
+    )  # fmt: skip
+    return Told(condition.embedding, added(unet, condition.pooled, sizes, score))

@@ -1,0 +1,139 @@
+"""SDXL through the same sampler, against diffusers' own pipelines on the same weights."""
+
+from pathlib import Path
+
+import diffusers
+import pytest
+import torch
+
+from graph_runtime import Folders, NodeError
+from sd_nodes.conditionings import clip_set_last_layer
+from sd_nodes.controlnet import controlnet_apply_advanced
+from sd_nodes.latents import empty_latent_image, vae_decode, vae_encode
+from sd_nodes.loaders import controlnet_loader, load_base_model
+from sd_nodes.sampling import sampler
+from sd_nodes.sdxl import clip_text_encode_sdxl, clip_text_encode_sdxl_refiner, sdxl_sizes
+from sd_nodes.text import clip_text_encode
+from sd_nodes.types import Image
+from sd_nodes.weights import WeightStore
+from tests.sd_nodes import saved_models, saved_sdxl
+from tests.sd_nodes.test_nodes_sampling import NEGATIVE, PROMPT, as_pillow, channels_first, picture
+
+CALL = {"negative_prompt": NEGATIVE, "num_inference_steps": 4, "guidance_scale": 6.0, "output_type": "np"}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
+    root = tmp_path_factory.mktemp("xl")
+    saved_sdxl.save_base(root / "diffusers/xl")
+    saved_sdxl.save_base(root / "diffusers/refiner", refiner=True)
+    saved_sdxl.save_controlnet(root / "controlnet/xl-canny")
+    saved_models.save_base(root / "diffusers/small")
+    return Folders(models=(root,))
+
+
+@pytest.fixture(scope="module")
+def store(folders: Folders) -> WeightStore:
+    return WeightStore(folders)
+
+
+def told(base, store):
+    return clip_text_encode(PROMPT, base.clip, store=store), clip_text_encode(NEGATIVE, base.clip, store=store)
+
+
+def theirs(kind: str, folder: Path, net: Path | None = None, **call: object) -> Image:
+    more = {"controlnet": diffusers.ControlNetModel.from_pretrained(net)} if net else {}
+    pipe = getattr(diffusers, kind).from_pretrained(folder, add_watermarker=False, **more)
+    pipe.set_progress_bar_config(disable=True)
+    return Image(torch.from_numpy(pipe(PROMPT, generator=torch.Generator().manual_seed(3), **CALL, **call).images))
+
+
+def ours(base, store, pair, latent, denoise=1.0):
+    return vae_decode(sampler(base.model, *pair, latent, 3, 4, 6.0, denoise, store=store), base.vae, store=store)
+
+
+def test_from_text_it_is_diffusers_to_the_bit(folders, store):
+    base = load_base_model("xl", folders)
+    drawn = ours(base, store, told(base, store), empty_latent_image(64, 64))
+    reference = theirs("StableDiffusionXLPipeline", folders.models[0] / "diffusers/xl", height=64, width=64)
+    assert torch.equal(drawn, reference)
+
+
+def test_two_prompts_and_sizes_are_told(folders, store):
+    base = load_base_model("xl", folders)
+    sizes = {"width": 96, "height": 80, "crop_w": 8, "crop_h": 16, "target_width": 48, "target_height": 40}
+    positive = clip_text_encode_sdxl(base.clip, **sizes, text_l=PROMPT, text_g="a dog", store=store)
+    negative = clip_text_encode_sdxl(base.clip, **sizes, text_l=NEGATIVE, text_g=NEGATIVE, store=store)
+    drawn = ours(base, store, (positive, negative), empty_latent_image(64, 64))
+    reference = theirs(
+        "StableDiffusionXLPipeline", folders.models[0] / "diffusers/xl", height=64, width=64, prompt_2="a dog",
+        original_size=(80, 96), crops_coords_top_left=(16, 8), target_size=(40, 48),
+    )  # fmt: skip
+    assert torch.equal(drawn, reference)
+    assert not torch.equal(drawn, ours(base, store, told(base, store), empty_latent_image(64, 64)))
+
+
+def test_sizes_set_afterwards_are_those_set_with_the_prompt(folders, store):
+    base = load_base_model("xl", folders)
+    plain = clip_text_encode(PROMPT, base.clip, store=store)
+    sized = sdxl_sizes(plain, 96, 80, 8, 16, 48, 40).conditions[0].framing
+    assert sized == clip_text_encode_sdxl(base.clip, 96, 80, 8, 16, 48, 40, store=store).conditions[0].framing
+
+
+def test_the_layer_that_is_read_is_set_for_both_encoders(folders, store):
+    base = load_base_model("xl", folders)
+    positive = clip_text_encode(PROMPT, clip_set_last_layer(base.clip, -1), store=store)
+    pipe = diffusers.StableDiffusionXLPipeline.from_pretrained(folders.models[0] / "diffusers/xl")
+    encoder, tokenizer = pipe.text_encoder_2, pipe.tokenizer_2
+    ids = tokenizer(PROMPT, padding="max_length", max_length=77, return_tensors="pt").input_ids
+    last = encoder(ids, output_hidden_states=True).hidden_states[-1]
+    assert torch.equal(positive.conditions[0].embedding[..., 32:], last)
+    assert not torch.equal(
+        positive.conditions[0].embedding[..., :32], told(base, store)[0].conditions[0].embedding[..., :32]
+    )
+    assert torch.equal(positive.conditions[0].pooled, encoder(ids).text_embeds)
+
+
+def test_with_a_controlnet_it_is_diffusers_to_the_bit(folders, store):
+    base = load_base_model("xl", folders)
+    net = controlnet_loader("xl-canny", folders)
+    pair = controlnet_apply_advanced(*told(base, store), net, picture(1), 0.8, 0.0, 0.5)
+    root = folders.models[0]
+    reference = theirs(
+        "StableDiffusionXLControlNetPipeline", root / "diffusers/xl", root / "controlnet/xl-canny",
+        image=as_pillow(picture(1)), controlnet_conditioning_scale=0.8, control_guidance_end=0.5,
+    )  # fmt: skip
+    assert torch.equal(ours(base, store, pair, empty_latent_image(64, 64)), reference)
+
+
+def test_from_a_picture_it_is_diffusers_to_the_bit(folders, store):
+    base = load_base_model("xl", folders)
+    latent = vae_encode(picture(), base.vae, store=store)
+    reference = theirs(
+        "StableDiffusionXLImg2ImgPipeline", folders.models[0] / "diffusers/xl", image=channels_first(picture()),
+        strength=0.6,
+    )  # fmt: skip
+    assert torch.equal(ours(base, store, told(base, store), latent, 0.6), reference)
+
+
+def test_the_refiner_is_told_beauty_and_is_diffusers_to_the_bit(folders, store):
+    base = load_base_model("refiner", folders)
+    latent = vae_encode(picture(), base.vae, store=store)
+    reference = theirs(
+        "StableDiffusionXLImg2ImgPipeline", folders.models[0] / "diffusers/refiner", image=channels_first(picture()),
+        strength=0.6,
+    )  # fmt: skip
+    assert torch.equal(ours(base, store, told(base, store), latent, 0.6), reference)
+    scored = (
+        clip_text_encode_sdxl_refiner(base.clip, 6.0, 64, 64, PROMPT, store=store),
+        clip_text_encode_sdxl_refiner(base.clip, 2.5, 64, 64, NEGATIVE, store=store),
+    )
+    assert torch.equal(ours(base, store, scored, latent, 0.6), reference)
+
+
+def test_prompts_of_another_family_are_refused(folders, store):
+    base, small = (load_base_model(name, folders) for name in ("xl", "small"))
+    with pytest.raises(NodeError, match="one text encoder"):
+        clip_text_encode_sdxl(small.clip, store=store)
+    with pytest.raises(ValueError, match="pooled vector"):
+        ours(base, store, told(small, store), empty_latent_image(64, 64))

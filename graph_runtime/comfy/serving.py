@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import ipaddress
 import logging
+import os
 import secrets
 import signal
 import socket
@@ -35,6 +36,9 @@ from .server import application
 
 PATIENCE = 2.0
 """Seconds that open connections get when the server stops."""
+
+INTERRUPTED = 130
+"""The exit code of a server that was asked twice to stop."""
 
 
 @dataclass(frozen=True)
@@ -183,9 +187,15 @@ async def serve(
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def asked() -> None:
+        if stop.is_set():
+            os._exit(INTERRUPTED)
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # not on every platform; Ctrl-C then ends the program itself
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, asked)
     async with serving(library, folders, state, options, cache, forget) as running:
         say(f"The editor is at {running.door}" if running.server.frontend else f"The server is at {running.door}")
         if running.server.frontend is None:
@@ -195,4 +205,4 @@ async def serve(
         if browser and running.server.frontend is not None:
             loop.run_in_executor(None, webbrowser.open, running.door)
         await stop.wait()
-        say("Stopping; what waits in the queue goes on at the next start.")
+        say("Stopping after the current step (Ctrl-C again stops at once); the queue goes on at the next start.")

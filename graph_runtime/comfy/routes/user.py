@@ -21,6 +21,9 @@ DEFAULTS: Mapping[str, object] = {
 }
 """Settings that hold until the user changes them: the editor starts with a graph, and asks nobody for news."""
 
+HARMLESS = {".css": "text/css", ".json": "application/json"}
+"""What a page of the editor may use as what it is; everything else is handed out as mere bytes."""
+
 _changing = threading.Lock()
 
 
@@ -115,8 +118,9 @@ def _info(path: Path, root: Path) -> dict[str, object]:
 
 async def get_userdata(request: web.Request) -> web.StreamResponse:
     """Give a file."""
-    headers = {"Content-Type": "application/octet-stream", "Content-Disposition": "attachment"}
-    return web.FileResponse(_existing(request, "file"), headers=headers)
+    path = _existing(request, "file")
+    media = HARMLESS.get(path.suffix.casefold(), "application/octet-stream")
+    return web.FileResponse(path, headers={"Content-Type": media, "Content-Disposition": "attachment"})
 
 
 async def post_userdata(request: web.Request) -> web.Response:

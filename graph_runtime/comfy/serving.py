@@ -108,32 +108,39 @@ async def serving(
         GraphError: The address is taken, or the state folder cannot be used.
     """
     listening = _listening(options)
-    jobs = Jobs(state / "jobs.sqlite")
-    hub, logs = Hub(), Logs()
-    token = secrets.token_urlsafe(24) if options.auth and not _is_loopback(options.address) else ""
-    executor = Executor(folders, cache, previews=True)
-    queue = Queue(jobs, library, executor, hub.post, forget)
-    gate = Gate.at(options.address, options.names, token)
-    scripts = {one.name: one.scripts for one in options.extensions if one.scripts is not None}
-    scripts["controlgraph"] = Path(__file__).parent / "web"
-    server = Server(library, folders, state, jobs, queue, hub, logs, gate, frontend(), scripts, dict(options.templates))
-    logs.listener = partial(_tell_readers, hub)
-    logging.getLogger().addHandler(logs)
-    runner = web.AppRunner(application(server, options.extensions), access_log=None, shutdown_timeout=PATIENCE)
+    server = _server(library, folders, state, options, Executor(folders, cache, previews=True), forget)
+    logging.getLogger().addHandler(server.logs)
+    app = application(server, options.extensions)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=PATIENCE)
     try:
         await runner.setup()
         await web.SockSite(runner, listening).start()
         for extension in options.extensions:
             extension.started(server)
-        queue.start()
-        yield Running(server, _url(options.address, listening.getsockname()[1]), token)
+        server.queue.start()
+        yield Running(server, _url(options.address, listening.getsockname()[1]), server.gate.token)
     finally:
-        await hub.close()
+        await server.hub.close()
         await runner.cleanup()
-        await asyncio.to_thread(queue.close)
-        await asyncio.to_thread(executor.close)
-        jobs.close()
-        logging.getLogger().removeHandler(logs)
+        await asyncio.to_thread(server.queue.close)
+        await asyncio.to_thread(server.queue.executor.close)
+        server.jobs.close()
+        logging.getLogger().removeHandler(server.logs)
+
+
+def _server(
+    library: Library, folders: Folders, state: Path, options: Options, executor: Executor, forget: Callable[[], None]
+) -> Server:
+    """Put a server together; nothing runs yet."""
+    jobs, hub, logs = Jobs(state / "jobs.sqlite"), Hub(), Logs()
+    logs.listener = partial(_tell_readers, hub)
+    token = secrets.token_urlsafe(24) if options.auth and not _is_loopback(options.address) else ""
+    gate = Gate.at(options.address, options.names, token)
+    queue = Queue(jobs, library, executor, hub.post, forget)
+    scripts = {one.name: one.scripts for one in options.extensions if one.scripts is not None}
+    scripts["controlgraph"] = Path(__file__).parent / "web"
+    templates = dict(options.templates)
+    return Server(library, folders, state, jobs, queue, hub, logs, gate, frontend(), scripts, templates)
 
 
 def _tell_readers(hub: Hub, line: Mapping[str, str]) -> None:

@@ -14,13 +14,15 @@ async function firstWorkflow() {
   return response.ok ? await response.json() : undefined;
 }
 
+let types = [];
+
 /** An output that fits several inputs, such as EDGE_MAP,IMAGE, has the colour of the last type that has one. */
-function colourSets(types) {
-  const colours = [app.canvas?.default_connection_color_byType, globalThis.LGraphCanvas?.link_type_colors];
-  for (const known of colours.filter(Boolean)) {
-    for (const type of types.filter((type) => type.includes(",") && !known[type])) {
-      const part = type.split(",").findLast((part) => known[part]);
-      if (part) known[type] = known[part];
+function colourSets() {
+  const palettes = [app.canvas?.default_connection_color_byType, globalThis.LGraphCanvas?.link_type_colors];
+  for (const colours of palettes.filter(Boolean)) {
+    for (const type of types.filter((type) => type.includes(",") && !colours[type])) {
+      const part = type.split(",").findLast((part) => colours[part]);
+      if (part) colours[type] = colours[part];
     }
   }
 }
@@ -29,8 +31,9 @@ app.registerExtension({
   name: "controlgraph.start",
   async setup() {
     const definitions = await (await fetch("api/object_info")).json();
-    colourSets([...new Set(Object.values(definitions).flatMap((node) => node.output))]);
+    types = [...new Set(Object.values(definitions).flatMap((node) => node.output))];
     const load = app.loadGraphData.bind(app);
     app.loadGraphData = async (graph, ...rest) => load(graph ?? (await firstWorkflow()), ...rest);
   },
+  afterConfigureGraph: colourSets,
 });

@@ -1,0 +1,1 @@
+"""What makes control pictures of pictures: networks, geometry and drawing, on arrays and tensors."""

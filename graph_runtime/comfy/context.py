@@ -35,6 +35,7 @@ class Server:
         logs: What was logged lately.
         gate: Decides who may talk to it.
         frontend: The folder of the editor's files, or None where it is not installed.
+        companions: Folders of packages that go with the editor, by the first part of their address.
         web: Folders with scripts that extend the editor, by the name under which they are served.
         templates: Folders with workflows that the editor offers as templates, by the name it shows.
         started: When it started, in seconds since 1970.
@@ -49,6 +50,7 @@ class Server:
     logs: Logs
     gate: Gate
     frontend: Path | None = None
+    companions: dict[str, Path] = field(default_factory=dict)
     web: dict[str, Path] = field(default_factory=dict)
     templates: dict[str, Path] = field(default_factory=dict)
     started: float = field(default_factory=time.time)

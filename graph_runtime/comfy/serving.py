@@ -82,11 +82,28 @@ class Running:
         return f"{self.url}/?token={self.token}" if self.token else f"{self.url}/"
 
 
+COMPANIONS = {"templates": "comfyui_workflow_templates/templates", "docs": "comfyui_embedded_docs/docs"}
+"""Packages with templates and help pages that are served where they are installed, and where in them these lie."""
+
+
 def frontend() -> Path | None:
     """The folder of the editor's files, or None where the package is not installed."""
-    spec = importlib.util.find_spec("comfyui_frontend_package")
-    folder = Path(spec.origin).parent / "static" if spec is not None and spec.origin else None
+    folder = _installed("comfyui_frontend_package/static")
     return folder if folder is not None and (folder / "index.html").is_file() else None
+
+
+def companions() -> dict[str, Path]:
+    """The folders of the packages that go with the editor, as far as they are installed."""
+    found = {name: _installed(place) for name, place in COMPANIONS.items()}
+    return {name: folder for name, folder in found.items() if folder is not None}
+
+
+def _installed(place: str) -> Path | None:
+    """A folder in an installed package, or None; the package is not imported."""
+    package, _, inside = place.partition("/")
+    spec = importlib.util.find_spec(package)
+    folder = Path(spec.origin).parent / inside if spec is not None and spec.origin else None
+    return folder if folder is not None and folder.is_dir() else None
 
 
 @asynccontextmanager
@@ -140,7 +157,7 @@ def _server(
     scripts = {one.name: one.scripts for one in options.extensions if one.scripts is not None}
     scripts["controlgraph"] = Path(__file__).parent / "web"
     templates = dict(options.templates)
-    return Server(library, folders, state, jobs, queue, hub, logs, gate, frontend(), scripts, templates)
+    return Server(library, folders, state, jobs, queue, hub, logs, gate, frontend(), companions(), scripts, templates)
 
 
 def _tell_readers(hub: Hub, line: Mapping[str, str]) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from aiohttp import hdrs, web
 
 from ..bodies import refused
-from ..context import Route, server_of
+from ..context import Route, Server, server_of
 from ..gate import COOKIE
 from ..places import inside
 
@@ -38,18 +40,23 @@ async def get_page(request: web.Request) -> web.StreamResponse:
 
 
 async def get_file(request: web.Request) -> web.StreamResponse:
-    """Give a file of the page, or of what extends it."""
-    server, name = server_of(request), request.match_info["path"]
-    top, _, rest = name.removeprefix("extensions/").partition("/")
-    if name.startswith("extensions/") and top in server.web:
-        path = inside(server.web[top], rest)
-    elif server.frontend is not None:
-        path = inside(server.frontend, name)
-    else:
-        raise refused(_MISSING.strip(), 404)
+    """Give a file of the page, of what extends it, or of a package that goes with it."""
+    path = _path(server_of(request), request.match_info["path"])
     if not path.is_file():
         raise refused("there is nothing of that name.", 404)
     return web.FileResponse(path)
+
+
+def _path(server: Server, name: str) -> Path:
+    section, _, rest = name.partition("/")
+    if section in server.companions:
+        return inside(server.companions[section], rest)
+    pack, _, script = rest.partition("/")
+    if section == "extensions" and pack in server.web:
+        return inside(server.web[pack], script)
+    if server.frontend is None:
+        raise refused(_MISSING.strip(), 404)
+    return inside(server.frontend, name)
 
 
 def admitted(request: web.BaseRequest, token: str) -> web.Response:

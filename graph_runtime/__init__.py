@@ -7,7 +7,8 @@ from .errors import DeclarationError, GraphError, Interrupted, NodeError, Proble
 from .events import Event
 from .executor import Cancellation, Executor, Outcome
 from .graph import Graph, join
-from .injected import SILENT, EditorDocument, Folders, NodeId, Preview, Progress, Prompt, Service
+from .guises import Guise
+from .injected import SILENT, EditorDocument, Folders, NodeId, Preview, Progress, Prompt, Service, Surroundings
 from .library import Library, discover
 from .results import Blocked, Expand, Lazy, Result, Shown, ShownFile
 from .sockets import Choices, Fresh, Range, Seed, Text
@@ -31,6 +32,7 @@ __all__ = [
     "Given",
     "Graph",
     "GraphError",
+    "Guise",
     "Handle",
     "Interrupted",
     "Lazy",
@@ -52,6 +54,7 @@ __all__ = [
     "Shown",
     "ShownFile",
     "Step",
+    "Surroundings",
     "Text",
     "Wire",
     "Workflow",

@@ -18,6 +18,7 @@ from .events import (
     NodeStarted,
     RunStarted,
 )
+from .expansion import Growth
 from .injected import Tick
 from .invocation import blocked_in, problem_of
 from .ledger import Ledger, State
@@ -63,9 +64,9 @@ class Account:
         else:
             self._emit(NodeProgressed(state.step.id, tick.done, tick.total, tick.preview))
 
-    def expanded(self, state: State, nodes: tuple[str, ...]) -> None:
+    def expanded(self, state: State, growth: Growth) -> None:
         """A sub-graph stands in for a step."""
-        self._emit(NodeExpanded(state.step.id, nodes))
+        self._emit(NodeExpanded(state.step.id, tuple(growth.steps), growth.displays))
 
     def computed(self, state: State, result: Result, seconds: float) -> None:
         """A step has its result."""

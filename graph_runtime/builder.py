@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from .declaration import MISSING, Mark, is_node
@@ -38,6 +38,9 @@ class Handle:
 class Builder:
     """Collects nodes one by one.
 
+    Args:
+        nodes: The nodes to begin with, by id.
+
     Example:
         builder = Builder()
         photo = builder.add("LoadImage", image="coffee.png")
@@ -46,8 +49,8 @@ class Builder:
         workflow = builder.workflow()
     """
 
-    def __init__(self) -> None:
-        self._nodes: dict[str, NodeCall] = {}
+    def __init__(self, nodes: Mapping[str, NodeCall] | None = None) -> None:
+        self._nodes: dict[str, NodeCall] = dict(nodes or {})
 
     def add(self, kind: str | Callable[..., object], /, *, title: str = "", id: str = "", **inputs: object) -> Handle:
         """Add a node.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from .errors import Problem
@@ -62,10 +63,17 @@ class NodeShowed:
 
 @dataclass(frozen=True, slots=True)
 class NodeExpanded:
-    """A node put a sub-graph in its place; `nodes` are the ids of its steps."""
+    """A node put a sub-graph in its place.
+
+    Attributes:
+        node: Its id.
+        nodes: The ids of the sub-graph's steps.
+        displays: The node at which the progress of a step is shown, where that is not this one.
+    """
 
     node: str
     nodes: tuple[str, ...]
+    displays: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

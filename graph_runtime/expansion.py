@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .builder import Given, Handle
 from .errors import NodeError
@@ -26,11 +26,13 @@ class Growth:
         returned: What each call of the node returned, with the prefix of its sub-graph's ids ("" for plain values).
         steps: The steps of the sub-graphs by id.
         targets: The steps that must be done before the node is: those its outputs come from, and sinks.
+        displays: The node at which the progress of a step is shown, where that is not the expanded one.
     """
 
     returned: tuple[tuple[str, object], ...]
     steps: Mapping[str, Step]
     targets: tuple[str, ...]
+    displays: Mapping[str, str] = field(default_factory=dict)
 
 
 def grown(
@@ -69,7 +71,8 @@ def grown(
     sinks = [name for name, call in calls.items() if (node := library.get(call.class_type)) is not None and node.sink]
     wanted = [*dict.fromkeys([*handles, *sinks])]
     graph = join(Workflow(calls), library, folders, [name for name in wanted if name in calls], steps)
-    growth = Growth(tuple(prefixed), graph.steps, tuple(wanted))
+    displays = {name: call.display for name, call in calls.items() if call.display}
+    growth = Growth(tuple(prefixed), graph.steps, tuple(wanted), displays)
     for prefix, one in prefixed:
         for handle in _handles(one.values) if isinstance(one, Expand) else ():
             wire(growth, steps, prefix, handle)
@@ -142,7 +145,7 @@ def _renamed(workflow: Workflow, prefix: str, key: str) -> Iterator[tuple[str, N
 
     for name, call in workflow.nodes.items():
         inputs = {input: renamed(name, input, value) for input, value in call.inputs.items()}
-        yield prefix + name, NodeCall(call.class_type, inputs, call.title)
+        yield prefix + name, NodeCall(call.class_type, inputs, call.title, display=call.display)
 
 
 def _handles(values: object) -> list[Handle]:

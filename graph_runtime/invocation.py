@@ -117,7 +117,7 @@ def check_linked(step: Step, call: Arguments, folders: Folders) -> None:
         socket = step.node.inputs[name].socket
         if socket.lazy:
             continue
-        checked = socket.bounds is not None or socket.choices is not None or bool(socket.literals)
+        checked = (socket.bounds or socket.choices or socket.literals) and not socket.lenient
         for value in cast("list[object]", call[name]) if socket.is_list else (call[name],):
             if value is None and socket.optional:
                 continue

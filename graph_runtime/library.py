@@ -15,6 +15,7 @@ from typing import Protocol
 
 from .declaration import Node, is_node
 from .errors import DeclarationError, Problem
+from .guises import Guise
 from .signature import declare
 from .step import Step
 
@@ -43,6 +44,7 @@ class Pack:
         environment: Tells what the results depend on beside the inputs, such as library versions; part of every key.
         around: What is entered around each call of a synchronous node, in its thread.
         checks: What is checked when a graph is joined.
+        guises: How values of its types look to nodes that were written for another runtime.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Pack:
     environment: Callable[[], Mapping[str, str]] = dict
     around: Callable[[Node], AbstractContextManager[object]] = _nothing
     checks: tuple[Check, ...] = ()
+    guises: tuple[Guise, ...] = ()
 
     @cached_property
     def nodes(self) -> dict[str, Node]:
@@ -75,6 +78,23 @@ class Failure:
     reason: str
 
 
+class Dialect(Protocol):
+    """Another way in which packs are written."""
+
+    def importing(self, library: Library) -> AbstractContextManager[object]:
+        """What is entered while a pack is imported and read, beside the packs that were loaded before."""
+
+    def read(self, name: str, module: ModuleType, path: Path, library: Library) -> Library | None:
+        """Read a pack that was imported; give None where it is not written in this way.
+
+        Args:
+            name: The name of the pack.
+            module: The pack.
+            path: Its folder, or its one file.
+            library: The packs that were loaded before.
+        """
+
+
 @dataclass(frozen=True)
 class Library(Mapping[str, Node]):
     """All nodes by id.
@@ -95,6 +115,7 @@ class Library(Mapping[str, Node]):
         environment: Callable[[], Mapping[str, str]] = dict,
         around: Callable[[Node], AbstractContextManager[object]] = _nothing,
         checks: Iterable[Check] = (),
+        guises: Iterable[Guise] = (),
     ) -> Library:
         """Make a library of one pack.
 
@@ -104,9 +125,10 @@ class Library(Mapping[str, Node]):
             environment: Tells what the results depend on beside the inputs.
             around: What is entered around each call of a synchronous node, in its thread.
             checks: What is checked when a graph is joined.
+            guises: How values of its types look to nodes that were written for another runtime.
         """
         functions = tuple(function for content in contents for function in _functions(content))
-        return cls((Pack(name, functions, environment, around, tuple(checks)),))
+        return cls((Pack(name, functions, environment, around, tuple(checks), tuple(guises)),))
 
     def __add__(self, other: Library) -> Library:
         return Library(self.packs + other.packs, self.failures + other.failures)
@@ -138,7 +160,7 @@ class Library(Mapping[str, Node]):
         return {pack.name: dict(pack.environment()) for pack in self.packs}
 
 
-def discover(folders: Iterable[Path] = ()) -> Library:
+def discover(folders: Iterable[Path] = (), dialect: Dialect | None = None) -> Library:
     """Load every installed pack and the packs in the given folders.
 
     Installed packs are found through the entry-point group `graph_runtime.nodes`, which names a `Library`. Naming a
@@ -147,27 +169,51 @@ def discover(folders: Iterable[Path] = ()) -> Library:
 
     Args:
         folders: Folders with packs.
+        dialect: Another way in which packs of folders may be written.
     """
     library = Library()
     for point in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
-        library += _tried(point.name, point.load)
+        library += tried(point.name, point.load)
     for folder in folders:
-        library += _of_folder(folder)
+        if not folder.is_dir():
+            library += Library(failures=(Failure(str(folder), "there is no such folder."),))
+            continue
+        for path in packs_in(folder):
+            library += of_path(path, library, dialect)
     return library
 
 
-def _of_folder(folder: Path) -> Library:
-    if not folder.is_dir():
-        return Library(failures=(Failure(str(folder), "there is no such folder."),))
-    library = Library()
-    for path in sorted(folder.iterdir()):
-        main = path / "__init__.py" if path.is_dir() else path
-        if main.suffix == ".py" and main.is_file() and not path.name.startswith((".", "_")):
-            library += _tried(path.stem, lambda main=main, path=path: _imported(main, path))  # type: ignore[misc]
-    return library
+def packs_in(folder: Path) -> list[Path]:
+    """The packs of a folder: its Python files, and its folders that hold an `__init__.py`."""
+    found = (path for path in sorted(folder.iterdir()) if not path.name.startswith((".", "_")))
+    return [path for path in found if _main(path).suffix == ".py" and _main(path).is_file()]
 
 
-def _tried(name: str, load: Callable[[], object]) -> Library:
+def of_path(path: Path, library: Library, dialect: Dialect | None = None) -> Library:
+    """Load the pack of a file or a folder; whatever it raises becomes a reason.
+
+    Args:
+        path: The file or folder.
+        library: The packs that were loaded before.
+        dialect: Another way in which it may be written.
+    """
+    name = path.name if path.is_dir() else path.stem
+
+    def load() -> Library:
+        if dialect is None:
+            return _native(name, _imported(name, path))
+        with dialect.importing(library):
+            module = _imported(name, path)
+            return dialect.read(name, module, path, library) or _native(name, module)
+
+    return tried(name, load)
+
+
+def _main(path: Path) -> Path:
+    return path / "__init__.py" if path.is_dir() else path
+
+
+def tried(name: str, load: Callable[[], object]) -> Library:
     """Load one pack; whatever it raises becomes a reason."""
     try:
         loaded = load()
@@ -181,13 +227,13 @@ def _tried(name: str, load: Callable[[], object]) -> Library:
         return Library(failures=(Failure(name, reason),))
 
 
-def _imported(main: Path, path: Path) -> Library:
+def _imported(name: str, path: Path) -> ModuleType:
     """Import a pack by its path; its own relative imports work, and no search path is touched."""
-    name = FOLDER_PREFIX + "".join(c if c.isalnum() else "_" for c in path.stem)
+    name = FOLDER_PREFIX + "".join(c if c.isalnum() or c == "_" else f"_{ord(c):x}_" for c in name)
     inside = [str(path)] if path.is_dir() else None
-    spec = importlib.util.spec_from_file_location(name, main, submodule_search_locations=inside)
+    spec = importlib.util.spec_from_file_location(name, _main(path), submodule_search_locations=inside)
     if spec is None or spec.loader is None:
-        raise DeclarationError(f"{main} cannot be imported.")
+        raise DeclarationError(f"{path} cannot be imported.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -195,10 +241,15 @@ def _imported(main: Path, path: Path) -> Library:
     except BaseException:
         del sys.modules[name]
         raise
+    return module
+
+
+def _native(name: str, module: ModuleType) -> Library:
+    """The library that a pack holds, or one of the nodes in it."""
     found = getattr(module, "LIBRARY", None)
     if isinstance(found, Library):
         return found
-    library = Library.of(path.stem, module)
+    library = Library.of(name, module)
     if not library.packs[0].functions:
         raise DeclarationError("it holds no node and no LIBRARY.")
     return library

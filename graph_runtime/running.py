@@ -259,7 +259,7 @@ class Run:
         except Exception as error:
             self.account.failed(state, error)
             return
-        self.account.expanded(state, tuple(growth.steps))
+        self.account.expanded(state, growth)
         state.status, state.growth = "expanding", growth
         self.admit(self.plan(growth.targets))
         self.ledger.wait(state.step.id, growth.targets)

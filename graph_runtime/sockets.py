@@ -88,6 +88,7 @@ class Socket:
         text: How a text is edited.
         choices: Names to choose from.
         fresh: Whether an editor offers a new value at each run.
+        lenient: Whether bounds and choices hold for literals only, not for what comes over a link.
     """
 
     type: object
@@ -98,6 +99,7 @@ class Socket:
     text: Text | None = None
     choices: Choices | None = None
     fresh: bool = False
+    lenient: bool = False
 
     @property
     def literals(self) -> tuple[object, ...]:

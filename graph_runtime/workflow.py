@@ -28,12 +28,14 @@ class NodeCall:
         inputs: A literal as JSON gives it, or a link, by the name of the input.
         title: The title that the user gave it.
         pack: The pack that has the kind of node, as the file says it: a registry's name for it, or owner/repository.
+        display: The node at which its progress is shown, where it is part of a sub-graph and that is not its parent.
     """
 
     class_type: str
     inputs: Mapping[str, object] = field(default_factory=dict)
     title: str = ""
     pack: str = ""
+    display: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from ..sockets import Socket
 from ..step import Link
 from ..workflow import Workflow
 from . import wire
+from .packs.foreign import ForeignNode
 from .schema import input_config
 
 Body: TypeAlias = dict[str, object]
@@ -126,7 +127,8 @@ def _node_error(problem: Problem, workflow: Workflow, library: Library, folders:
     if problem.input:
         extra["input_name"] = problem.input
         if node is not None and problem.input in node.inputs:
-            extra["input_config"] = input_config(node.inputs[problem.input], folders)
+            config = node.config(problem.input) if isinstance(node, ForeignNode) else None
+            extra["input_config"] = config or input_config(node.inputs[problem.input], folders)
         extra |= _received(problem, workflow)
     if type == "return_type_mismatch":
         facts = dict(problem.details)

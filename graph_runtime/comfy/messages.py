@@ -109,6 +109,7 @@ class Narration:
     log: list[Message] = field(default_factory=list)
     failures: list[NodeFailed] = field(default_factory=list)
     _parents: dict[str, str] = field(default_factory=dict)
+    _displays: dict[str, str] = field(default_factory=dict)
     _running: dict[str, tuple[int, int]] = field(default_factory=dict)
     _changed: dict[str, Data] = field(default_factory=dict)
     _previews: dict[str, Preview] = field(default_factory=dict)
@@ -131,6 +132,7 @@ class Narration:
                 return [self._showed(event)]
             case NodeExpanded():
                 self._parents.update(dict.fromkeys(event.nodes, event.node))
+                self._displays.update(event.displays)
             case NodeFinished():
                 if not event.reused:
                     self._executed.append(event.node)
@@ -213,16 +215,21 @@ class Narration:
         return {"value": done, "max": total, "prompt_id": self.job, "node": id}
 
     def _place(self, id: str) -> Data:
-        shown_at = self._shown_at(id)
         return {
             "node_id": id,
             "prompt_id": self.job,
-            "display_node_id": shown_at,
+            "display_node_id": self._shown_at(id),
             "parent_node_id": self._parents.get(id),
-            "real_node_id": shown_at,
+            "real_node_id": self._real(id),
         }
 
     def _shown_at(self, id: str) -> str:
+        """The node at which the editor shows a node: the one in whose place it runs, unless the pack named another."""
+        while id not in self._displays and id in self._parents:
+            id = self._parents[id]
+        return self._displays.get(id, id)
+
+    def _real(self, id: str) -> str:
         """The node of the workflow in whose place a node runs."""
         while id in self._parents:
             id = self._parents[id]

@@ -11,6 +11,8 @@ from ..library import Library
 from ..sockets import Range, Socket
 from . import wire
 from .formats.widgets import has_widget
+from .packs.calling import Call, entered
+from .packs.foreign import ForeignNode
 
 Entry: TypeAlias = dict[str, object]
 
@@ -35,6 +37,9 @@ def entry(node: Node, pack: str, folders: Folders) -> Entry:
         pack: The name of its pack.
         folders: Where the files lie that it offers to choose from.
     """
+    if isinstance(node, ForeignNode):
+        with entered(Call(folders)):
+            return node.entry(pack)
     sections = _sections(node, folders)
     return {
         "input": sections,

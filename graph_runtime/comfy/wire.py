@@ -12,13 +12,48 @@ import types
 from collections.abc import Iterator
 from typing import Literal, NewType, TypeVar, Union, get_args, get_origin
 
-from ..sockets import Socket
+from ..sockets import Kind, Socket
 
 ANYTHING = "*"
 
 _PLAIN: dict[object, str] = {int: "INT", float: "FLOAT", str: "STRING", bool: "BOOLEAN", object: ANYTHING}
 _BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _UNNAMED = frozenset({"builtins", "typing", "abc", "enum"})
+
+
+class WireType(Kind):
+    """A type that is known by its word alone, as nodes written for ComfyUI declare theirs.
+
+    Args:
+        word: The word; packs bring texts with a comparison of their own.
+        literal: Whether a workflow file can write its values down.
+        open: Whether whatever comes is taken: the node itself checks it.
+    """
+
+    def __init__(self, word: str, literal: bool = False, open: bool = False) -> None:
+        self.word = word
+        self.literal = literal
+        self.open = open
+
+    def takes(self, source: object) -> bool:
+        """Compare words as ComfyUI does."""
+        received = source.word if isinstance(source, WireType) else offered(Socket(source))
+        return self.open or _meet(received, self.word)
+
+    def flows_into(self, target: object) -> bool:
+        """Compare words as ComfyUI does."""
+        return _meet(self.word, taken(Socket(target)))
+
+    def __str__(self) -> str:
+        return str(self.word)
+
+
+def _meet(received: str, needed: str) -> bool:
+    """Tell whether two ends of a link fit: by the word's own comparison, which packs override, then as sets."""
+    if not received != needed:  # noqa: SIM202 - packs override this very comparison
+        return True
+    came, fit = ({word.strip() for word in side.split(",")} for side in (received, needed))
+    return ANYTHING in came or ANYTHING in fit or not came.isdisjoint(fit)
 
 
 def taken(socket: Socket) -> str:
@@ -62,7 +97,9 @@ def _joined(words: Iterator[str]) -> str:
 
 def _own(kind: object) -> Iterator[str]:
     """The words of a type; several for a union."""
-    if kind in _PLAIN:
+    if isinstance(kind, WireType):
+        yield from (word.strip() for word in kind.word.split(","))
+    elif kind in _PLAIN:
         yield _PLAIN[kind]
     elif isinstance(kind, TypeVar):
         yield ANYTHING

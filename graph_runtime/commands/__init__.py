@@ -7,6 +7,7 @@ COMMANDS = {
     "nodes": "Show the nodes that workflows can name.",
     "draw": "Draw a workflow as SVG or PNG.",
     "convert": "Write a workflow in another format: the API's, the editor's, a Python script.",
+    "packs": "Look after the packs of your pack folder.",
     "cache": "Look after the kept results.",
     "serve": "Start the editor in the browser.",
 }

@@ -65,7 +65,7 @@ def command(
         raise click.BadParameter(
             f'found "{clean(str(target))}", needs a name that ends in .json or .py.', param_hint="-o"
         )
-    nodes = opening.library(places.nodes)
+    nodes = opening.library(places.nodes, places.folders())
     folders = Folders(places.input, out, places.models)
     found = read_any(file, nodes)
     workflow = with_document(found, assigned(found, settings, nodes, folders), nodes)

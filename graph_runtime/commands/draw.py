@@ -45,7 +45,7 @@ def command(file: Path, out: Path | None, settings: tuple[str, ...], places: Pla
         raise click.BadParameter(
             f'found "{clean(str(target))}", needs a name that ends in .svg or .png.', param_hint="-o"
         )
-    nodes = opening.library(places.nodes)
+    nodes = opening.library(places.nodes, places.folders())
     workflow = opening.workflow(file, nodes, places.folders(), settings)
     problems = _problems(workflow, nodes, places.folders())
     _write(picture(workflow, nodes, problems), target)

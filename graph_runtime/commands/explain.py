@@ -39,7 +39,7 @@ def command(
 
     Nothing runs. For each node that would run the first thing is named that differs from the last run of the file.
     """
-    nodes = opening.library(places.nodes)
+    nodes = opening.library(places.nodes, places.folders())
     folders = places.folders(out)
     cache = None if no_cache else opening.disk(places, nodes, complain)
     code = 0

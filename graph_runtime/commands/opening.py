@@ -14,7 +14,7 @@ from ..library import Library, discover
 from ..workflow import Workflow
 from . import terminal
 from .assign import assigned
-from .options import Places
+from .options import Places, pack_folder, state_folder
 
 if TYPE_CHECKING:
     from ..cache import DiskCache
@@ -23,8 +23,16 @@ DISK_LIMIT = 20 * 10**9
 """Bytes that the kept results of all workflows may take up on disk."""
 
 
-def library(folders: Iterable[Path]) -> Library:
+TRUST = "trusted.json"
+"""The file of the state folder in which it is written down which packs the user trusts."""
+
+
+def library(folders: Iterable[Path], home: Folders | None = None) -> Library:
     """Load the packs; those that fail are told and stop nothing.
+
+    Args:
+        folders: Folders with packs; naming one is trusting it.
+        home: Where the files lie that packs list.
 
     Raises:
         GraphError: A folder that was named is not there.
@@ -33,7 +41,17 @@ def library(folders: Iterable[Path]) -> Library:
     missing = [folder for folder in folders if not folder.is_dir()]
     if missing:
         raise GraphError("\n".join(_no_folder(folder) for folder in missing))
-    found = discover(folders)
+    users = pack_folder()
+    if not folders and not users.is_dir():
+        found = discover()
+    else:
+        from ..comfy.packs.loading import Comfy
+        from ..comfy.packs.trust import trusted
+
+        home = home or Folders(state=state_folder())
+        dialect = Comfy(home)
+        found = discover(folders, dialect)
+        found = trusted(users, (home.state or state_folder()) / TRUST, found, dialect)
     for failure in found.failures:
         terminal.complain(
             f"warning: the pack {terminal.clean(failure.name)} cannot be loaded: {terminal.clean(failure.reason)}"

@@ -72,6 +72,17 @@ def state_folder() -> Path:
     return kept / "controlgraph"
 
 
+def pack_folder() -> Path:
+    """The platform's folder for what a user installs: packs lie there that were put there by hand."""
+    if sys.platform == "win32":
+        kept = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+    elif sys.platform == "darwin":
+        kept = Path.home() / "Library" / "Application Support"
+    else:
+        kept = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return kept / "controlgraph" / "packs"
+
+
 STATE = click.option(
     "--state", type=folder(), metavar="DIR",
     help="Where results and records are kept.  [default: controlgraph in $XDG_CACHE_HOME or ~/.cache]",

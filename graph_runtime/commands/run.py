@@ -52,7 +52,7 @@ def command(
     stops a run within a step. The exit code is 0 when everything went well, 1 when a node failed, 2 when a workflow
     cannot run, and 130 when the run was cancelled.
     """
-    nodes = opening.library(places.nodes)
+    nodes = opening.library(places.nodes, places.folders())
     folders = places.folders(out, fetch)
     graphs, errors = opening.each(files, lambda file: opening.graph(file, nodes, folders, settings, targets))
     if errors:

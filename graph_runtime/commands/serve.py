@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 
 from ..cache import MemoryCache, TieredCache
+from ..comfy.packs.foreign import foreign_packs
+from ..library import Library
 from . import opening, terminal
 from .options import MEMORY, NO_CACHE, OUT, Places, places
 
@@ -46,13 +48,14 @@ def command(
     machines reach the server only with --listen, and then need the token that is printed.
     """
     try:
+        from ..comfy.packs.extending import extensions
         from ..comfy.serving import Options, serve
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{error.name} is not installed: pip install 'controlgraph[editor]'") from None
-    nodes = opening.library(places.nodes)
+    nodes = opening.library(places.nodes, places.folders())
     kept = MemoryCache(memory)
     cache = None if no_cache else TieredCache(kept, opening.disk(places, nodes, _warn))
-    options = Options(address, port, names, not no_auth, _templates())
+    options = Options(address, port, names, not no_auth, _templates(nodes), extensions(nodes))
     state = places.state / "server"
     asyncio.run(serve(nodes, places.folders(out), state, options, cache, kept.clear, terminal.say, not no_browser))
 
@@ -61,7 +64,8 @@ def _warn(text: str) -> None:
     terminal.complain(f"warning: {text}")
 
 
-def _templates() -> tuple[tuple[str, Path], ...]:
-    """The workflows beside the program, where it runs from a checkout."""
+def _templates(nodes: Library) -> tuple[tuple[str, Path], ...]:
+    """The workflows beside the program, where it runs from a checkout, and those of packs."""
     folder = Path(__file__).parents[2] / "workflows"
-    return (("ControlGraph", folder),) if folder.is_dir() else ()
+    own = (("ControlGraph", folder),) if folder.is_dir() else ()
+    return (*own, *((pack.name, pack.templates) for pack in foreign_packs(nodes) if pack.templates))

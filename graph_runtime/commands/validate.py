@@ -26,7 +26,7 @@ def command(files: tuple[Path, ...], targets: tuple[str, ...], places: Places) -
     Tells everything that is wrong with each FILE: links, types, values, files that are not there. The exit code is 0
     when all of them can run, and 2 otherwise.
     """
-    nodes = opening.library(places.nodes)
+    nodes = opening.library(places.nodes, places.folders())
     folders = places.folders()
     code = 0
     for file in files:

@@ -13,6 +13,7 @@ from typing import get_origin
 
 from ...declaration import Input, Node
 from ...literals import takes_literals
+from ...sockets import Kind
 from .document import EditorNode
 
 CONTROL = "control_after_generate"
@@ -46,6 +47,7 @@ def has_widget(input: Input) -> bool:
         takes_literals(input.socket)
         and not input.socket.is_list
         and input.socket.type not in (object, dict)
+        and not isinstance(input.socket.type, Kind)
         and get_origin(input.socket.type) is not dict
     )
 

@@ -1,0 +1,32 @@
+"""What packs written for ComfyUI add to a server: scripts, routes, messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from ...library import Library
+from ..context import Server
+from ..extensions import Extension
+from ..messages import Message
+from .foreign import foreign_packs
+from .shims.prompt_server import PromptServer
+
+
+def extensions(library: Library) -> tuple[Extension, ...]:
+    """Collect what the packs of a library add to a server."""
+    return tuple(
+        Extension(pack.name, pack.web, [web.route(*route) for route in pack.routes], _connect)
+        for pack in foreign_packs(library)
+    )
+
+
+def _connect(server: Server) -> None:
+    """Let packs send messages: to one client, or to all."""
+
+    def send(client: str | None, type: str, data: Mapping[str, Any]) -> None:
+        server.hub.post(client, [Message(type, dict(data))])
+
+    PromptServer.instance.connect(send)

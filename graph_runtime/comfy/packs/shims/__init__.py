@@ -1,0 +1,1 @@
+"""The modules that packs written for ComfyUI import, as far as they stand for something here."""

@@ -1,0 +1,137 @@
+"""`comfy_api.latest.io`: what newer packs write their nodes with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, ClassVar
+
+from .api_types import Combo, ComfyType, Input, MatchType, MultiCombo, MultiType, Output, custom
+
+_TYPES = {
+    "Image": "IMAGE", "Mask": "MASK", "Latent": "LATENT", "Conditioning": "CONDITIONING", "Model": "MODEL",
+    "Clip": "CLIP", "Vae": "VAE", "ControlNet": "CONTROL_NET", "Int": "INT", "Float": "FLOAT", "String": "STRING",
+    "Boolean": "BOOLEAN", "Sampler": "SAMPLER", "Sigmas": "SIGMAS", "Noise": "NOISE", "Guider": "GUIDER",
+    "Audio": "AUDIO", "Video": "VIDEO", "ClipVision": "CLIP_VISION", "ClipVisionOutput": "CLIP_VISION_OUTPUT",
+    "StyleModel": "STYLE_MODEL", "Gligen": "GLIGEN", "UpscaleModel": "UPSCALE_MODEL", "LoraModel": "LORA_MODEL",
+    "LossMap": "LOSS_MAP", "Webcam": "WEBCAM", "AnyType": "*", "Hooks": "HOOKS", "HookKeyframes": "HOOK_KEYFRAMES",
+    "TimestepsRange": "TIMESTEPS_RANGE", "LatentOperation": "LATENT_OPERATION", "FlowControl": "FLOW_CONTROL",
+    "Accumulation": "ACCUMULATION", "Load3D": "LOAD_3D", "SVG": "SVG", "Voxel": "VOXEL", "Mesh": "MESH",
+    "ModelPatch": "MODEL_PATCH", "AudioEncoder": "AUDIO_ENCODER", "AudioEncoderOutput": "AUDIO_ENCODER_OUTPUT",
+}  # fmt: skip
+_MADE: dict[str, type[ComfyType]] = {name: custom(word) for name, word in _TYPES.items()}
+
+Custom = custom
+NumberDisplay = Enum("NumberDisplay", {"number": "number", "slider": "slider"})
+UploadType = Enum(
+    "UploadType", {"image": "image_upload", "audio": "audio_upload", "video": "video_upload", "model": "file_upload"}
+)
+FolderType = Enum("FolderType", {"input": "input", "output": "output", "temp": "temp"})
+
+__all__ = [
+    "Combo", "ComfyNode", "ComfyType", "Custom", "FolderType", "Hidden", "Input", "MatchType", "MultiCombo",
+    "MultiType", "NodeOutput", "NumberDisplay", "Output", "Schema", "UploadType",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """The types by their names."""
+    if name in _MADE:
+        return _MADE[name]
+    raise AttributeError(f"there is no io.{name} here")
+
+
+class Hidden(Enum):
+    """What a node may ask for beside its inputs."""
+
+    unique_id = "UNIQUE_ID"
+    prompt = "PROMPT"
+    extra_pnginfo = "EXTRA_PNGINFO"
+    dynprompt = "DYNPROMPT"
+    auth_token_comfy_org = "AUTH_TOKEN_COMFY_ORG"
+    api_key_comfy_org = "API_KEY_COMFY_ORG"
+
+
+@dataclass
+class HiddenHolder:
+    """What was handed in of it; None where it was not asked for."""
+
+    unique_id: Any = None
+    prompt: Any = None
+    extra_pnginfo: Any = None
+    dynprompt: Any = None
+    auth_token_comfy_org: Any = None
+    api_key_comfy_org: Any = None
+
+
+@dataclass
+class Schema:
+    """What a node is: its name, its inputs and outputs, how it is run."""
+
+    node_id: str
+    display_name: str | None = None
+    category: str = "sd"
+    inputs: list[Input] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
+    hidden: list[Hidden] = field(default_factory=list)
+    description: str = ""
+    search_aliases: Sequence[str] = ()
+    is_input_list: bool = False
+    is_output_node: bool = False
+    is_deprecated: bool = False
+    is_experimental: bool = False
+    is_dev_only: bool = False
+    is_api_node: bool = False
+    not_idempotent: bool = False
+    enable_expand: bool = False
+    accept_all_inputs: bool = False
+    price_badge: Any = None
+
+
+class NodeOutput:
+    """What a node gives: values, something to show, a sub-graph, or a block.
+
+    Args:
+        args: One value for each output.
+        ui: What the editor shows.
+        expand: A sub-graph that takes the node's place.
+        block_execution: Why what depends on the node is not to run.
+    """
+
+    def __init__(self, *args: Any, ui: Any = None, expand: Any = None, block_execution: str | None = None) -> None:
+        self.args = args
+        self.ui = ui
+        self.expand = expand
+        self.block_execution = block_execution
+
+    @property
+    def result(self) -> tuple[Any, ...] | None:
+        """The values, or None where there are none."""
+        return self.args or None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> NodeOutput:
+        """Read a result that is written as older packs do."""
+        return cls(*data.get("result", ()), ui=data.get("ui"), expand=data.get("expand"))
+
+
+class ComfyNode:
+    """What newer packs derive the classes of their nodes from."""
+
+    hidden: ClassVar[HiddenHolder] = HiddenHolder()
+
+    @classmethod
+    def define_schema(cls) -> Schema:
+        """Say what the node is."""
+        raise NotImplementedError(f"{cls.__name__} defines no schema")
+
+    @classmethod
+    def execute(cls, **kwargs: Any) -> Any:
+        """Compute the node."""
+        raise NotImplementedError(f"{cls.__name__} computes nothing")
+
+    @classmethod
+    def GET_SCHEMA(cls) -> Schema:
+        """Say what the node is."""
+        return cls.define_schema()

@@ -1,0 +1,174 @@
+"""`folder_paths`: where files lie; all names are those that packs know."""
+
+from __future__ import annotations
+
+import mimetypes
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from ..calling import current
+
+supported_pt_extensions = {".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".bin", ".pth", ".pkl"}
+extension_mimetypes_cache: dict[str, str] = {}
+
+_added: dict[str, list[str]] = {}
+_SUFFIXES = ("input", "output", "temp")
+
+
+def __getattr__(name: str) -> object:
+    """The folders that packs read as plain attributes."""
+    known: Mapping[str, Callable[[], object]] = {
+        "base_path": lambda: str(Path.cwd()),
+        "models_dir": lambda: str(current().folders.models[0].absolute()),
+        "input_directory": get_input_directory,
+        "output_directory": get_output_directory,
+        "temp_directory": get_temp_directory,
+        "user_directory": get_user_directory,
+        "folder_names_and_paths": lambda: {
+            kind: (get_folder_paths(kind), supported_pt_extensions) for kind in _kinds()
+        },
+    }
+    found = known.get(name)
+    if found is None:
+        raise AttributeError(f"there is no folder_paths.{name} here")
+    return found()
+
+
+def get_input_directory() -> str:
+    """Where pictures named by a workflow lie."""
+    return str(current().folders.input.absolute())
+
+
+def get_output_directory() -> str:
+    """Where results are saved."""
+    return str(current().folders.output.absolute())
+
+
+def get_temp_directory() -> str:
+    """Where previews go."""
+    return str(current().folders.temp.absolute())
+
+
+def get_user_directory() -> str:
+    """Where settings are kept."""
+    folders = current().folders
+    return str(((folders.state or folders.temp) / "user").absolute())
+
+
+def get_directory_by_type(type_name: str) -> str | None:
+    """The folder called input, output or temp; None where there is no such folder."""
+    return str(getattr(current().folders, type_name).absolute()) if type_name in _SUFFIXES else None
+
+
+def _kinds() -> list[str]:
+    below = {entry.name for root in current().folders.models if root.is_dir() for entry in root.iterdir()}
+    return sorted(below | set(_added))
+
+
+def get_folder_paths(folder_name: str) -> list[str]:
+    """The folders that hold models of a kind."""
+    return [*_added.get(folder_name, ()), *(str((root / folder_name).absolute()) for root in current().folders.models)]
+
+
+def add_model_folder_path(folder_name: str, full_folder_path: str, is_default: bool = False) -> None:
+    """Add a folder with models of a kind."""
+    known = _added.setdefault(folder_name, [])
+    if full_folder_path not in known:
+        known.insert(0 if is_default else len(known), full_folder_path)
+
+
+def get_filename_list(folder_name: str) -> list[str]:
+    """The names of the models of a kind."""
+    roots = [Path(root) for root in get_folder_paths(folder_name)]
+    files = ((root, file) for root in roots if root.is_dir() for file in root.rglob("*"))
+    return sorted({
+        file.relative_to(root).as_posix()
+        for root, file in files
+        if file.suffix.casefold() in supported_pt_extensions or (folder_name in _added and file.is_file())
+    })  # fmt: skip
+
+
+def get_full_path(folder_name: str, filename: str) -> str | None:
+    """The path of a model, or None where it is not there."""
+    for root in get_folder_paths(folder_name):
+        path = (Path(root) / filename).resolve()
+        if path.is_file() and path.is_relative_to(Path(root).resolve()):
+            return str(path)
+    return None
+
+
+def get_full_path_or_raise(folder_name: str, filename: str) -> str:
+    """The path of a model.
+
+    Raises:
+        FileNotFoundError: It is not there.
+    """
+    path = get_full_path(folder_name, filename)
+    if path is None:
+        raise FileNotFoundError(f"there is no {filename} among the models of {folder_name}")
+    return path
+
+
+def annotated_filepath(name: str) -> tuple[str, str | None]:
+    """Take a name such as `cat.png [temp]` apart: the name, and the folder it names or None."""
+    for type_name in _SUFFIXES:
+        if name.endswith(f"[{type_name}]"):
+            return name.removesuffix(f"[{type_name}]").rstrip(), get_directory_by_type(type_name)
+    return name, None
+
+
+def get_annotated_filepath(name: str, default_dir: str | None = None) -> str:
+    """The path that a name such as `cat.png [temp]` means."""
+    name, folder = annotated_filepath(name)
+    return str(Path(folder or default_dir or get_input_directory()) / name)
+
+
+def exists_annotated_filepath(name: str) -> bool:
+    """Tell whether the file is there that a name such as `cat.png [temp]` means; files outside do not count."""
+    plain, folder = annotated_filepath(name)
+    root = Path(folder or get_input_directory()).resolve()
+    path = (root / plain).resolve()
+    return path.is_relative_to(root) and path.is_file()
+
+
+def filter_files_content_types(files: Iterable[str], content_types: Iterable[str]) -> list[str]:
+    """Keep the files of some kinds: image, video, audio, model."""
+    wanted = set(content_types)
+    return [name for name in files if (mimetypes.guess_type(name)[0] or "").partition("/")[0] in wanted]
+
+
+def recursive_search(
+    directory: str, excluded_dir_names: Iterable[str] | None = None
+) -> tuple[list[str], dict[str, float]]:
+    """The files below a folder, and the folders with their times of change."""
+    root, left_out = Path(directory), set(excluded_dir_names or ())
+    found = [path for path in root.rglob("*") if not left_out & set(path.relative_to(root).parts)]
+    files = [path.relative_to(root).as_posix() for path in found if path.is_file()]
+    return files, {str(path): path.stat().st_mtime for path in (root, *found) if path.is_dir()}
+
+
+def get_save_image_path(
+    filename_prefix: str, output_dir: str, image_width: int = 0, image_height: int = 0
+) -> tuple[str, str, int, str, str]:
+    """Find the folder and the next free number for pictures that are saved.
+
+    Returns:
+        The folder, the name before the number, the number, the folder below the output folder, the prefix.
+
+    Raises:
+        ValueError: The prefix leads out of the output folder.
+    """
+    now = time.localtime()
+    parts = {"width": str(image_width), "height": str(image_height), "year": "%Y", "month": "%m", "day": "%d"}
+    for name, value in {**parts, "hour": "%H", "minute": "%M", "second": "%S"}.items():
+        filename_prefix = filename_prefix.replace(f"%{name}%", time.strftime(value, now))
+    wanted = Path(filename_prefix)
+    folder = Path(output_dir) / wanted.parent
+    if not folder.resolve().is_relative_to(Path(output_dir).resolve()):
+        raise ValueError(f"{filename_prefix} leads out of the output folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    taken = [path.name.removeprefix(f"{wanted.name}_")[:5] for path in folder.glob(f"{wanted.name}_*")]
+    counter = 1 + max((int(number) for number in taken if number.isdecimal()), default=0)
+    subfolder = "" if wanted.parent == Path() else str(wanted.parent)
+    return str(folder), wanted.name, counter, subfolder, filename_prefix

@@ -1,0 +1,74 @@
+"""`server`: what packs know as the running server: routes to add to, messages to send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from ..calling import current
+
+
+class _Routes:
+    """Takes routes in the way of aiohttp's table of routes."""
+
+    def __init__(self) -> None:
+        self.added: list[tuple[str, str, Callable[..., Any]]] = []
+
+    def _adder(self, method: str) -> Callable[..., Callable[[Callable[..., Any]], Callable[..., Any]]]:
+        def at(path: str, **_: object) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+            def add(handler: Callable[..., Any]) -> Callable[..., Any]:
+                self.added.append((method, path, handler))
+                return handler
+
+            return add
+
+        return at
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name not in ("get", "post", "put", "patch", "delete", "head"):
+            raise AttributeError(f"routes.{name} is not offered here")
+        return self._adder(name.upper())
+
+    def route(self, method: str, path: str, **_: object) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Add a route of any method."""
+        return self._adder(method.upper())(path)
+
+
+class PromptServer:
+    """What packs talk to; `instance` is the only one.
+
+    While no server runs, messages go nowhere, and routes are kept for when one does.
+    """
+
+    instance: ClassVar[PromptServer]
+
+    def __init__(self) -> None:
+        self.routes = _Routes()
+        self.client_id: str | None = None
+        self.last_node_id: str | None = None
+        self.supports = ["custom_nodes_from_web"]
+        self._send: Callable[[str | None, str, Mapping[str, Any]], None] | None = None
+
+    def connect(self, send: Callable[[str | None, str, Mapping[str, Any]], None] | None) -> None:
+        """Say where messages go: to one client, or to all for None."""
+        self._send = send
+
+    def send_sync(self, event: str | int, data: Any, sid: str | None = None) -> None:
+        """Send a message to a client, or to all; only messages of text and data go through."""
+        if self._send is not None and isinstance(event, str) and isinstance(data, Mapping):
+            self._send(sid, event, data)
+
+    async def send(self, event: str | int, data: Any, sid: str | None = None) -> None:
+        """Send a message to a client, or to all."""
+        self.send_sync(event, data, sid)
+
+    def send_progress_text(self, text: str | bytes, node_id: str, sid: str | None = None) -> None:
+        """Say something at the node that runs."""
+        current().progress.say(text.decode("utf-8", "replace") if isinstance(text, bytes) else text)
+
+    def add_on_prompt_handler(self, handler: Callable[..., Any]) -> None:
+        """Refuse, in words, to let a pack rewrite prompts."""
+        raise NotImplementedError("prompts are checked as they were sent: a pack cannot rewrite them here")
+
+
+PromptServer.instance = PromptServer()

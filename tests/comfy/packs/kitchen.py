@@ -1,0 +1,50 @@
+"""Loads the packs of the tests and runs graphs of their nodes."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from graph_runtime import Cache, Executor, Folders, Library, join
+from graph_runtime.comfy.packs.loading import Comfy
+from graph_runtime.library import of_path, packs_in
+from graph_runtime.workflow import from_json
+from tests.engine.runs import Told
+
+SHELF = Path(__file__).parent / "shelf"
+
+
+def load(folders: Folders, before: Library | None = None, shelf: Path = SHELF) -> Library:
+    """Load all packs of a shelf, behind those that are there."""
+    library = before or Library()
+    for path in packs_in(shelf):
+        library += of_path(path, library, Comfy(folders))
+    return library
+
+
+def places(path: Path) -> Folders:
+    """Folders below a path; the folder for pictures is there."""
+    (path / "input").mkdir(exist_ok=True)
+    return Folders(path / "input", path / "output", (path / "models",), path / "temp", path / "state")
+
+
+def module(name: str = "kitchen_2d_v1_2e_0") -> ModuleType:
+    """The pack as it was imported."""
+    return sys.modules[f"graph_runtime_pack_{name}"]
+
+
+def cook(
+    library: Library, folders: Folders, nodes: Mapping[str, tuple[str, Mapping[str, object]]],
+    targets: Iterable[str] = (), cache: Cache | None = None,
+) -> Told:  # fmt: skip
+    """Join and run nodes that are written short."""
+    events: list[Any] = []
+    workflow = from_json({id: {"class_type": kind, "inputs": dict(inputs)} for id, (kind, inputs) in nodes.items()})
+    graph = join(workflow, library, folders, list(targets) or None)
+    with Executor(folders, cache) as executor:
+        outcome = asyncio.run(asyncio.wait_for(executor.run(graph, events.append), 30))
+    return Told(outcome, tuple(events))

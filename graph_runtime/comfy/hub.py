@@ -105,6 +105,10 @@ class Hub:
             with suppress(RuntimeError):  # the loop is closed: nobody listens any more
                 self._loop.call_soon_threadsafe(self._deliver)
 
+    def hears(self, client: str) -> bool:
+        """Tell whether a client listens; may be called from any thread."""
+        return client in self._sockets
+
     def log_to(self, client: str, enabled: bool) -> None:
         """Let a client hear of what is logged, or no more."""
         (self._listening.add if enabled else self._listening.discard)(client)

@@ -47,17 +47,25 @@ class Queue:
         library: The nodes.
         executor: What runs them.
         tell: Takes messages for a client, or for all; called from another thread.
+        watched: Tells whether a client listens; previews are drawn only then.
         forget: Forgets the results that are kept in memory.
     """
 
     def __init__(
-        self, jobs: Jobs, library: Library, executor: Executor, tell: Tell, forget: Callable[[], None] = lambda: None
+        self,
+        jobs: Jobs,
+        library: Library,
+        executor: Executor,
+        tell: Tell,
+        watched: Callable[[str], bool],
+        forget: Callable[[], None],
     ) -> None:
         self.jobs = jobs
         self.library = library
         self.executor = executor
         self.running: Running | None = None
         self._tell = tell
+        self._watched = watched
         self._forget = forget
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -158,6 +166,7 @@ class Queue:
             narration.failures.extend(NodeFailed(problem.node, problem) for problem in error.problems)
             return "failed"
         narration.steps = graph.steps
+        self.executor.previews = self._watched(client)
         outcome = await self.executor.run(graph, emit, running.cancellation)
         return outcome.state
 

@@ -125,7 +125,7 @@ async def serving(
         GraphError: The address is taken, or the state folder cannot be used.
     """
     listening = _listening(options)
-    server = _server(library, folders, state, options, Executor(folders, cache, previews=True), forget)
+    server = _server(library, folders, state, options, Executor(folders, cache), forget)
     logging.getLogger().addHandler(server.logs)
     app = application(server, options.extensions)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=PATIENCE)
@@ -153,7 +153,7 @@ def _server(
     logs.listener = partial(_tell_readers, hub)
     token = secrets.token_urlsafe(24) if options.auth and not _is_loopback(options.address) else ""
     gate = Gate.at(options.address, options.names, token)
-    queue = Queue(jobs, library, executor, hub.post, forget)
+    queue = Queue(jobs, library, executor, hub.post, hub.hears, forget)
     scripts = {one.name: one.scripts for one in options.extensions if one.scripts is not None}
     scripts["controlgraph"] = Path(__file__).parent / "web"
     templates = dict(options.templates)

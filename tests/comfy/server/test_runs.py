@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import struct
+import time
 from pathlib import Path
 
+from graph_runtime import Library, Preview, Progress, node
 from graph_runtime.cache import MemoryCache
 from tests.comfy.server.live import Client, talk
+from tests.engine.apples import LIBRARY
 
 SAVED = {"1": ("Number", {"value": 7}), "2": ("Save", {"value": ["1", 0], "name": "seven.txt"})}
 TOLD = {"1": ("Number", {"value": 1}), "2": ("Bump", {"n": ["1", 0]}), "3": ("Tell", {"value": ["2", 0]})}
@@ -172,3 +175,33 @@ def test_nobody_else_hears_of_a_job(tmp_path: Path) -> None:
             assert any(said["type"] == "status" for said in other.heard)
 
     talk(tmp_path, conversation)
+
+
+def test_previews_are_drawn_for_those_who_look(tmp_path: Path) -> None:
+    nodes = {"1": ("ShowPreviews", {}), "2": ("Tell", {"value": ["1", 0]})}
+
+    async def conversation(client: Client) -> None:
+        async with client.listen("me", {"supports_preview_metadata": True}) as listener:
+            seen = (await client.prompt(nodes, client_id="me"))["prompt_id"]
+            await listener.end(seen)
+            framed = next(frame for frame in listener.binary if struct.unpack(">I", frame[:4]) == (4,))
+            assert framed.endswith(b"apple")
+            assert (await client.get(f"/history/{seen}"))[seen]["outputs"] == {"2": {"text": ["True"]}}
+        unseen = (await client.prompt(nodes, client_id="nobody"))["prompt_id"]
+        assert (await client.done(unseen))["outputs"] == {"2": {"text": ["False"]}}
+
+    talk(tmp_path, conversation, library=LIBRARY + Library.of("looks", show_previews))
+
+
+@node("Show Previews", cached=False)
+def show_previews(progress: Progress) -> bool:
+    """Tell whether a preview was asked for."""
+    drawn = []
+
+    def draw() -> Preview:
+        drawn.append(1)
+        return Preview("image/png", b"apple")
+
+    progress(1, 2, draw)
+    time.sleep(0.2)
+    return bool(drawn)

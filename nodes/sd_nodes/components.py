@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 from graph_runtime import NodeError
 from sd_nodes.headers import Header, read_header
 from sd_nodes.layouts import Names, parts
+from sd_nodes.open_clip import shape_of_piece
 from sd_nodes.places import PICKLE_REASON, PICKLES
 
 if TYPE_CHECKING:
@@ -61,7 +62,11 @@ class Component:
     def header(self) -> Header:
         """Read what the weight files hold, by diffusers' names."""
         merged = {name: tensor for path in self.weights for name, tensor in read_header(path).items()}
-        return merged if self.names is None else {new: merged[old] for new, old in self.names.items()}
+        if self.names is None:
+            return merged
+        return {
+            new: replace(merged[old], shape=shape_of_piece(old, merged[old].shape)) for new, old in self.names.items()
+        }
 
     def config(self) -> Config | None:
         """Read the configuration beside the weights; None in a single file, whose shapes tell it."""

@@ -9,11 +9,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
+from sd_nodes import open_clip
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 Names = dict[str, str]
-"""Diffusers' name of each tensor -> its name in the file."""
+"""Diffusers' name of each tensor -> its name in the file; several may be parts of one (see `open_clip`)."""
 
 RESNET = {
     "in_layers.0": "norm1",
@@ -148,6 +150,15 @@ LAYOUTS = (
         "text_model.embeddings.token_embedding.weight",
         _text_encoder,
     ),
+    Layout(
+        "text_encoder",
+        "conditioner.embedders.0.transformer.",
+        "text_model.embeddings.token_embedding.weight",
+        _text_encoder,
+    ),
+    Layout("text_encoder", "cond_stage_model.model.", "token_embedding.weight", open_clip.renamed),
+    Layout("text_encoder_2", "conditioner.embedders.1.model.", "token_embedding.weight", open_clip.projected),
+    Layout("text_encoder_2", "conditioner.embedders.0.model.", "token_embedding.weight", open_clip.projected),
     Layout("controlnet", "control_model.", "zero_convs.0.0.weight", _original_unet),
     Layout("controlnet", "", "zero_convs.0.0.weight", _original_unet),
     Layout("controlnet", "", "controlnet_cond_embedding.conv_in.weight", _same),

@@ -12,6 +12,7 @@ import transformers
 from safetensors import safe_open
 
 from graph_runtime import NodeError
+from sd_nodes.open_clip import piece
 from sd_nodes.shapes import config_of
 from sd_nodes.sources import readable_family
 from sd_nodes.vocabulary import SIZE, clip_tokenizer
@@ -125,8 +126,9 @@ def _from_file(component: Component, dtype: torch.dtype) -> torch.nn.Module:
 
 
 def _empty(part: str, config: Config) -> torch.nn.Module:
-    if part == "text_encoder":
-        encoder: torch.nn.Module = transformers.CLIPTextModel(transformers.CLIPTextConfig(**config))
+    if part in TOKENIZERS:
+        kind = transformers.CLIPTextModelWithProjection if part == "text_encoder_2" else transformers.CLIPTextModel
+        encoder: torch.nn.Module = kind(transformers.CLIPTextConfig(**config))
         return encoder
     return MODULES[part].from_config(config)
 
@@ -137,15 +139,16 @@ def _fitted(component: Component, wanted: Mapping[str, torch.Tensor], dtype: tor
     tensors: dict[str, torch.Tensor] = {}
     with safe_open(component.root, framework="pt") as file:
         for name, place in wanted.items():
-            old = names.get(name) or names.get(f"text_model.{name}")
-            if old is None:
+            new = name if name in names else f"text_model.{name}"
+            if new not in names:
                 continue
-            tensor = file.get_tensor(old)
+            old = names[new]
+            tensor = piece(new, old, file.get_tensor(old))
             if tensor.numel() != place.numel():
                 found, needed = list(tensor.shape), list(place.shape)
                 raise NodeError(f"{component.root}: the tensor {old} has the shape {found}; {needed} is needed.")
             kept = dtype if tensor.is_floating_point() else tensor.dtype
-            tensors[name] = tensor.reshape(place.shape).to(kept)
+            tensors[name] = tensor.reshape(place.shape).contiguous().to(kept)
     return tensors
 
 
@@ -183,4 +186,4 @@ def _tokenizer(component: Component, module: torch.nn.Module) -> transformers.CL
             f"{component.root} has no tokenizer, and its text encoder knows {config.vocab_size:,} tokens; "
             f"CLIP's own vocabulary has {SIZE:,}."
         )
-    return clip_tokenizer(config.max_position_embeddings)
+    return clip_tokenizer(config.max_position_embeddings, config.pad_token_id)

@@ -19,17 +19,24 @@ Config = dict[str, Value]
 
 CONFIGS = Path(__file__).parent / "configs"
 KEY_OF_TEXT = ".attn2.to_k.weight"
+SIZE_WAVES = 256
+"""The width in which SDXL is told each size."""
 
 
 def config_of(part: str, family: str, shapes: Shapes) -> Config:
     """Return the configuration of a part: the constants of its family, and what its shapes tell.
 
     Args:
-        part: `unet`, `controlnet`, `vae` or `text_encoder`.
+        part: `unet`, `controlnet`, `vae`, `text_encoder` or `text_encoder_2`.
         family: One of those that `known_families` lists.
         shapes: The shape of each tensor by its diffusers name.
     """
-    return {**constants(part, family), **READERS[part](shapes)}
+    config = {**constants(part, family), **READERS[part](shapes)}
+    width, levels = config.pop("head_width", None), config.get("block_out_channels")
+    if isinstance(width, int) and isinstance(levels, list):
+        # Diffusers gives this name to the number of heads of each level.
+        config["attention_head_dim"] = [max(1, int(level) // width) for level in levels]
+    return config
 
 
 def constants(part: str, family: str) -> Config:
@@ -56,15 +63,28 @@ def _count(shapes: Shapes, pattern: str) -> int:
 def _levels(shapes: Shapes) -> Config:
     levels = range(_count(shapes, r"down_blocks\.(\d+)\."))
     depths = [_count(shapes, rf"down_blocks\.{i}\.attentions\.0\.transformer_blocks\.(\d+)\.") for i in levels]
+    middle = _count(shapes, r"mid_block\.attentions\.0\.transformer_blocks\.(\d+)\.")
     projection = next((shape for name, shape in shapes.items() if name.endswith(".proj_in.weight")), ())
     return {
         "in_channels": shapes["conv_in.weight"][1],
         "block_out_channels": [shapes[f"down_blocks.{i}.resnets.0.conv2.weight"][0] for i in levels],
         "layers_per_block": _count(shapes, r"down_blocks\.0\.resnets\.(\d+)\."),
         "down_block_types": ["CrossAttnDownBlock2D" if depth else "DownBlock2D" for depth in depths],
-        "transformer_layers_per_block": [max(depth, 1) for depth in depths],
+        "transformer_layers_per_block": [max(depth or middle, 1) for depth in depths],
         "cross_attention_dim": text_width(shapes),
         "use_linear_projection": len(projection) == 2,
+        **_told(shapes),
+    }
+
+
+def _told(shapes: Shapes) -> Config:
+    """Read whether a network is told a pooled vector and sizes, as SDXL is."""
+    if "add_embedding.linear_1.weight" not in shapes:
+        return {}
+    return {
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": SIZE_WAVES,
+        "projection_class_embeddings_input_dim": shapes["add_embedding.linear_1.weight"][1],
     }
 
 
@@ -75,6 +95,9 @@ def _unet(shapes: Shapes) -> Config:
         **_levels(shapes),
         "out_channels": shapes["conv_out.weight"][0],
         "up_block_types": ["CrossAttnUpBlock2D" if one else "UpBlock2D" for one in attends],
+        "mid_block_type": "UNetMidBlock2DCrossAttn"
+        if _count(shapes, r"mid_block\.attentions\.(\d+)")
+        else "UNetMidBlock2D",
     }
 
 
@@ -111,9 +134,14 @@ def _text_encoder(shapes: Shapes) -> Config:
     }
 
 
+def _projecting_text_encoder(shapes: Shapes) -> Config:
+    return {**_text_encoder(shapes), "projection_dim": shapes["text_projection.weight"][0]}
+
+
 READERS: dict[str, Callable[[Shapes], Config]] = {
     "unet": _unet,
     "controlnet": _controlnet,
     "vae": _vae,
     "text_encoder": _text_encoder,
+    "text_encoder_2": _projecting_text_encoder,
 }

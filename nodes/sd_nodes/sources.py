@@ -123,7 +123,7 @@ def readable_family(component: Component) -> str:
     Raises:
         NodeError: No constants are known for it.
     """
-    family = _family(component) or "sd1"
+    family = _family(component) or _family_beside(component)
     if family not in known_families():
         raise NodeError(
             f"{component.root} is a single file of the family {family}; single files are read for "
@@ -158,6 +158,13 @@ def _family(component: Component) -> str:
         width = config.get("cross_attention_dim")
         return family_of(width if isinstance(width, int) else None)
     return family_of(text_width({name: tensor.shape for name, tensor in component.header().items()}))
+
+
+def _family_beside(component: Component) -> str:
+    """Return the family of the UNet in the same file; alone, a part is as Stable Diffusion 1 has it."""
+    unet = components(component.root).get("unet")
+    alone = "sdxl" if component.part == "text_encoder_2" else "sd1"
+    return _family(unet) if unet else alone
 
 
 def _skip(found: dict[str, Component]) -> int:

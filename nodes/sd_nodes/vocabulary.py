@@ -35,12 +35,16 @@ def vocabulary() -> tuple[dict[str, int], list[Merge]]:
     return {token: number for number, token in enumerate(tokens)}, merges
 
 
-def clip_tokenizer(length: int) -> CLIPTokenizer:
-    """Return CLIP's tokenizer for windows of `length` tokens."""
+def clip_tokenizer(length: int, padding: int = SIZE - 1) -> CLIPTokenizer:
+    """Return CLIP's tokenizer for windows of `length` tokens.
+
+    OpenCLIP's text encoders were trained on windows filled with token 0, CLIP's own with the mark of the end.
+    """
     from transformers import CLIPTokenizer
 
     tokens, merges = vocabulary()
-    return CLIPTokenizer(vocab=tokens, merges=merges, model_max_length=length)
+    filler = next(iter(tokens)) if padding == 0 else MARKS[1]
+    return CLIPTokenizer(vocab=tokens, merges=merges, model_max_length=length, pad_token=filler)
 
 
 def _letters() -> list[str]:

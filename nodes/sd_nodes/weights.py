@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self, final
 
 from graph_runtime import NodeError, Service
 from sd_nodes.components import read_json
+from sd_nodes.predictions import prediction
 from sd_nodes.shapes import constants
 from sd_nodes.sources import locate, readable_family
 from sd_nodes.types import ControlNet, Model, Vae
@@ -118,7 +119,9 @@ class WeightStore(Service):
 
     def scheduler_config(self, model: Model) -> Config:
         """Return the configuration of the scheduler that a model was published with."""
-        return self._beside(model, "scheduler", "scheduler_config.json")
+        component = locate(model.source, self.folders)
+        told = {} if component.folder else prediction(component, model.family)
+        return {**self._beside(model, "scheduler", "scheduler_config.json"), **told}
 
     def latent_scale(self, model: Model) -> float:
         """Return what an autoencoder's latents are multiplied by for a model, so that they have about unit variance."""

@@ -12,8 +12,9 @@ WIDTH, TIME, CONTEXT = 32, 128, 768
 class Names:
     """Collects the tensors of a network below a prefix."""
 
-    def __init__(self, prefix: str, seed: int = 0) -> None:
+    def __init__(self, prefix: str, seed: int = 0, context: int = CONTEXT) -> None:
         self.prefix = prefix
+        self.context = context
         self.tensors: dict[str, torch.Tensor] = {}
         self.generator = torch.Generator().manual_seed(seed)
 
@@ -38,7 +39,7 @@ class Names:
         self.add(f"{stem}.norm", width)
         self.add(f"{stem}.proj_in", width, width, 1, 1)
         block = f"{stem}.transformer_blocks.0"
-        for attention, context in (("attn1", width), ("attn2", CONTEXT)):
+        for attention, context in (("attn1", width), ("attn2", self.context)):
             self.add(f"{block}.{attention}.to_q", width, width, bias=False)
             self.add(f"{block}.{attention}.to_k", width, context, bias=False)
             self.add(f"{block}.{attention}.to_v", width, context, bias=False)
@@ -59,11 +60,11 @@ class Names:
             self.add(f"{stem}.nin_shortcut", after, before, 1, 1)
 
 
-def down_half(names: Names) -> None:
+def down_half(names: Names, channels: int = 4) -> None:
     """Add the time embedding, two levels (32 wide with attention, 64 wide without) and the middle."""
     names.add("time_embed.0", TIME, WIDTH)
     names.add("time_embed.2", TIME, TIME)
-    names.add("input_blocks.0.0", WIDTH, 4, 3, 3)
+    names.add("input_blocks.0.0", WIDTH, channels, 3, 3)
     names.resnet("input_blocks.1.0", WIDTH, WIDTH)
     names.transformer("input_blocks.1.1", WIDTH)
     names.add("input_blocks.2.0.op", WIDTH, WIDTH, 3, 3)
@@ -73,10 +74,15 @@ def down_half(names: Names) -> None:
     names.resnet("middle_block.2", 2 * WIDTH, 2 * WIDTH)
 
 
-def unet(prefix: str = "model.diffusion_model.") -> dict[str, torch.Tensor]:
-    """Make a UNet of two levels with one residual block each."""
-    names = Names(prefix)
-    down_half(names)
+def unet(
+    prefix: str = "model.diffusion_model.", context: int = CONTEXT, told: int = 0, channels: int = 4
+) -> dict[str, torch.Tensor]:
+    """Make a UNet of two levels with one residual block each; `told` is the width of what SDXL is told beside."""
+    names = Names(prefix, context=context)
+    down_half(names, channels)
+    if told:
+        names.add("label_emb.0.0", TIME, told)
+        names.add("label_emb.0.2", TIME, TIME)
     names.resnet("output_blocks.0.0", 4 * WIDTH, 2 * WIDTH)
     names.resnet("output_blocks.1.0", 3 * WIDTH, 2 * WIDTH)
     names.add("output_blocks.1.1.conv", 2 * WIDTH, 2 * WIDTH, 3, 3)
@@ -129,18 +135,41 @@ def vae(prefix: str = "first_stage_model.") -> dict[str, torch.Tensor]:
     return names.tensors
 
 
-def text_encoder(prefix: str = "cond_stage_model.transformer.text_model.") -> dict[str, torch.Tensor]:
-    """Make a text encoder of one layer, 64 wide, with CLIP's vocabulary."""
+def text_encoder(prefix: str = "cond_stage_model.transformer.text_model.", layers: int = 1) -> dict[str, torch.Tensor]:
+    """Make a text encoder, 64 wide, with CLIP's vocabulary."""
     names = Names(prefix, seed=3)
     names.add("embeddings.token_embedding", 49408, 64, bias=False)
     names.add("embeddings.position_embedding", 77, 64, bias=False)
-    for projection in ("q_proj", "k_proj", "v_proj", "out_proj"):
-        names.add(f"encoder.layers.0.self_attn.{projection}", 64, 64)
-    names.add("encoder.layers.0.mlp.fc1", 128, 64)
-    names.add("encoder.layers.0.mlp.fc2", 64, 128)
-    for norm in ("encoder.layers.0.layer_norm1", "encoder.layers.0.layer_norm2", "final_layer_norm"):
-        names.add(norm, 64)
+    for layer in range(layers):
+        block = f"encoder.layers.{layer}"
+        for projection in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            names.add(f"{block}.self_attn.{projection}", 64, 64)
+        names.add(f"{block}.mlp.fc1", 128, 64)
+        names.add(f"{block}.mlp.fc2", 64, 128)
+        for norm in ("layer_norm1", "layer_norm2"):
+            names.add(f"{block}.{norm}", 64)
+    names.add("final_layer_norm", 64)
     return {**names.tensors, f"{prefix}embeddings.position_ids": torch.arange(77)[None]}
+
+
+def open_clip(prefix: str, layers: int = 2) -> dict[str, torch.Tensor]:
+    """Make a text encoder in OpenCLIP's layout, 64 wide, with CLIP's vocabulary and a projection to 48."""
+    names = Names(prefix, seed=4)
+    names.add("token_embedding", 49408, 64, bias=False)
+    for layer in range(layers):
+        block = f"transformer.resblocks.{layer}"
+        names.add(f"{block}.attn.out_proj", 64, 64)
+        names.add(f"{block}.mlp.c_fc", 128, 64)
+        names.add(f"{block}.mlp.c_proj", 64, 128)
+        names.add(f"{block}.ln_1", 64)
+        names.add(f"{block}.ln_2", 64)
+        names.tensors[f"{prefix}{block}.attn.in_proj_weight"] = torch.randn(192, 64, generator=names.generator) * 0.05
+        names.tensors[f"{prefix}{block}.attn.in_proj_bias"] = torch.randn(192, generator=names.generator) * 0.05
+    names.add("ln_final", 64)
+    names.tensors[f"{prefix}positional_embedding"] = torch.randn(77, 64, generator=names.generator) * 0.05
+    names.tensors[f"{prefix}text_projection"] = torch.randn(64, 48, generator=names.generator) * 0.05
+    names.tensors[f"{prefix}logit_scale"] = torch.tensor(4.6)
+    return names.tensors
 
 
 def write(path: Path, *tensors: dict[str, torch.Tensor]) -> Path:

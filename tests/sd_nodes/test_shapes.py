@@ -1,6 +1,7 @@
 """Configurations read off shapes: the configuration a module was made with comes back."""
 
 import pytest
+from accelerate import init_empty_weights
 from diffusers import ControlNetModel, UNet2DConditionModel
 
 from sd_nodes.shapes import config_of, known_families
@@ -39,5 +40,52 @@ def test_a_controlnets_configuration_is_read_off_its_shapes() -> None:
 
 
 def test_the_families_of_single_files_have_every_constant() -> None:
-    """Stable Diffusion 1 is among them."""
-    assert known_families() == ["sd1"]
+    """Stable Diffusion 1 and 2 and SDXL with its refiner are among them."""
+    assert known_families() == ["sd1", "sd2", "sdxl", "sdxl-refiner"]
+
+
+FULL = {
+    "sd2": {
+        "block_out_channels": (320, 640, 1280, 1280),
+        "cross_attention_dim": 1024,
+        "attention_head_dim": (5, 10, 20, 20),
+    },
+    "sdxl": {
+        "block_out_channels": (320, 640, 1280),
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        "cross_attention_dim": 2048,
+        "transformer_layers_per_block": (1, 2, 10),
+        "attention_head_dim": (5, 10, 20),
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 256,
+        "projection_class_embeddings_input_dim": 2816,
+    },
+    "sdxl-refiner": {
+        "block_out_channels": (384, 768, 1536, 1536),
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+        "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        "cross_attention_dim": 1280,
+        "transformer_layers_per_block": 4,
+        "attention_head_dim": (6, 12, 24, 24),
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 256,
+        "projection_class_embeddings_input_dim": 2560,
+    },
+}
+"""The published UNets of each family."""
+
+
+@pytest.mark.parametrize("family", FULL)
+def test_published_unets_are_read_off_their_shapes(family: str) -> None:
+    """The full-size networks, without their weights, come back with the same shapes and heads."""
+    with init_empty_weights():
+        published = UNet2DConditionModel(use_linear_projection=True, **FULL[family])
+    config = config_of("unet", family, {name: tuple(each.shape) for name, each in published.state_dict().items()})
+    with init_empty_weights():
+        again = UNet2DConditionModel.from_config(config)
+    assert {name: each.shape for name, each in again.state_dict().items()} == {
+        name: each.shape for name, each in published.state_dict().items()
+    }
+    assert config["attention_head_dim"] == list(FULL[family]["attention_head_dim"])
+    assert again.config.addition_embed_type == published.config.addition_embed_type

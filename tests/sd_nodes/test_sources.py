@@ -123,9 +123,9 @@ def test_a_single_file_of_another_family_is_told(tmp_path: Path) -> None:
     """Its constants are not known: the message says which are, and what to use instead."""
     unet = original.unet()
     for name in [name for name in unet if ".attn2.to_k" in name or ".attn2.to_v" in name]:
-        unet[name] = unet[name].new_zeros(len(unet[name]), 1024)
+        unet[name] = unet[name].new_zeros(len(unet[name]), 4096)
     original.write(tmp_path / "checkpoints/second.safetensors", unet)
-    with pytest.raises(NodeError, match=r"of the family sd2; single files are read for sd1\."):
+    with pytest.raises(NodeError, match=r"of the family context-4096; single files are read for sd1, sd2, sdxl"):
         sources.checkpoint("second", Folders(models=(tmp_path,)))
 
 

@@ -1,0 +1,75 @@
+"""Text encoders in OpenCLIP's layout, as checkpoints of Stable Diffusion 2 and SDXL hold them.
+
+OpenCLIP keeps query, key and value in one tensor, and the projection transposed: several names of transformers lead to
+one name of the file, and `piece` tells which part of it is meant.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+ENDS = {
+    "token_embedding.weight": "text_model.embeddings.token_embedding.weight",
+    "positional_embedding": "text_model.embeddings.position_embedding.weight",
+    "ln_final.weight": "text_model.final_layer_norm.weight",
+    "ln_final.bias": "text_model.final_layer_norm.bias",
+}
+BLOCK = {
+    "ln_1": "layer_norm1",
+    "ln_2": "layer_norm2",
+    "mlp.c_fc": "mlp.fc1",
+    "mlp.c_proj": "mlp.fc2",
+    "attn.out_proj": "self_attn.out_proj",
+}
+PROJECTIONS = ("q_proj", "k_proj", "v_proj")
+JOINED = re.compile(r"\.in_proj_(weight|bias)$")
+PROJECTION = "text_projection"
+
+
+def renamed(names: list[str]) -> dict[str, str]:
+    """Return the name in the file of each tensor by its name in transformers; without the projection at the end."""
+    return {new: name for name in names for new in _names(name)}
+
+
+def projected(names: list[str]) -> dict[str, str]:
+    """Return the same, with the projection at the end."""
+    return renamed(names) | {f"{PROJECTION}.weight": name for name in names if name == PROJECTION}
+
+
+def piece(new: str, old: str, tensor: torch.Tensor) -> torch.Tensor:
+    """Return what a tensor of the file holds for one name of transformers."""
+    if JOINED.search(old):
+        return tensor.chunk(3)[_third(new)]
+    return tensor.T if _turned(old) else tensor
+
+
+def shape_of_piece(old: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of what a tensor of this shape holds for one name of transformers."""
+    if JOINED.search(old):
+        return (shape[0] // 3, *shape[1:])
+    return shape[::-1] if _turned(old) else shape
+
+
+def _names(name: str) -> list[str]:
+    if name in ENDS:
+        return [ENDS[name]]
+    match = re.match(r"transformer\.resblocks\.(\d+)\.(.+)$", name)
+    if match is None:
+        return []
+    block, inner = f"text_model.encoder.layers.{match[1]}", match[2]
+    if joined := JOINED.search(name):
+        return [f"{block}.self_attn.{one}.{joined[1]}" for one in PROJECTIONS]
+    stem, _, tail = inner.rpartition(".")
+    return [f"{block}.{BLOCK.get(stem, stem)}.{tail}"]
+
+
+def _third(new: str) -> int:
+    return next(number for number, one in enumerate(PROJECTIONS) if f".{one}." in new)
+
+
+def _turned(old: str) -> bool:
+    return old.rpartition(".")[2] == PROJECTION

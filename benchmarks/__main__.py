@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.table import Table
 
-MODULES = ("engine", "cli_start", "pipeline")
+MODULES = ("engine", "cli_start", "server", "pipeline")
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 

@@ -13,9 +13,12 @@ from typing import Annotated
 
 import pytest
 from PIL import Image as Pictures
+from PIL.PngImagePlugin import PngInfo
 
 from graph_runtime import Choices, EditorDocument, Folders, Library, NodeError, Progress, Range, Shown, ShownFile, node
+from graph_runtime.comfy.formats.drafting import to_document
 from graph_runtime.comfy.serving import Options, frontend
+from graph_runtime.workflow import from_json
 from tests.comfy.server.browser import CHROMIUM, DRIVER, Browser, browsing
 from tests.comfy.server.live import Client, live
 from tests.engine.apples import Orchard
@@ -217,6 +220,24 @@ def test_picture_is_uploaded(tmp_path: Path, edit: Editor) -> None:
         assert name == {"name": "small.png", "subfolder": "", "type": "input"}
         info = await client.get("/object_info/Shade")
         assert info["Shade"]["input"]["required"]["picture"][0] == ["small.png"]
+
+    edit(tmp_path, session)
+
+
+def test_picture_dropped_on_the_canvas_gives_its_graph_back(tmp_path: Path, edit: Editor) -> None:
+    calls = {"7": {"class_type": "Shade", "inputs": {"level": 33}}}
+    info = PngInfo()
+    info.add_text("workflow", json.dumps(to_document(from_json(calls), TOYS)))
+    stream = io.BytesIO()
+    Pictures.new("RGB", (8, 8)).save(stream, "PNG", pnginfo=info)
+    drop = """
+    const bytes = Uint8Array.from(atob(arguments[0]), (letter) => letter.charCodeAt(0));
+    await app.handleFile(new File([bytes], "drawn.png", {type: "image/png"}));
+    return app.graph._nodes.map((node) => [node.type, node.widgets[0].value]);
+    """
+
+    async def session(client: Client, browser: Browser) -> None:
+        assert await browser.run(drop, base64.b64encode(stream.getvalue()).decode()) == [["Shade", 33]]
 
     edit(tmp_path, session)
 

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from graph_runtime import Executor, Folders, GraphError, Outcome, join
+from graph_runtime import Cache, Executor, Folders, GraphError, Outcome, join
+from graph_runtime.cache import DiskCache, types_of
 from graph_runtime.workflow import from_json
 from sd_nodes import LIBRARY
+from sd_nodes.types import Area, Condition, Latent
 
 Nodes = Mapping[str, tuple[str, dict[str, object]]]
 
@@ -25,10 +27,10 @@ def folders(tmp_path: Path) -> Folders:
     return found
 
 
-def run(nodes: Nodes, folders: Folders) -> Outcome:
+def run(nodes: Nodes, folders: Folders, *targets: str, cache: Cache | None = None) -> Outcome:
     workflow = from_json({id: {"class_type": kind, "inputs": inputs} for id, (kind, inputs) in nodes.items()})
-    with Executor(folders) as executor:
-        return asyncio.run(executor.run(join(workflow, LIBRARY, folders), lambda event: None))
+    with Executor(folders, cache) as executor:
+        return asyncio.run(executor.run(join(workflow, LIBRARY, folders, targets or None), lambda event: None))
 
 
 def pictures(folders: Folders) -> list[np.ndarray]:
@@ -92,6 +94,36 @@ def test_latents_go_through_a_file(folders):
     (folders.output / "start_00001_.latent").rename(folders.input / "start.latent")
     loaded = run({"1": ("LoadLatent", {"latent": "start.latent"}), "2": ("SaveLatent", {"samples": ["1", 0]})}, folders)
     assert loaded.state == "succeeded" and (folders.output / "latents/ComfyUI_00001_.latent").is_file()
+
+
+def test_conditions_and_latents_are_kept_on_disk(small_folders):
+    """What a second process reads back is what was put there: areas, masks, ranges, places in a batch."""
+    nodes: Nodes = {
+        "1": ("LoadBaseModel", {"name": "small"}),
+        "2": ("CLIPTextEncode", {"text": "a cat", "clip": ["1", 1]}),
+        "3": ("SolidMask", {"value": 0.5, "width": 8, "height": 8}),
+        "4": ("ConditioningSetArea", {"conditioning": ["2", 0], "width": 64, "height": 64, "x": 8, "y": 0}),
+        "5": ("ConditioningSetMask", {"conditioning": ["4", 0], "mask": ["3", 0], "set_cond_area": "mask bounds"}),
+        "6": ("ConditioningSetTimestepRange", {"conditioning": ["5", 0], "start": 0.25, "end": 0.5}),
+        "7": ("EmptyLatentImage", {"width": 64, "height": 64, "batch_size": 3}),
+        "8": ("SetLatentNoiseMask", {"samples": ["7", 0], "mask": ["3", 0]}),
+        "9": ("LatentFromBatch", {"samples": ["8", 0], "batch_index": 1, "length": 2}),
+    }
+
+    def once() -> tuple[Outcome, Condition, Latent]:
+        cache = DiskCache(small_folders.state / "cache", 10**8, types_of(LIBRARY), tell=pytest.fail)
+        outcome = run(nodes, small_folders, "6", "9", cache=cache)
+        cache.flush()
+        return outcome, outcome.results["6"].outputs[0].conditions[0], outcome.results["9"].outputs[0]
+
+    _, condition, latent = once()
+    outcome, again, latent_again = once()
+    assert {"6", "9"} <= set(outcome.reused)
+    assert again.embedding.equal(condition.embedding) and again.mask.equal(condition.mask)
+    assert again.area == condition.area == Area(8, 8, 1, 0) and again.mask_bounds
+    assert (again.start, again.end) == (0.25, 0.5)
+    assert latent_again["batch_index"] == latent["batch_index"] == [1, 2]
+    assert latent_again["noise_mask"].equal(latent["noise_mask"])
 
 
 @pytest.mark.parametrize(

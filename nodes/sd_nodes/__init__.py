@@ -36,6 +36,7 @@ from sd_nodes import (
 )
 from sd_nodes.checks import CHECKS
 from sd_nodes.environment import around, environment
+from sd_nodes.guises import GUISES
 
 LIBRARY = Library.of(
     "sd_nodes",
@@ -73,4 +74,5 @@ LIBRARY = Library.of(
     environment=environment,
     around=around,
     checks=CHECKS,
+    guises=GUISES,
 )

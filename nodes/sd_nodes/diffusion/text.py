@@ -56,7 +56,7 @@ def encode(
     """
     check_skip(text_encoder, skip)
     tokens: list[int] = tokenizer(text, add_special_tokens=False, verbose=False).input_ids
-    chunks = _chunks(tokens, tokenizer, window(tokenizer, text_encoder))
+    chunks = framed(tokens, tokenizer, window(tokenizer, text_encoder))
     device = device_of(text_encoder)
     states = [token_states(chunk.to(device), text_encoder, skip, normed) for chunk in chunks]
     pooled = text_encoder(chunks[0].to(device)).text_embeds if hasattr(text_encoder, "text_projection") else None
@@ -96,8 +96,8 @@ def of_length(states: Tensor, length: int) -> Tensor:
     return pad(states[:, :length], (0, 0, 0, max(0, length - states.shape[1])))
 
 
-def _chunks(tokens: list[int], tokenizer: CLIPTokenizer, length: int) -> list[Tensor]:
-    """Frames each run of tokens as begin, tokens, end, padding: [1, length] each; an empty prompt is one such frame."""
+def framed(tokens: list[int], tokenizer: CLIPTokenizer, length: int) -> list[Tensor]:
+    """Cuts tokens into frames of begin, tokens, end, padding: [1, length] each; an empty prompt is one such frame."""
     content = length - 2
     begin, end, padding = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
     runs = [tokens[start : start + content] for start in range(0, max(len(tokens), 1), content)]

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-import comfy.utils
+import comfy.utils  # noqa: F401 - a name within the package, too
 import folder_paths
 from aiohttp import web
 from comfy_execution.graph import ExecutionBlocker

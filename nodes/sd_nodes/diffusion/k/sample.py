@@ -16,9 +16,6 @@ from sd_nodes.diffusion.k.regions import sides_placed
 from sd_nodes.diffusion.k.run import Denoised, Run
 from sd_nodes.diffusion.k.samplers.names import Named
 
-STOCHASTIC = 0.2, 0.8
-"""The parts of the noise levels between which samplers with a stochastic middle part add noise."""
-
 
 @dataclass(frozen=True)
 class Sampling:
@@ -65,7 +62,7 @@ def sample(
     form = sampling.network.parameterization
     kept = _kept(sampling, latents, noise, mask)
     x = form.noised(latents, noise, sigmas[0])
-    window = [form.levels.at_percent(part) for part in STOCHASTIC]
+    window = [form.levels.at_percent(part) for part in sampling.sampler.window]
     run = Run(_denoiser(sampling, latents, kept), _noise(sampling, x), (window[0], window[1]))
     for index, step in enumerate(sampling.sampler.sampler(run, x, sigmas)):
         x = step.latents

@@ -8,7 +8,7 @@ import torch
 
 from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.k.run import Sampler
-from sd_nodes.diffusion.k.samplers import dpmpp, dpmpp_sde, euler, multistep, res, seeds
+from sd_nodes.diffusion.k.samplers import dpm_solver, dpmpp, dpmpp_sde, euler, multistep, res, seeds
 from sd_nodes.diffusion.k.samplers.names import SAMPLERS, named
 from sd_nodes.diffusion.k.samplers.sa_solver import sa_solver
 from sd_nodes.diffusion.k.samplers.uni_pc import uni_pc
@@ -168,6 +168,42 @@ def test_adaptive_steps_end_at_the_lowest_level_and_ignore_those_between() -> No
     )
     torch.testing.assert_close(few, many, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(few, exact(x, HIGH, LOW), rtol=0.02, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        partial(dpm_solver.dpm_adaptive, order=2),
+        partial(dpm_solver.dpm_adaptive, control=dpm_solver.StepControl(0.5, 0.1, 0.8, 0.05, 0.9)),
+        partial(dpm_solver.dpm_adaptive, rtol=1e-4, atol=1e-5),
+    ],
+)
+def test_options_of_adaptive_steps(sampler: Sampler) -> None:
+    x = start()
+    found = last(sampler, Counted().run, x, [HIGH, LOW])
+    torch.testing.assert_close(found, exact(x, HIGH, LOW), rtol=0.05, atol=0.05)
+
+
+def test_a_smaller_error_costs_more_evaluations() -> None:
+    counts = []
+    for rtol in (0.05, 0.0005):
+        counted = Counted()
+        list(dpm_solver.dpm_adaptive(counted.run, start(), [HIGH, LOW], rtol=rtol, atol=rtol / 10))
+        counts.append(len(counted.levels))
+    assert counts[1] > 1.5 * counts[0]
+
+
+def test_adaptive_steps_with_noise_keep_the_distribution() -> None:
+    noise = torch.randn(20_000, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    x = MEAN + noise * math.hypot(DEVIATION, HIGH)
+    found = last(partial(dpm_solver.dpm_adaptive, eta=1.0), Counted(seed=3).run, x, [HIGH, 0.03])
+    assert abs(float(found.mean()) - MEAN) < 0.06
+    assert abs(float(found.std()) - DEVIATION) < 0.06
+
+
+def test_latents_that_are_no_numbers_end_adaptive_steps() -> None:
+    with pytest.raises(SettingError, match="NaN"):
+        list(dpm_solver.dpm_adaptive(Counted().run, start() * math.nan, [HIGH, LOW]))
 
 
 def test_a_sampler_that_is_not_there() -> None:

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from sd_nodes.diffusion.errors import SettingError
-from sd_nodes.diffusion.k.run import Run, Step, Steps, slope
+from sd_nodes.diffusion.k.run import Run, Step, Steps, ancestral, slope
 
 
 def dpm_fast(run: Run, x: Tensor, sigmas: Sequence[float]) -> Steps:
@@ -26,41 +27,84 @@ def dpm_fast(run: Run, x: Tensor, sigmas: Sequence[float]) -> Steps:
         yield Step(x, block.denoised)
 
 
+@dataclass(frozen=True)
+class StepControl:
+    """How long the steps of an adaptive solver are: a controller of the error's inverse.
+
+    Args:
+        first: The first step's length, in t.
+        proportional: How much the error counts against the one before.
+        integral: How much the error itself counts.
+        derivative: How much the change of the error's change counts.
+        safety: A step is kept if the next one would be longer than this part of it.
+    """
+
+    first: float = 0.05
+    proportional: float = 0.0
+    integral: float = 1.0
+    derivative: float = 0.0
+    safety: float = 0.81
+
+    def factor(self, errors: Sequence[float], order: float) -> float:
+        """Returns what the step's length is multiplied by, for the last three inverse errors, newest first."""
+        p, i, d = self.proportional, self.integral, self.derivative
+        powers = (p + i + d, -(p + 2 * d), d)
+        product = math.prod(error ** (power / order) for error, power in zip(errors, powers, strict=True))
+        return 1 + math.atan(product - 1)
+
+
 def dpm_adaptive(
     run: Run,
     x: Tensor,
     sigmas: Sequence[float],
+    order: Literal[2, 3] = 3,
     rtol: float = 0.05,
     atol: float = 0.0078,
-    h_init: float = 0.05,
-    safety: float = 0.81,
+    control: StepControl = StepControl(),
+    eta: float = 0.0,
+    s_noise: float = 1.0,
 ) -> Steps:
-    """Chooses steps of third order by how far those of second order are off; only the ends of the levels count.
+    """Chooses steps by how far a solver of one order less is off; only the ends of the levels count.
 
     Args:
         run: The model.
         x: Noisy latents.
         sigmas: The noise levels; the lowest that is not zero is the end.
+        order: The solver's order.
         rtol: The error allowed, as a part of the latents.
         atol: The error allowed beside it.
-        h_init: The first step's length.
-        safety: A step is kept if the next one would be longer than this part of it.
+        control: How the steps' length follows from the error.
+        eta: How much noise is added, 1 as much as the reverse process has.
+        s_noise: What that noise is multiplied by.
     """
     if len(sigmas) < 2:
         return
-    (time, end), h, low = _ends(sigmas), h_init, x
+    (time, end), h, low = _ends(sigmas), control.first, x
+    past: tuple[float, ...] = ()
     while time < end - 1e-5:
-        block = _Block(run, x, time, min(end, time + h))
-        second, third = block.second(1 / 3), block.third()
-        allowed = (rtol * torch.maximum(second.abs(), low.abs())).clamp(min=atol)
-        error = float(torch.linalg.norm((second - third) / allowed)) / x.numel() ** 0.5
-        factor = 1 + math.atan((error + 1e-8) ** (-1 / 3) - 1)
-        if factor >= safety:
-            x, low, time = third, second, min(end, time + h)
+        until = min(end, time + h)
+        down = min(end, -math.log(ancestral(math.exp(-time), math.exp(-until), eta).down)) if eta else until
+        block = _Block(run, x, time, down)
+        lower, higher = (block.first(), block.second()) if order == 2 else (block.second(1 / 3), block.third())
+        inverse = 1 / (_error(lower, higher, low, rtol, atol) + 1e-8)
+        past = past or (inverse, inverse)
+        factor = control.factor((inverse, *past), 1.5 if eta else order)
+        if factor >= control.safety:
+            up = math.sqrt(max(math.exp(-2 * until) - math.exp(-2 * down), 0.0))
+            x, low = higher, lower
+            if up:
+                x = x + run.noise(math.exp(-time), math.exp(-until)) * (s_noise * up)
+            time, past = until, (inverse, past[0])
             yield Step(x, block.denoised)
-        elif not math.isfinite(error):
-            raise SettingError("The latents are no longer numbers (NaN or infinite): no step is small enough.")
         h *= factor
+
+
+def _error(lower: Tensor, higher: Tensor, before: Tensor, rtol: float, atol: float) -> float:
+    allowed = (rtol * torch.maximum(lower.abs(), before.abs())).clamp(min=atol)
+    error = float(((lower - higher) / allowed).square().mean().sqrt())
+    if not math.isfinite(error):
+        raise SettingError("The latents are no longer numbers (NaN or infinite): no step is small enough.")
+    return error
 
 
 def _ends(sigmas: Sequence[float]) -> tuple[float, float]:

@@ -21,6 +21,7 @@ class Named:
         noise: Where its noise comes from: drawn step by step, or taken from one Brownian path.
         unguided: It needs the unguided prediction even where the guidance scale is 1.
         drops_last: A run by steps makes the schedule one step longer, and drops the last level above zero.
+        window: The parts of the noise levels between which a sampler with a stochastic middle part adds noise.
         own_mask_noise: Where there is a noise mask, the kept region gets other noise than the run starts from.
     """
 
@@ -29,6 +30,7 @@ class Named:
     unguided: bool = False
     drops_last: bool = False
     own_mask_noise: bool = False
+    window: tuple[float, float] = (0.2, 0.8)
 
 
 _SDE: Mapping[str, Sampler] = {

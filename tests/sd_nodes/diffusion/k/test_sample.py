@@ -1,0 +1,118 @@
+"""Whole runs on a small model."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import Tensor
+
+from sd_nodes.diffusion.k import schedules
+from sd_nodes.diffusion.k.guidance import Cfg
+from sd_nodes.diffusion.k.masking import gradual, latent_mask
+from sd_nodes.diffusion.k.noise import start_noise
+from sd_nodes.diffusion.k.sample import Sampling, sample
+from sd_nodes.diffusion.k.samplers.names import SAMPLERS, named
+from tests.sd_nodes.diffusion.k.small import FORM, alone, latents, network, prompt
+
+GUIDE = Cfg([prompt(1)], [prompt(2)], 3.0)
+SIGMAS = schedules.normal(FORM.levels, 4)
+NOISE = start_noise((1, 4, 8, 8), 5)
+EMPTY = torch.zeros_like(NOISE)
+MASK = torch.zeros(1, 8, 8)
+MASK[:, :, 4:] = 1.0
+
+
+def run(name: str = "euler", **changes: object) -> Sampling:
+    return replace(Sampling(network(), GUIDE, named(name), SIGMAS, seed=5), **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLERS))
+def test_every_sampler_draws_the_same_again(name: str) -> None:
+    one, other = (sample(run(name), EMPTY, NOISE) for _ in range(2))
+    assert one.isfinite().all()
+    assert torch.equal(one, other)
+    assert not torch.allclose(one, NOISE * SIGMAS[0])
+
+
+def test_euler_by_hand() -> None:
+    x = NOISE * (1 + SIGMAS[0] ** 2) ** 0.5
+    for sigma, following in pairwise(SIGMAS):
+        positive, negative = (alone(prompt(seed), x, sigma) for seed in (1, 2))
+        guided = negative + 3.0 * (positive - negative)
+        x = guided + (x - guided) * (following / sigma)
+    torch.testing.assert_close(sample(run(), EMPTY, NOISE), x, rtol=1e-3, atol=1e-3)
+
+
+def test_steps_are_told_and_may_cancel() -> None:
+    told: list[tuple[int, int]] = []
+
+    def on_step(done: int, count: int, denoised: Tensor) -> None:
+        assert denoised.shape == NOISE.shape
+        told.append((done, count))
+        if done == 2:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        sample(run(), EMPTY, NOISE, on_step=on_step)
+    assert told == [(1, 4), (2, 4)]
+
+
+def test_no_levels_leave_the_latents() -> None:
+    x = latents()
+    assert torch.equal(sample(run(sigmas=[]), x, NOISE), x)
+
+
+def test_two_runs_in_a_row_are_one() -> None:
+    first = sample(run(sigmas=SIGMAS[:3]), EMPTY, NOISE)
+    second = sample(run(sigmas=SIGMAS[2:]), first, torch.zeros_like(NOISE))
+    torch.testing.assert_close(second, sample(run(), EMPTY, NOISE), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["euler_ancestral", "dpmpp_2m", "ddim", "dpmpp_2m_sde", "uni_pc"])
+def test_what_a_mask_keeps_stays(name: str) -> None:
+    x = latents()
+    found = sample(run(name), x, NOISE, MASK)
+    torch.testing.assert_close(found[..., :4], x[..., :4], rtol=0.01, atol=0.02 if name == "uni_pc" else 1e-5)
+    assert not torch.allclose(found[..., 4:], x[..., 4:], atol=0.1)
+
+
+def test_a_mask_by_hand() -> None:
+    x, mask = latents(), MASK[:, None]
+    sigmas = [SIGMAS[1], 0.0]
+    seen = (x + NOISE * sigmas[0]) * mask + (x + NOISE * sigmas[0]) * (1 - mask)
+    positive, negative = (alone(prompt(seed), seen, sigmas[0]) for seed in (1, 2))
+    expected = (negative + 3.0 * (positive - negative)) * mask + x * (1 - mask)
+    torch.testing.assert_close(sample(run(sigmas=sigmas), x, NOISE, MASK), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_ddim_keeps_other_noise_than_euler() -> None:
+    one, other = (sample(run(name), latents(), NOISE, MASK) for name in ("euler", "ddim"))
+    assert not torch.allclose(one, other, atol=1e-3)
+    assert torch.equal(sample(run("euler"), latents(), NOISE), sample(run("ddim"), latents(), NOISE))
+
+
+def test_masks_are_scaled_softly_and_serve_batches() -> None:
+    x = latents(4, 4, batch=3)
+    found = latent_mask(torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(1)), x)
+    assert found.shape == x.shape
+    assert torch.equal(found[0], found[2])
+    assert ((found > 0) & (found < 1)).any()
+
+
+def test_a_gradual_mask_opens_the_darker_places_later() -> None:
+    rule = gradual(FORM.levels, SIGMAS)
+    mask = torch.tensor([0.0, 0.3, 0.7, 1.0])
+    opened = [rule(mask, sigma).tolist() for sigma in SIGMAS[:-1]]
+    assert opened == [[0, 0, 0, 1], [0, 0, 1, 1], [0, 0, 1, 1], [1, 1, 1, 1]]
+    half = gradual(FORM.levels, SIGMAS, strength=0.5)(mask, SIGMAS[0])
+    torch.testing.assert_close(half, torch.tensor([0.0, 0.15, 0.35, 1.0]))
+
+
+def test_the_rule_of_a_mask_is_used() -> None:
+    soft = MASK * 0.5
+    plain, ruled = (
+        sample(run(mask_rule=rule), latents(), NOISE, soft)
+        for rule in (None, lambda sigmas: gradual(FORM.levels, sigmas))
+    )
+    assert not torch.allclose(plain, ruled, atol=1e-3)

@@ -15,8 +15,8 @@ def gaussian_kernel(radius: int, sigma: float) -> Tensor:
         sigma: Its deviation, where 1 is the radius.
     """
     place = torch.linspace(-1, 1, 2 * radius + 1)
-    squares = place[:, None] ** 2 + place[None, :] ** 2
-    bell = torch.exp(-squares / (2.0 * sigma * sigma))
+    distance = (place[:, None] ** 2 + place[None, :] ** 2).sqrt()
+    bell = torch.exp(-(distance**2) / (2.0 * sigma * sigma))
     return bell / bell.sum()
 
 

@@ -26,6 +26,9 @@ Tell: TypeAlias = Callable[[str | None, Iterable[Outgoing]], None]
 BATCH = 0.05
 """Seconds for which progress is gathered before it is told."""
 
+RECOVERY = 1.0
+"""Seconds that the queue waits after a fault of its own."""
+
 _STATES: dict[str, Status] = {"succeeded": "completed", "failed": "failed", "interrupted": "cancelled"}
 _log = logging.getLogger(__name__)
 
@@ -114,14 +117,20 @@ class Queue:
             self._thread.join()
 
     def _work(self) -> None:
+        """Run jobs until the queue closes; a fault, such as a full disk, is logged and stops nothing."""
         with asyncio.Runner() as runner:
             while not self._closing:
                 self._wake.clear()
-                self._give_back()
-                if running := self._next():
-                    runner.run(self._run(running))
-                else:
-                    self._wake.wait()
+                try:
+                    self._give_back()
+                    if running := self._next():
+                        runner.run(self._run(running))
+                    else:
+                        self._wake.wait()
+                except Exception:
+                    _log.exception("the queue met a fault")
+                    self.running = None
+                    self._wake.wait(RECOVERY)
 
     def _next(self) -> Running | None:
         with self._lock:
@@ -132,11 +141,12 @@ class Queue:
             return self.running
 
     def _give_back(self) -> None:
-        if self._free_models:
-            self.executor.free()
-        if self._free_results:
-            self._forget()
+        models, results = self._free_models, self._free_results
         self._free_models = self._free_results = False
+        if results:
+            self._forget()
+        if models:
+            self.executor.free()
 
     async def _run(self, running: Running) -> None:
         """Run one job to its end; whatever happens, it ends."""

@@ -49,9 +49,7 @@ def _items(output: Mapping[str, object], kind: str) -> list[Mapping[str, object]
 def queue_item(job: Job) -> str:
     """A job as the queue lists it, as JSON text: `[number, id, prompt, extra_data, outputs]`."""
     summary = job.summary
-    extra = job.extra
-    if summary.client:
-        extra = json.dumps({**json.loads(extra), "client_id": summary.client})
+    extra = f'{job.extra[:-1]},"client_id":{json.dumps(summary.client)}}}' if summary.client else job.extra
     return f"[{json.dumps(summary.number)},{json.dumps(summary.id)},{job.prompt},{extra},{job.targets}]"
 
 

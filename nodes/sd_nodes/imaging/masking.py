@@ -54,9 +54,11 @@ def feather(mask: Tensor, left: int, top: int, right: int, bottom: int) -> Tenso
         bottom: Likewise.
     """
     height, width = mask.shape[-2:]
-    across = _ramp(width, left) * _ramp(width, right).flip(0).roll(1)
-    down = _ramp(height, top) * _ramp(height, bottom).flip(0).roll(1)
-    return mask * across.to(mask) * down.to(mask)[:, None]
+    across = (_ramp(width, left), _ramp(width, right).flip(0).roll(1))
+    down = (_ramp(height, top)[:, None], _ramp(height, bottom).flip(0).roll(1)[:, None])
+    for ramp in (*across, *down):
+        mask = mask * ramp.to(mask)
+    return mask
 
 
 def combine(below: Tensor, above: Tensor, x: int, y: int, operation: Operation) -> Tensor:

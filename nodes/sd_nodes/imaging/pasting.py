@@ -63,7 +63,8 @@ def outpaint(image: Tensor, left: int, top: int, right: int, bottom: int, feathe
     if feathering > 0 and 2 * feathering < min(height, width):
         down = _distance(height, top > 0, bottom > 0)
         across = _distance(width, left > 0, right > 0)
-        inner = (1 - torch.minimum(down[:, None], across[None, :]) / feathering).clamp(min=0) ** 2
+        inside = feathering - torch.minimum(down[:, None], across[None, :])
+        inner = (inside / feathering).clamp(min=0) ** 2
     return framed, pad(inner, (left, right, top, bottom), value=1.0)[None]
 
 

@@ -33,6 +33,8 @@ from .showing import output_of
 Data: TypeAlias = dict[str, object]
 
 TRACE_LINES = 200
+FAILURES = 20
+"""How many failures of one job are told; each carries what ran before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ class Narration:
 
     def failed(self) -> Iterator[Message]:
         """Tell what failed: the first failure last, since editors show the last one told."""
-        for failure in reversed(self.failures):
+        for failure in reversed(self.failures[:FAILURES]):
             yield self.logged("execution_error", self._error(failure))
 
     def interrupted(self) -> Message:

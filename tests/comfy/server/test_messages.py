@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from graph_runtime import Folders, Preview, Problem, Shown, ShownFile
-from graph_runtime.comfy.messages import Message, Narration, Picture
+from graph_runtime.comfy.messages import FAILURES, Message, Narration, Picture
 from graph_runtime.comfy.showing import output_of
 from graph_runtime.events import NodeExpanded, NodeFailed, NodeFinished, NodeProgressed, NodeSkipped, NodeStarted
 from tests.comfy.server.live import Client, talk
@@ -86,6 +86,14 @@ def test_first_failure_is_told_last() -> None:
     second, first = told.failed()
     assert (first.data["exception_type"], first.data["exception_message"]) == ("ValueError", "first")
     assert (second.data["exception_message"], second.data["node_type"]) == ("n: second Did you mean 2?", "Bump")
+
+
+def test_thousand_failures_are_not_all_told() -> None:
+    told = narration()
+    for number in range(1000):
+        told.tell(NodeFailed("a", Problem("failed", f"ValueError: {number}")))
+    said = [message.data["exception_message"] for message in told.failed()]
+    assert (len(said), said[-1]) == (FAILURES, "0")
 
 
 def test_what_is_told_grows_with_the_graph_and_no_faster(tmp_path: Path) -> None:

@@ -204,7 +204,8 @@ def of_path(path: Path, library: Library, dialect: Dialect | None = None) -> Lib
             return _native(name, _imported(name, path))
         with dialect.importing(library):
             module = _imported(name, path)
-            return dialect.read(name, module, path, library) or _native(name, module)
+            found = dialect.read(name, module, path, library)
+            return found if found is not None else _native(name, module)
 
     return tried(name, load)
 

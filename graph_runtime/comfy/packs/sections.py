@@ -125,7 +125,7 @@ def _choice(
     """A choice; names are looked up anew each time, since classes list files."""
     if values and not all(isinstance(value, str) for value in values):
         return Socket(object if free else Literal[tuple(values)], is_list, False, lazy, lenient=True)
-    names = Choices(partial(_names, source, section, name), open=free or not values)
+    names = Choices(partial(_names, source, section, name), open=free)
     return Socket(str, is_list, False, lazy, choices=names, lenient=True)
 
 

@@ -149,6 +149,13 @@ class Plate(Base):
         return ({"food": ["soup"]},)
 
 
+class Tray(Base):
+    RETURN_TYPES = ("TRAY",)
+
+    def cook(self):
+        return (["soup", "bread"],)
+
+
 class TakesPlate(Base):
     @classmethod
     def INPUT_TYPES(cls):

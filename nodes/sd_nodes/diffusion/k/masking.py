@@ -33,9 +33,9 @@ class Kept:
         """Returns the mask at a noise level."""
         return self.mask if self.rule is None else self.rule(self.mask, sigma)
 
-    def before(self, x: Tensor, mask: Tensor, noised: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-        """Puts the original, with noise, into the kept region of noisy latents."""
-        return x * mask + noised(self.latents, self.noise) * (1 - mask)
+    def before(self, x: Tensor, mask: Tensor, sigma: float) -> Tensor:
+        """Puts the original, with noise of a level, into the kept region of noisy latents."""
+        return x * mask + (self.latents + sigma * self.noise) * (1 - mask)
 
     def after(self, denoised: Tensor, mask: Tensor) -> Tensor:
         """Puts the original into the kept region of what latents denoise to."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -95,7 +94,7 @@ def _denoiser(sampling: Sampling, latents: Tensor, kept: Kept | None) -> Callabl
         if kept is None:
             return guide.denoised(network.predict, sides, x, sigma, both)
         mask = kept.at(sigma)
-        mixed = kept.before(x, mask, partial(network.parameterization.noised, sigma=sigma))
+        mixed = kept.before(x, mask, sigma)
         guided, unguided = guide.denoised(network.predict, sides, mixed, sigma, both)
         return Denoised(kept.after(guided, mask), unguided)
 

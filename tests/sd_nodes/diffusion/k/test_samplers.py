@@ -46,6 +46,7 @@ ORDERS: dict[str, tuple[Sampler, int]] = {
     "seeds_3 without noise": (partial(seeds.seeds_3, eta=0.0), 3),
     "sa_solver without noise": (partial(sa_solver, eta=0.0), 3),
     "sa_solver_pece without noise": (partial(sa_solver, eta=0.0, predictor=3, corrector=3, pece=True), 3),
+    "sa_solver with simple weights": (partial(sa_solver, eta=0.0, predictor=2, corrector=2, simple=True), 2),
     "uni_pc": (partial(uni_pc, order=2), 2),
     "uni_pc_bh2": (partial(uni_pc, order=2, variant="bh2"), 2),
 }

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor
@@ -18,6 +19,7 @@ def sa_solver(
     predictor: int = 3,
     corrector: int = 4,
     pece: bool = False,
+    simple: bool = False,
 ) -> Steps:
     """Predicts the next latents from the last predictions, and corrects them before it goes on.
 
@@ -30,52 +32,73 @@ def sa_solver(
         predictor: How many predictions at most a step is predicted from.
         corrector: How many predictions at most it is corrected with.
         pece: Evaluates the corrected latents once more.
+        simple: Takes the paper's simpler weights (appendix D) for two predictions.
     """
-    count, to_zero = len(sigmas) - 1, bool(sigmas) and sigmas[-1] == 0
-    rises = [-math.log(sigma) if sigma else math.inf for sigma in sigmas]
+    adams, count = _Adams(run, sigmas, s_noise, simple), len(sigmas) - 1
     start, predicted, tau, noise = x, x, 0.0, 0.0 * x
     past: list[Tensor] = []
     for i in range(count):
         denoised = run(predicted, sigmas[i])
         past = [*past, denoised][-max(predictor, corrector) :]
-        corrects = i > 0 and (sigmas[i + 1] != 0 or pece)
-        order = min(corrector, len(past), count - i if to_zero else corrector) if corrects else 0
-        if order:
-            weights = _weights(rises[i - order + 1 : i + 1], rises[i - 1], rises[i], tau)
-            start = _step(start, past, weights, rises[i] - rises[i - 1], tau) + noise
+        left = count if sigmas[-1] else count - i
+        if i and (sigmas[i + 1] or pece):
+            start = adams.to(i, start, past[-min(corrector, left) :], i, tau) + noise
             if pece:
                 denoised = past[-1] = run(start, sigmas[i])
         else:
             start = predicted
-        if sigmas[i + 1] == 0:
-            predicted = denoised
-        else:
+        if sigmas[i + 1]:
             tau = eta if run.window[0] >= sigmas[i + 1] >= run.window[1] else 0.0
-            order = min(predictor, len(past), count - 1 - i if to_zero else predictor)
-            weights = _weights(rises[i - order + 1 : i + 1], rises[i], rises[i + 1], tau)
-            h = rises[i + 1] - rises[i]
-            noise = 0.0 * x
-            if tau and s_noise:
-                part = math.sqrt(-math.expm1(-2 * tau**2 * h))
-                noise = run.noise(sigmas[i], sigmas[i + 1]) * (sigmas[i + 1] * part * s_noise)
-            predicted = _step(start, past, weights, h, tau) + noise
+            noise = adams.noise(i + 1, tau, x)
+            predicted = adams.to(i + 1, start, past[-min(predictor, left - 1) :], i, tau) + noise
+        else:
+            predicted = denoised
         yield Step(predicted, denoised)
 
 
-def _step(x: Tensor, past: Sequence[Tensor], weights: Sequence[float], h: float, tau: float) -> Tensor:
-    result = math.exp(-(1 + tau**2) * h) * x
-    for weight, one in zip(weights, past[len(past) - len(weights) :], strict=True):
-        result = result + weight * one
-    return result
+@dataclass(frozen=True)
+class _Adams:
+    """The levels of a run, and the steps between them."""
+
+    run: Run
+    sigmas: Sequence[float]
+    s_noise: float
+    simple: bool
+
+    def to(self, number: int, x: Tensor, past: Sequence[Tensor], newest: int, tau: float) -> Tensor:
+        """Goes to a level from the one before, by predictions of which the last was made at level `newest`."""
+        start, end, *nodes = (
+            -math.log(self.sigmas[one]) for one in (number - 1, number, *range(newest - len(past) + 1, newest + 1))
+        )
+        weigh = _simple_weights if self.simple and len(nodes) == 2 else _weights
+        result = math.exp(-(1 + tau**2) * (end - start)) * x
+        for weight, one in zip(weigh(nodes, start, end, tau), past, strict=True):
+            result = result + weight * one
+        return result
+
+    def noise(self, number: int, tau: float, x: Tensor) -> Tensor:
+        """The noise that is added on the way to a level from the one before."""
+        if not tau or not self.s_noise:
+            return 0.0 * x
+        sigma, following = self.sigmas[number - 1], self.sigmas[number]
+        part = math.sqrt(-math.expm1(-2 * tau**2 * math.log(sigma / following)))
+        return self.run.noise(sigma, following) * (following * part * self.s_noise)
 
 
 def _weights(nodes: Sequence[float], start: float, end: float, tau: float) -> list[float]:
     """Integrates each Lagrange polynomial over the nodes, times the decay of what came in earlier (equation 14)."""
-    rate = 1 + tau**2
-    moments = _moments(rate, end - start, len(nodes))
+    moments = _moments(1 + tau**2, end - start, len(nodes))
     vandermonde = np.vander(np.asarray(nodes) - end, increasing=True).T
     weights: list[float] = np.linalg.solve(vandermonde, moments).tolist()
     return weights
+
+
+def _simple_weights(nodes: Sequence[float], start: float, end: float, tau: float) -> list[float]:
+    """Weighs two predictions by the length of the step alone; a corrector's last one was made at its end."""
+    rate, h = 1 + tau**2, end - start
+    half, total = rate * h / 2, -math.expm1(-rate * h)
+    older = total - half if nodes[-1] == end else half * h / (nodes[0] - start)
+    return [older, total - older]
 
 
 def _moments(rate: float, h: float, count: int) -> list[float]:

@@ -1,12 +1,13 @@
-"""Latents of which a part is drawn anew."""
+"""Pictures of which a part is drawn anew."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, NamedTuple
 
 from graph_runtime import SILENT, Progress, Range, node
 from sd_nodes.latents import vae_encode
-from sd_nodes.types import Image, Latent, Mask, Vae
+from sd_nodes.types import Conditioning, Hole, Image, Latent, Mask, Vae
 from sd_nodes.weights import WeightStore
 
 
@@ -57,3 +58,54 @@ def vae_encode_for_inpaint(
     picture = greyed(to_multiples(pixels[..., :3], side), fitted)
     encoded = vae_encode(Image(picture), vae, store=store, progress=progress)
     return {**encoded, "noise_mask": grown(fitted[:, None], grow_mask_by)}
+
+
+class Inpainting(NamedTuple):
+    """What an inpainting model draws from.
+
+    Args:
+        positive: What the picture should show, and the picture around it.
+        negative: What it should not, and the picture around it.
+        latent: The latents of the picture.
+    """
+
+    positive: Conditioning
+    negative: Conditioning
+    latent: Latent
+
+
+@node("Inpaint Model Conditioning", category="conditioning/inpaint", id="InpaintModelConditioning", resource="gpu")
+def inpaint_model_conditioning(
+    positive: Conditioning,
+    negative: Conditioning,
+    vae: Vae,
+    pixels: Image,
+    mask: Mask,
+    noise_mask: bool = True,
+    *,
+    store: WeightStore,
+    progress: Progress = SILENT,
+) -> Inpainting:
+    """Tell a model that was made for inpainting what stands around the part that is drawn anew.
+
+    Args:
+        positive: What the picture should show.
+        negative: What it should not.
+        vae: The autoencoder.
+        pixels: The picture; what is over a multiple of 8 is cut off on all sides alike.
+        mask: 1 where it is drawn anew; scaled to its size.
+        noise_mask: Whether the latents get the mask too, so that no model changes what stays.
+    """
+    from sd_nodes.diffusion.vae import factor
+    from sd_nodes.imaging.inpainting import greyed, to_multiples
+    from sd_nodes.imaging.masking import scaled
+
+    with store.vae(vae) as module:
+        side = factor(module)
+    fitted = Mask(to_multiples(scaled(mask, *pixels.shape[1:3])[:, 0], side))
+    picture = Image(to_multiples(pixels[..., :3], side))
+    around = vae_encode(Image(greyed(picture, fitted)), vae, store=store, progress=progress)
+    latent = vae_encode(picture, vae, store=store)
+    hole = Hole(around, fitted)
+    told, kept_from = (one.map(lambda each: replace(each, hole=hole)) for one in (positive, negative))
+    return Inpainting(told, kept_from, {**latent, "noise_mask": fitted[:, None]} if noise_mask else latent)

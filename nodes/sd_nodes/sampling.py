@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     import torch
 
-    from sd_nodes.diffusion import denoise
     from sd_nodes.diffusion.control import Control as Placed
 
 
@@ -40,7 +39,8 @@ def sampler(
         model: The model, with its scheduler.
         positive: What the picture should show. Its ControlNets steer the prompt's half and the negative's half alike.
         negative: What the picture should not show; unused where the guidance is 1 or less.
-        latent: Empty latents to draw from noise alone, or those of a picture to change.
+        latent: Empty latents to draw from noise alone, or those of a picture to change: all of it, or what its noise
+            mask covers.
         seed: Where the noise comes from.
         steps: How many steps the whole way from noise takes.
         guidance: The scale of classifier-free guidance: how far the prompt is followed (arXiv:2207.12598).
@@ -51,16 +51,15 @@ def sampler(
         LATENT: The drawn latents.
     """
     from sd_nodes.diffusion.condition import Guidance
-    from sd_nodes.diffusion.denoise import Sampling
+    from sd_nodes.diffusion.denoise import Sampling, seeded
     from sd_nodes.diffusion.schedulers import make_scheduler
+    from sd_nodes.drawing import Run, takes_picture
     from sd_nodes.previews import shown_by
 
     if denoise == 0.0:
         return latent
     wanted, unwanted = _only(positive, "positive"), _only(negative, "negative")
     _same_controls(wanted.controls, unwanted.controls)
-    if "noise_mask" in latent:
-        raise NodeError("the latents have a noise mask: this sampler changes whole pictures.", input="latent")
     with ExitStack() as lent:
         unet = lent.enter_context(store.unet(model))
         controls = [_placed(one, latent, store, lent, progress) for one in wanted.controls]
@@ -78,31 +77,9 @@ def sampler(
         )
         scale = store.latent_scale(model)
         show = shown_by(store, model)
-        drawn = _drawn(sampling, latent, scale, seed, denoise, lambda i, n, x: progress(i, n, show(x)))
+        run = Run(sampling, scale, seeded(seed), denoise, lambda i, n, x: progress(i, n, show(x)))
+        drawn = run.drawn(latent, wanted.hole if takes_picture(unet) else None)
     return {"samples": _finite(drawn)}
-
-
-def _drawn(
-    sampling: denoise.Sampling, latent: Latent, scale: float, seed: int, strength: float, on_step: denoise.OnStep
-) -> torch.Tensor:
-    """Run the loop on the model's own latents, which are the autoencoder's times `scale`.
-
-    One generator draws in the order of diffusers' pipelines: the picture's latents, the noise, the scheduler's noise.
-    """
-    from sd_nodes.diffusion.denoise import draw_noise, image_to_image, seeded, text_to_image
-    from sd_nodes.diffusion.vae import Distribution
-    from sd_nodes.diffusion.views import device_of
-
-    generator, unet = seeded(seed), sampling.unet
-    samples = latent["samples"].to(device_of(unet), unet.dtype)
-    if "deviation" in latent:
-        samples = Distribution(samples, latent["deviation"].to(samples)).sample(generator)
-    noise = draw_noise(samples.shape, generator, unet)
-    if strength == 1.0 and not samples.any():
-        latents = text_to_image(sampling, noise, generator, on_step)
-    else:
-        latents = image_to_image(sampling, scale * samples, noise, strength, generator, on_step)
-    return latents / scale
 
 
 def _only(conditioning: Conditioning, name: str) -> Condition:

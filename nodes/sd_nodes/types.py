@@ -219,6 +219,20 @@ class Framing:
 
 @final
 @dataclass(frozen=True, eq=False)
+class Hole:
+    """What an inpainting model is told of the picture: the latents around what is drawn anew, and where that is.
+
+    Args:
+        around: The latents of the picture, grey where it is drawn anew.
+        mask: 1 where it is drawn anew, in the size of the picture or any other.
+    """
+
+    around: Latent
+    mask: Mask
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class Condition:
     """One encoded text and what applies to it alone.
 
@@ -235,6 +249,7 @@ class Condition:
         start: The fraction of the noise table before which it is off.
         end: The fraction of the noise table after which it is off.
         framing: The sizes that SDXL is told, or None for those of the picture that is drawn.
+        hole: What an inpainting model is told of the picture; other models leave it alone.
     """
 
     embedding: torch.Tensor
@@ -249,6 +264,7 @@ class Condition:
     start: float = 0.0
     end: float = 1.0
     framing: Framing | None = None
+    hole: Hole | None = None
 
     @property
     def partial(self) -> bool:

@@ -10,6 +10,7 @@ from tests.sd_nodes import models
 
 INDEX = {
     "_class_name": "StableDiffusionPipeline",
+    "_diffusers_version": "0.42.1",
     "scheduler": ["diffusers", "PNDMScheduler"],
     "text_encoder": ["transformers", "CLIPTextModel"],
     "tokenizer": ["transformers", "CLIPTokenizer"],

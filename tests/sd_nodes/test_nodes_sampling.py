@@ -221,13 +221,6 @@ def test_controlnets_on_the_positive_side_steer_both_halves(base, small_folders,
     assert torch.equal(simple["samples"], advanced["samples"])
 
 
-def test_latents_with_a_noise_mask_are_refused(base, small_store):
-    positive, negative = told(base, small_store)
-    masked = {**empty_latent_image(64, 64), "noise_mask": torch.ones(1, 1, 64, 64)}
-    with pytest.raises(NodeError, match="noise mask"):
-        sampler(base.model, positive, negative, masked, store=small_store)
-
-
 def test_a_long_prompt_is_not_cut_and_told(base, small_store):
     ticks: list[Tick] = []
     encoded = clip_text_encode("abc " * 60, base.clip, store=small_store, progress=Progress(ticks.append))

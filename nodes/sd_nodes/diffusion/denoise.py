@@ -31,6 +31,8 @@ class Sampling:
         guidance: The prompts and how far they are followed.
         steps: How many steps the whole way from noise takes, from 1.
         controls: The ControlNets with their pictures.
+        beside: What an inpainting UNet sees beside the latents, [batch, 1 + channel, height, width]: the mask, and the
+            latents of the picture without what is masked.
     """
 
     unet: UNet2DConditionModel
@@ -38,6 +40,7 @@ class Sampling:
     guidance: Guidance
     steps: int
     controls: Sequence[Control] = ()
+    beside: Tensor | None = None
 
     @property
     def guided(self) -> bool:
@@ -119,13 +122,68 @@ def image_to_image(
     return _denoise(sampling, schedule, schedule.noised(clean, noise), on_step)
 
 
-def _denoise(sampling: Sampling, schedule: Schedule, latents: Tensor, on_step: OnStep | None) -> Tensor:
+@dataclass(frozen=True)
+class Kept:
+    """The part of a picture that stays.
+
+    Args:
+        latents: Clean latents of the picture, [batch, channel, height, width].
+        noise: What brings them to the noise level of a step, in the same shape.
+        mask: [batch or 1, 1, height, width], 1 where the picture is drawn anew.
+    """
+
+    latents: Tensor
+    noise: Tensor
+    mask: Tensor
+
+    def put_back(self, drawn: Tensor, schedule: Schedule, index: int) -> Tensor:
+        """Puts what stays, at the noise level that the step reached, into what was drawn."""
+        clean = index + 1 == len(schedule.timesteps)
+        stays = self.latents if clean else schedule.noised(self.latents, self.noise, index + 1)
+        return (1 - self.mask) * stays + self.mask * drawn
+
+
+@torch.no_grad()
+def inpaint(
+    sampling: Sampling, kept: Kept, strength: float, generator: Generators, on_step: OnStep | None = None
+) -> Tensor:
+    """Draws a part of a picture anew: from pure noise at a strength of 1, else from the picture with noise on it.
+
+    A UNet made for inpainting is told what stays at each step; with any other one it is put back after each.
+
+    Args:
+        sampling: The model, the prompts and the rest.
+        kept: The picture and the part of it that stays.
+        strength: Which part of the steps is done, over 0 to 1.
+        generator: Where schedulers that add noise on the way draw it from.
+        on_step: Is told about each step.
+
+    Returns:
+        Latents in the shape and type of the noise.
+
+    Raises:
+        SettingError: Prompts, controls or latents do not fit together; all problems at once.
+    """
+    noise = kept.noise.contiguous()
+    whole = full_schedule(sampling.scheduler, sampling.steps, generator, noise.device)
+    schedule = last_part(whole, sampling.steps, strength)
+    if len(schedule.timesteps) == 0:
+        return kept.latents
+    pure = strength == 1.0
+    start = noise * schedule.solver.init_noise_sigma if pure else schedule.noised(kept.latents, noise)
+    return _denoise(sampling, schedule, start, on_step, None if sampling.beside is not None else kept)
+
+
+def _denoise(
+    sampling: Sampling, schedule: Schedule, latents: Tensor, on_step: OnStep | None, kept: Kept | None = None
+) -> Tensor:
     """Walks down the timesteps: x(t - 1) = step(predict(scale(x(t)), t), t, x(t))."""
     steps, kind = len(schedule.timesteps), latents.dtype
     predict = _Predictor.of(sampling, latents, steps)
     for index, timestep in enumerate(schedule.timesteps):
         prediction = predict(schedule.scale(latents, timestep), timestep, index, steps)
         latents = schedule.step(prediction, timestep, latents).to(kind)
+        latents = latents if kept is None else kept.put_back(latents, schedule, index)
         if on_step is not None:
             on_step(index + 1, steps, latents)
     if not torch.isfinite(latents).all():
@@ -168,7 +226,7 @@ class _Predictor:
         acting = [one for one in self.controls if one.control.acts_at(index, steps)]
         residuals = total(one.residuals(seen, timestep, self.condition, guided) for one in acting)
         prediction = self.sampling.unet(
-            seen,
+            self._with_picture(seen),
             timestep,
             encoder_hidden_states=self.condition.states,
             timestep_cond=self.told_scale,
@@ -179,13 +237,19 @@ class _Predictor:
         )[0]
         return self.sampling.guidance.mix(prediction) if guided else prediction
 
+    def _with_picture(self, seen: Tensor) -> Tensor:
+        """Adds the channels in which an inpainting UNet sees the picture."""
+        beside = self.sampling.beside
+        return seen if beside is None else torch.cat([seen, beside.repeat(len(seen) // len(beside), 1, 1, 1)], dim=1)
+
 
 def _problems(sampling: Sampling, condition: Condition, latents: torch.Size) -> list[str]:
     """Everything that does not fit, before anything heavy runs."""
     config, width = sampling.unet.config, condition.states.shape[2]
     found = [problem for control in sampling.controls for problem in control_problems(control, latents)]
-    if config.in_channels != latents[1]:
-        found.append(f"The latents have {latents[1]} channels, this UNet takes {config.in_channels}.")
+    beside = 0 if sampling.beside is None else sampling.beside.shape[1]
+    if config.in_channels != latents[1] + beside:
+        found.append(f"The latents have {latents[1] + beside} channels, this UNet takes {config.in_channels}.")
     for control in sampling.controls:
         theirs, ours = list(control.net.config.block_out_channels), list(config.block_out_channels)
         if theirs != ours:

@@ -127,9 +127,10 @@ class Schedule:
         stepped: Tensor = self.solver.step(prediction, timestep, latents, **self.step_options, return_dict=False)[0]
         return stepped
 
-    def noised(self, latents: Tensor, noise: Tensor) -> Tensor:
-        """Brings clean latents to the noise level of the first timestep."""
-        noised: Tensor = self.solver.add_noise(latents, noise, self.timesteps[:1].repeat(len(latents)))
+    def noised(self, latents: Tensor, noise: Tensor, index: int = 0) -> Tensor:
+        """Brings clean latents to the noise level of a timestep, counted from 0."""
+        timesteps = self.timesteps[index : index + 1].repeat(len(latents))
+        noised: Tensor = self.solver.add_noise(latents, noise, timesteps)
         return noised
 
 

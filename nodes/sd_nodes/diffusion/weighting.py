@@ -100,6 +100,16 @@ def encode_weighted(
     return Weighted(states.flatten(0, 1)[None], pooled, tuple(unknown))
 
 
+def side_by_side(first: Weighted, second: Weighted) -> Weighted:
+    """Joins what two text encoders made of a prompt along the width, as SDXL reads it.
+
+    The longer one is cut to the shorter one's tokens; the second says what the prompt says as a whole.
+    """
+    length = min(first.states.shape[1], second.states.shape[1])
+    states = torch.cat([first.states[:, :length], second.states[:, :length]], dim=2)
+    return Weighted(states, second.pooled, tuple(dict.fromkeys((*first.unknown, *second.unknown))))
+
+
 class Frame(NamedTuple):
     """How a window of the text encoder is filled."""
 

@@ -8,13 +8,23 @@ from torch import Tensor, nn
 
 from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.text import encode
-from sd_nodes.diffusion.weighting import Encoding, Frame, Token, encode_weighted, framed, grouped
+from sd_nodes.diffusion.weighting import (
+    Encoding,
+    Frame,
+    Token,
+    Weighted,
+    encode_weighted,
+    framed,
+    grouped,
+    side_by_side,
+)
 from tests.sd_nodes.models import WIDTH, Models, small_models
 
 LEARNED = {
     "ti": torch.randn(3, WIDTH, generator=torch.Generator().manual_seed(1)),
     "one": torch.randn(WIDTH, generator=torch.Generator().manual_seed(2)),
 }
+SIZES = ((77, 3), (154, 5))
 FRAME = Frame(length=12, begin=-1, end=-2, padding=-3)
 
 
@@ -139,6 +149,15 @@ def test_no_token_is_lost(sizes: list[int], length: int) -> None:
     windows = row(framed(groups, frame))
     assert all(len(one) == length and one[0] == -1 and one.count(-2) == 1 for one in windows)
     assert [value for one in windows for value in one if value >= 0] == list(range(sum(sizes)))  # type: ignore[operator]
+
+
+def test_two_encoders_side_by_side() -> None:
+    one, other = (Weighted(torch.rand(1, tokens, width), torch.rand(1, width), ("gone",)) for tokens, width in SIZES)
+    found = side_by_side(one, other)
+    assert found.states.shape == (1, 77, 8)
+    assert torch.equal(found.states[..., 3:], other.states[:, :77])
+    assert found.pooled is other.pooled
+    assert found.unknown == ("gone",)
 
 
 def test_layers_that_are_not_there(models: Models) -> None:

@@ -38,7 +38,8 @@ class Part:
         alike = len(self.controls) == len(other.controls) and all(
             ours is theirs for ours, theirs in zip(self.controls, other.controls, strict=False)
         )
-        return alike and sizes[0] == sizes[1] and lcm(*lengths) <= LONGEST * min(lengths)
+        wider = [one.placed.prompt.beside is not None for one in (self, other)]
+        return alike and wider[0] == wider[1] and sizes[0] == sizes[1] and lcm(*lengths) <= LONGEST * min(lengths)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +101,7 @@ class Network:
         controls = [self._embedded(one, seen.shape, len(batch)) for one in batch[0].controls]
         residuals = total(one.residuals(seen, timestep, told, guided=False) for one in controls)
         output = self.unet(
-            seen,
+            _with_beside(seen, batch),
             timestep,
             encoder_hidden_states=told.states,
             down_block_additional_residuals=None if residuals is None else residuals.down,
@@ -116,6 +117,16 @@ class Network:
         if key not in self.embedded:
             self.embedded[key] = prepare(fitted_control(control, seen, prompts), seen, guided=False)
         return self.embedded[key]
+
+
+def _with_beside(seen: Tensor, batch: Sequence[Part]) -> Tensor:
+    """Puts what is seen beside the latents behind their channels."""
+    beside = [(part.area, part.placed.prompt.beside) for part in batch]
+    cropped = [area.crop(one).to(seen) for area, one in beside if one is not None]
+    if not cropped:
+        return seen
+    each = len(seen) // len(batch)
+    return torch.cat([seen, torch.cat([one.expand(each, -1, -1, -1) for one in cropped])], dim=1)
 
 
 def _joined(conditions: Sequence[Condition]) -> Condition:

@@ -70,6 +70,8 @@ class Prompt:
         end: The part after which it applies no more.
         controls: Its ControlNets, whose windows are such parts too.
         shares_controls: Prompts of other sides that have no ControlNets get this one's.
+        beside: What a UNet with further input channels sees beside the latents, not scaled, [1 or batch, channels,
+            height, width] of the latents' size; an inpainting model sees the mask and the masked picture's latents.
     """
 
     condition: Condition
@@ -81,6 +83,7 @@ class Prompt:
     end: float = 1.0
     controls: tuple[Control, ...] = ()
     shares_controls: bool = False
+    beside: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,9 +5,10 @@ import torch
 
 from sd_nodes.diffusion.control import Control
 from sd_nodes.diffusion.k.hints import fitted_picture
-from sd_nodes.diffusion.k.regions import Area, Placed, Prompt, Share, sides_placed
+from sd_nodes.diffusion.k.network import Network
+from sd_nodes.diffusion.k.regions import Area, Placed, Prompt, Share, placed, sides_placed
 from tests.sd_nodes.diffusion.k.small import FORM, alone, latents, network, prompt
-from tests.sd_nodes.models import controlnet
+from tests.sd_nodes.models import controlnet, ready, unet
 
 SIGMA = 3.0
 close = torch.testing.assert_close
@@ -189,6 +190,21 @@ def test_several_control_pictures_serve_several_latents_in_turn() -> None:
         close(found[number : number + 1], expected, rtol=1e-4, atol=1e-4)
 
 
+def test_inpainting_models_see_more_beside_the_latents() -> None:
+    wide, x = Network(ready(unet(in_channels=9)), FORM), latents(16, 16, batch=2)
+    beside = torch.randn(1, 5, 16, 16, generator=torch.Generator().manual_seed(3))
+    area = Area(8, 16, 8, 0)
+    sides = [[prompt(1, beside=beside)], [prompt(2, beside=beside, area=area)]]
+    with torch.no_grad():
+        found = wide.predict([[one] for one in (placed(side[0], 16, 16) for side in sides)], x, SIGMA)
+        seen = torch.cat([x / (SIGMA**2 + 1) ** 0.5, beside.expand(2, -1, -1, -1)], 1)
+        step = FORM.levels.timestep(SIGMA)
+        noise = wide.unet(seen, step, prompt(1).condition.states.expand(2, -1, -1)).sample
+        lower = wide.unet(seen[..., 8:, :], step, prompt(2).condition.states.expand(2, -1, -1)).sample
+    close(found[0], x - SIGMA * noise, rtol=1e-4, atol=1e-4)
+    close(found[1][..., 8:, :], x[..., 8:, :] - SIGMA * lower, rtol=1e-4, atol=1e-4)
+
+
 def test_a_weight_is_the_same_for_each_of_a_batch() -> None:
-    placed = Placed(prompt(1, strength=0.3), None, None)
-    assert torch.equal(placed.weight(latents(batch=2)), torch.full((2, 4, 8, 8), 0.3))
+    whole = Placed(prompt(1, strength=0.3), None, None)
+    assert torch.equal(whole.weight(latents(batch=2)), torch.full((2, 4, 8, 8), 0.3))

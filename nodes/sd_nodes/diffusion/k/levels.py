@@ -62,12 +62,14 @@ class NoiseTable:
         return float(distances.abs().argmin()) * self.stride + (self.stride - 1)
 
     def sigma(self, timestep: float) -> float:
-        """Returns the level of a timestep, which may be fractional: between two levels the logarithm is linear."""
-        place = min(max((timestep - (self.stride - 1)) / self.stride, 0.0), len(self.sigmas) - 1.0)
-        low, weight = math.floor(place), place - math.floor(place)
-        if weight == 0.0:
-            return float(self.log_sigmas[low].exp())
-        return float((self.log_sigmas[low] * (1 - weight) + self.log_sigmas[low + 1] * weight).exp())
+        """Returns the level of a timestep, which may be fractional: between two levels the logarithm is linear.
+
+        Computed in float32, in which schedules and percentages meet at the very same level.
+        """
+        place = (torch.tensor(timestep, dtype=torch.float32) - (self.stride - 1)) / self.stride
+        place = place.clamp(0, len(self.sigmas) - 1)
+        low, high = (self.log_sigmas[int(end)] for end in (place.floor(), place.ceil()))
+        return float(((1 - place.frac()) * low + place.frac() * high).exp())
 
     def at_percent(self, percent: float) -> float:
         """Returns the level of timestep (1 - percent) * (timesteps - 1)."""

@@ -168,6 +168,11 @@ def test_percents(levels: NoiseTable | LogLevels) -> None:
     assert found == sorted(found, reverse=True)
 
 
+@pytest.mark.parametrize(("percent", "steps", "index"), [(0.2, 6, 1), (0.4, 6, 2), (0.6, 6, 3), (0.5, 5, 2)])
+def test_a_percentage_is_the_very_level_of_the_step_that_lies_there(percent: float, steps: int, index: int) -> None:
+    assert TABLE.at_percent(percent) == schedules.normal(TABLE, steps)[index]
+
+
 def test_a_distilled_table_has_fifty_levels() -> None:
     thin = TABLE.thinned()
     assert len(thin.sigmas) == 50

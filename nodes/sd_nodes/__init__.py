@@ -20,6 +20,7 @@ from sd_nodes import (
     line_art,
     lines,
     loaders,
+    loras,
     masks,
     normals,
     picture_batches,
@@ -44,6 +45,7 @@ from sd_nodes.guises import GUISES
 LIBRARY = Library.of(
     "sd_nodes",
     loaders,
+    loras,
     text,
     sdxl,
     conditionings,

@@ -37,6 +37,8 @@ CONTROLNET = Shelf("ControlNet", ("controlnet", "diffusers"), "config.json", "Co
 VAE = Shelf("VAE", ("vae", "diffusers", "checkpoints"), "config.json", "AutoencoderKL")
 SAFETY = Shelf("safety checker", ("safety_checker", "diffusers"), "config.json", "StableDiffusionSafetyChecker")
 
+LORA = Shelf("LoRA", ("loras",), "pytorch_lora_weights.safetensors")
+
 
 def find(name: str, shelf: Shelf, folders: Folders) -> Path:
     """Return the file or folder that a model's name leads to.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from threading import Lock, RLock
 from typing import TYPE_CHECKING, Self, final
 
-from graph_runtime import NodeError, Service
+from graph_runtime import Service
 from sd_nodes.components import read_json
 from sd_nodes.predictions import prediction
 from sd_nodes.shapes import constants
@@ -164,14 +164,20 @@ class WeightStore(Service):
             self._return(key, held, placement)
 
     def _load(self, held: Held, recipe: Recipe, placement: Placement) -> Loaded:
-        from sd_nodes.loading import load
+        import torch
 
-        _refuse_patches(recipe)
+        from sd_nodes.loading import load
+        from sd_nodes.patching import patch
+
+        patches = getattr(recipe, "patches", ())
         component = locate(recipe.source, self.folders)
         self._evict(held.device, self._room(held.device) - _size(component, placement.dtype))
         with _ordinary_tensors():
-            loaded = load(component, placement.dtype)
-            held.note = _settle(loaded.module, recipe, placement)
+            loaded = load(component, torch.float32 if patches else placement.dtype)
+            notes = patch(loaded.module, component.part, patches, self.folders) if patches else []
+            loaded.module.to(placement.dtype)
+            notes.append(_settle(loaded.module, recipe, placement))
+            held.note = "; ".join(filter(None, notes))
         held.loaded = loaded
         return loaded
 
@@ -208,12 +214,6 @@ def _key(recipe: Recipe, placement: Placement) -> Key:
     attention = recipe.settings.attention
     source = recipe.source
     return (source.digest, source.part, patches, placement.device, placement.dtype, placement.offload, attention)
-
-
-def _refuse_patches(recipe: Recipe) -> None:
-    if patches := getattr(recipe, "patches", ()):
-        names = ", ".join(f"“{patch.source.name}”" for patch in patches)
-        raise NodeError(f"“{recipe.source.name}” is to be patched with {names}; this weight store adds no patches.")
 
 
 def _size(component: Component, dtype: torch.dtype) -> int:

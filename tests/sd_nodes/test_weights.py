@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from graph_runtime import Folders, NodeError
 from sd_nodes import sources
-from sd_nodes.types import Patch, Scheduler, Settings
+from sd_nodes.types import Scheduler, Settings
 from sd_nodes.weights import WeightStore
 from tests.sd_nodes import models, saved_models
 from tests.sd_nodes import original_checkpoints as original
@@ -255,12 +255,6 @@ def test_the_models_own_scheduler_is_known(store: WeightStore, folders: Folders,
     for name, value in models.SCHEDULER_CONFIG.items():
         assert own[name] == stock[name] == value
 
-
-def test_patches_are_refused_rather_than_left_out(store: WeightStore, folders: Folders) -> None:
-    """A picture without the wanted style would be a silent mistake."""
-    made = sources.checkpoint("small", folders)
-    with pytest.raises(NodeError, match="patched"), store.unet(replace(made.model, patches=(Patch(made.vae.source),))):
-        pass
 
 
 def test_another_file_under_the_same_name_is_not_used(shelf: Path, tmp_path: Path) -> None:

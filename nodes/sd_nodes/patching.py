@@ -1,0 +1,100 @@
+"""Adds patches to the weights of a module, once, when it is loaded."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from safetensors.torch import load_file
+
+from graph_runtime import NodeError
+from sd_nodes.diffusion.errors import SettingError
+from sd_nodes.diffusion.lora import changes, merged
+from sd_nodes.patches import located
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import torch
+
+    from graph_runtime import Folders
+    from sd_nodes.types import Patch
+
+Tensors = dict[str, "torch.Tensor"]
+
+PROCESSOR = re.compile(r"\.processor\.to_(q|k|v|out)_lora\.(down|up)\.")
+"""How older releases of diffusers name the changes of attention."""
+
+SLOTS = {"resnets": 0, "attentions": 1}
+
+
+def patch(module: torch.nn.Module, part: str, patches: Iterable[Patch], folders: Folders) -> list[str]:
+    """Add patches to a module's weights, in float32, and return what the user should know.
+
+    Args:
+        module: The module; its weights change.
+        part: `unet`, `text_encoder` or `text_encoder_2`.
+        patches: What is added, in this order.
+        folders: Where it lies.
+
+    Raises:
+        NodeError: A patch is not there, or does not fit the weights.
+    """
+    notes: list[str] = []
+    for each in patches:
+        file = renamed(load_file(located(each, folders)), list(module.state_dict()), part)
+        try:
+            found, unknown = changes(file, part, module.state_dict())
+            module.load_state_dict(merged(module.state_dict(), found, each.strength), strict=False)
+        except SettingError as problem:
+            raise NodeError(f"“{each.source.name}”: {problem}") from problem
+        if unknown:
+            told = f"{len(unknown)} of its changes fit no weight of the {part}, such as {unknown[0]}"
+            notes.append(f"the LoRA “{each.source.name}”: {told}")
+    return notes
+
+
+def renamed(file: Tensors, weights: list[str], part: str) -> Tensors:
+    """Return the tensors of a LoRA file by names that diffusers has today.
+
+    Trainers for SDXL name the blocks of the UNet as the original code does; older releases of diffusers name the layers
+    of attention after their processors.
+
+    Args:
+        file: The tensors.
+        weights: The names of the weights that they change.
+        part: `unet`, `text_encoder` or `text_encoder_2`.
+    """
+    plain = {PROCESSOR.sub(_layer, name): tensor for name, tensor in file.items()}
+    if part != "unet":
+        nested = any(name.startswith("text_model.") for name in weights)
+        return plain if nested else {name.replace(f"{part}.text_model.", f"{part}."): t for name, t in plain.items()}
+    blocks = dict(_blocks(weights))
+    return {_current(name, blocks): tensor for name, tensor in plain.items()}
+
+
+def _layer(match: re.Match[str]) -> str:
+    layer = "to_out.0" if match[1] == "out" else f"to_{match[1]}"
+    return f".{layer}.lora.{match[2]}."
+
+
+def _current(name: str, blocks: dict[str, str]) -> str:
+    match = re.match(r"lora_unet_((?:input|output)_blocks_\d+_\d+|middle_block_\d+)_", name)
+    if match is None or match[1] not in blocks:
+        return name
+    return f"lora_unet_{blocks[match[1]]}_{name[match.end() :]}"
+
+
+def _blocks(weights: list[str]) -> Iterator[tuple[str, str]]:
+    """Give the original name of each block of a UNet, with its name in diffusers, both with `_` for `.`."""
+    places = [
+        match.groups() for name in weights if (match := re.match(r"(down|up)_blocks\.(\d+)\.(\w+)\.(\d+)\.", name))
+    ]
+    each = 1 + max((int(layer) for way, _, kind, layer in places if (way, kind) == ("down", "resnets")), default=0)
+    for way, level, kind, layer in dict.fromkeys(places):
+        if kind in SLOTS:
+            number = int(level) * (each + 1) + int(layer) + (way == "down")
+            side = "input" if way == "down" else "output"
+            yield f"{side}_blocks_{number}_{SLOTS[kind]}", f"{way}_blocks_{level}_{kind}_{layer}"
+    for number, inner in enumerate(("resnets_0", "attentions_0", "resnets_1")):
+        yield f"middle_block_{number}", f"mid_block_{inner}"

@@ -1,0 +1,157 @@
+"""LoRAs on recipes: what is merged is what the low-rank layers would add, and strangers are told by their headers."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import UNet2DConditionModel
+
+from graph_runtime import Folders, NodeError
+from sd_nodes.loaders import load_base_model
+from sd_nodes.loras import lora_loader, lora_loader_model_only
+from sd_nodes.patching import renamed
+from sd_nodes.weights import WeightStore
+from tests.sd_nodes import models, saved_loras
+
+LAYERS = ("attn1.to_q", "attn2.to_k", "attn2.to_out.0", "conv1", "proj_in")
+TEXT_LAYERS = ("q_proj", "fc1")
+ALPHA = 1.0
+
+
+@pytest.fixture(scope="module")
+def shelf(small_shelf: Path) -> Path:
+    """LoRAs beside the small models."""
+    root = small_shelf / "loras"
+    unet, text = saved_loras.of(models.unet(), LAYERS), saved_loras.of(models.text_encoder(), TEXT_LAYERS)
+    texts = {f"text_model.{name}": pair for name, pair in text.items()}
+    saved_loras.write(
+        root / "kohya.safetensors",
+        saved_loras.kohya(unet, "lora_unet_", ALPHA),
+        saved_loras.kohya(texts, "lora_te_", 1),
+    )
+    saved_loras.write(
+        root / "new.safetensors", saved_loras.diffusers(unet, "unet"), saved_loras.diffusers(texts, "text_encoder")
+    )
+    stranger = saved_loras.of(models.unet(cross_attention_dim=768), ("attn2.to_k",))
+    saved_loras.write(root / "stranger.safetensors", saved_loras.kohya(stranger, "lora_unet_", 1))
+    saved_loras.write(root / "wide.safetensors", {"lora_te2_x.lora_down.weight": torch.zeros(2, 4)})
+    saved_loras.write(root / "folder/pytorch_lora_weights.safetensors", saved_loras.diffusers(unet, "unet"))
+    saved_loras.write(root / "none.safetensors", {"weight": torch.zeros(2)})
+    return small_shelf
+
+
+@pytest.fixture
+def folders(small_folders: Folders, shelf: Path) -> Folders:
+    return small_folders
+
+
+def with_low_rank_layers(module: torch.nn.Module, wanted: tuple[str, ...], scale: float) -> torch.nn.Module:
+    """Let each layer add up(down(x)) to its output while it runs, as an adapter does."""
+    for name, (down, up) in saved_loras.of(module, wanted).items():
+        module.get_submodule(name).register_forward_hook(adding(down, up, scale))
+    return module
+
+
+def adding(down: torch.Tensor, up: torch.Tensor, scale: float):
+    def hook(layer, inputs, output):
+        if isinstance(layer, torch.nn.Conv2d):
+            inner = torch.nn.functional.conv2d(inputs[0], down, stride=layer.stride, padding=layer.padding)
+            return output + scale * torch.nn.functional.conv2d(inner, up)
+        return output + scale * (inputs[0] @ down.T @ up.T)
+
+    return hook
+
+
+def predicted(unet: UNet2DConditionModel) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    latents, states = torch.randn(1, 4, 8, 8, generator=generator), torch.randn(1, 5, 32, generator=generator)
+    with torch.no_grad():
+        return unet(latents, torch.tensor(500), states).sample
+
+
+@pytest.mark.parametrize(("name", "scale"), [("kohya", ALPHA / saved_loras.RANK), ("new", 1.0), ("folder", 1.0)])
+def test_merged_weights_do_what_low_rank_layers_do(name, scale, folders):
+    base, store = load_base_model("small", folders), WeightStore(folders)
+    model = lora_loader_model_only(base.model, name, 0.7, folders=folders)
+    with store.unet(model) as unet, store.unet(base.model) as plain:
+        found, before = predicted(unet), predicted(plain)
+        expected = predicted(with_low_rank_layers(models.ready(models.unet()), LAYERS, 0.7 * scale))
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(found, before, atol=1e-3)
+    assert store.notes(model) == ()
+
+
+@pytest.mark.parametrize(("name", "scale"), [("kohya", 1 / saved_loras.RANK), ("new", 1.0)])
+def test_text_encoders_are_changed_too(name, scale, folders):
+    base, store = load_base_model("small", folders), WeightStore(folders)
+    clip = lora_loader(base.model, base.clip, name, 1.0, -0.5, folders=folders).CLIP
+    ids = torch.tensor([[188, 3, 4, 189]])
+    with torch.no_grad(), store.text_encoder(clip) as (_, encoder):
+        found = encoder(ids).last_hidden_state
+        reference = with_low_rank_layers(models.ready(models.text_encoder()), TEXT_LAYERS, -0.5 * scale)
+        expected = reference(ids).last_hidden_state
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_two_loras_add_up_and_strength_zero_is_nothing(folders):
+    base, store = load_base_model("small", folders), WeightStore(folders)
+    one = lora_loader_model_only(base.model, "new", 0.25, folders=folders)
+    twice = lora_loader_model_only(one, "folder", 0.5, folders=folders)
+    once = lora_loader_model_only(base.model, "new", 0.75, folders=folders)
+    with store.unet(twice) as both, store.unet(once) as whole:
+        torch.testing.assert_close(predicted(both), predicted(whole), rtol=1e-5, atol=1e-5)
+    assert lora_loader(base.model, base.clip, "new", 0.0, 0.0, folders=folders) == (base.model, base.clip)
+
+
+def test_the_base_stays_as_it_is(folders):
+    base, store = load_base_model("small", folders), WeightStore(folders)
+    with store.unet(base.model) as plain:
+        before = predicted(plain)
+        with store.unet(lora_loader_model_only(base.model, "new", folders=folders)):
+            assert torch.equal(predicted(plain), before)
+
+
+def test_a_lora_of_another_family_is_told_before_anything_loads(folders):
+    base = load_base_model("small", folders)
+    with pytest.raises(NodeError, match=r"LoRA “stranger” is of the family sd1; “small” is of the family context-32"):
+        lora_loader_model_only(base.model, "stranger", folders=folders)
+    with pytest.raises(NodeError, match="“wide” is of the family sdxl"):
+        lora_loader(base.model, base.clip, "wide", folders=folders)
+
+
+def test_what_is_no_lora_or_not_there_is_told(folders):
+    base = load_base_model("small", folders)
+    with pytest.raises(NodeError, match="no LoRA: it holds weight"):
+        lora_loader_model_only(base.model, "none", folders=folders)
+    with pytest.raises(NodeError, match="There is no LoRA “kohia”") as told:
+        lora_loader_model_only(base.model, "kohia", folders=folders)
+    assert "kohya" in str(told.value)
+
+
+def test_changes_that_fit_nothing_are_told(folders):
+    base, store = load_base_model("small", folders), WeightStore(folders)
+    model = lora_loader_model_only(replace(base.model, family=""), "stranger", folders=folders)
+    with pytest.raises(NodeError, match=r"“stranger”: The LoRA does not fit"), store.unet(model):
+        pass
+
+
+def test_blocks_of_the_original_code_are_those_of_diffusers():
+    """Two residual blocks a level: the fourth input block is the first of the second level."""
+    weights = [f"down_blocks.0.resnets.{n}.conv1.weight" for n in (0, 1)]
+    weights += ["down_blocks.1.attentions.0.proj_in.weight", "up_blocks.0.attentions.2.proj_in.weight"]
+    file = {
+        f"lora_unet_{name}.lora_down.weight": torch.zeros(1)
+        for name in ("input_blocks_4_1_proj_in", "output_blocks_2_1_proj_in", "middle_block_1_proj_in")
+    }
+    found = [name.removesuffix(".lora_down.weight") for name in renamed(file, weights, "unet")]
+    assert found == [
+        "lora_unet_down_blocks_1_attentions_0_proj_in",
+        "lora_unet_up_blocks_0_attentions_2_proj_in",
+        "lora_unet_mid_block_attentions_0_proj_in",
+    ]
+
+
+def test_names_of_older_releases_are_those_of_today():
+    file = {"unet.mid_block.attentions.0.attn1.processor.to_out_lora.down.weight": torch.zeros(1)}
+    assert list(renamed(file, [], "unet")) == ["unet.mid_block.attentions.0.attn1.to_out.0.lora.down.weight"]

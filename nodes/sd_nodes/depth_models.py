@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graph_runtime import Folders, NodeError, listed
 from sd_nodes.assets import DEPTH, locate_asset
-from sd_nodes.digests import digest_files
-from sd_nodes.places import PICKLE_REASON, Shelf, find, names
+from sd_nodes.places import Shelf
+from sd_nodes.transformers_folders import folder_names, folder_of, weights_digest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from graph_runtime import Folders
+
 FASTDEPTH = "fastdepth"
 SHELF = Shelf("depth model", ("depth", "annotators"), "preprocessor_config.json")
-FILES = ("*.json", "*.safetensors")
 
 
 def depth_names(folders: Folders) -> list[str]:
     """Return the names of the depth models that are there or can be fetched."""
-    return [FASTDEPTH, *(name for name in names(SHELF, folders) if not name.endswith(".safetensors"))]
+    return [FASTDEPTH, *folder_names(SHELF, folders)]
 
 
 def depth_digest(model: str, folders: Folders) -> str:
@@ -31,8 +31,7 @@ def depth_digest(model: str, folders: Folders) -> str:
     if model == FASTDEPTH:
         locate_asset(DEPTH, folders)
         return DEPTH.digest
-    folder = depth_folder(model, folders)
-    return digest_files(folder, [path for pattern in FILES for path in folder.glob(pattern)], folders.state)
+    return weights_digest(depth_folder(model, folders), folders)
 
 
 def depth_folder(model: str, folders: Folders) -> Path:
@@ -41,10 +40,4 @@ def depth_folder(model: str, folders: Folders) -> Path:
     Raises:
         NodeError: It is not there, or holds no safetensors.
     """
-    folder = find(model, SHELF, folders)
-    held = sorted(path.name for path in folder.glob("*")) if folder.is_dir() else [folder.name]
-    if not folder.is_dir() or not (folder / "config.json").is_file():
-        raise NodeError(f"{folder} is no folder of a transformers model: it holds {listed(held)}.", input="model")
-    if not any(name.endswith(".safetensors") for name in held):
-        raise NodeError(f"{folder} holds no safetensors, but {listed(held)}: {PICKLE_REASON}.", input="model")
-    return folder
+    return folder_of(model, SHELF, folders)

@@ -16,6 +16,7 @@ from typing import Protocol
 from .declaration import Node, is_node
 from .errors import DeclarationError, Problem
 from .guises import Guise
+from .injected import Folders
 from .signature import declare
 from .step import Step
 
@@ -28,6 +29,13 @@ class Check(Protocol):
 
     def __call__(self, steps: Mapping[str, Step]) -> Iterable[Problem]:
         """Give the problems; `Step.known` holds what the static nodes gave."""
+
+
+class Notes(Protocol):
+    """Says what people should know about a graph that can run, such as how much memory it takes."""
+
+    def __call__(self, steps: Mapping[str, Step], folders: Folders) -> Iterable[str]:
+        """Give lines about the steps that are needed; `Step.known` holds what the static nodes gave."""
 
 
 def _nothing(node: Node) -> AbstractContextManager[object]:
@@ -45,6 +53,7 @@ class Pack:
         around: What is entered around each call of a synchronous node, in its thread.
         checks: What is checked when a graph is joined.
         guises: How values of its types look to nodes that were written for another runtime.
+        notes: What is told of a graph that can run, when it is validated.
     """
 
     name: str
@@ -53,6 +62,7 @@ class Pack:
     around: Callable[[Node], AbstractContextManager[object]] = _nothing
     checks: tuple[Check, ...] = ()
     guises: tuple[Guise, ...] = ()
+    notes: tuple[Notes, ...] = ()
 
     @cached_property
     def nodes(self) -> dict[str, Node]:
@@ -116,6 +126,7 @@ class Library(Mapping[str, Node]):
         around: Callable[[Node], AbstractContextManager[object]] = _nothing,
         checks: Iterable[Check] = (),
         guises: Iterable[Guise] = (),
+        notes: Iterable[Notes] = (),
     ) -> Library:
         """Make a library of one pack.
 
@@ -126,9 +137,10 @@ class Library(Mapping[str, Node]):
             around: What is entered around each call of a synchronous node, in its thread.
             checks: What is checked when a graph is joined.
             guises: How values of its types look to nodes that were written for another runtime.
+            notes: What is told of a graph that can run, when it is validated.
         """
         functions = tuple(function for content in contents for function in _functions(content))
-        return cls((Pack(name, functions, environment, around, tuple(checks), tuple(guises)),))
+        return cls((Pack(name, functions, environment, around, tuple(checks), tuple(guises), tuple(notes)),))
 
     def __add__(self, other: Library) -> Library:
         return Library(self.packs + other.packs, self.failures + other.failures)

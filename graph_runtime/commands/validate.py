@@ -9,6 +9,7 @@ import click
 
 from ..errors import WorkflowError, listed
 from ..graph import Graph
+from ..injected import Folders
 from ..plan import upstream
 from . import opening
 from .options import FILES, TARGETS, Places, places
@@ -23,8 +24,8 @@ from .terminal import clean, complain, say
 def command(files: tuple[Path, ...], targets: tuple[str, ...], places: Places) -> int:
     """Check workflows in full without running them.
 
-    Tells everything that is wrong with each FILE: links, types, values, files that are not there. The exit code is 0
-    when all of them can run, and 2 otherwise.
+    Tells everything that is wrong with each FILE: links, types, values, files that are not there. Of those that can
+    run, it tells what their models weigh. The exit code is 0 when all of them can run, and 2 otherwise.
     """
     nodes = opening.library(places.nodes, places.folders())
     folders = places.folders()
@@ -37,9 +38,19 @@ def command(files: tuple[Path, ...], targets: tuple[str, ...], places: Places) -
             code = 2
         else:
             say(f"{graph.workflow.source}: {counted(len(graph.workflow.nodes), 'node')}, no problems")
+            for note in notes(graph, folders):
+                say(f"  {note}")
             for warning in warnings(graph):
                 complain(f"  warning: {warning}")
     return code
+
+
+def notes(graph: Graph, folders: Folders) -> Iterator[str]:
+    """What the packs tell of a graph that can run, such as how much memory it takes."""
+    needed = {id: graph.steps[id] for id in upstream(graph.steps, graph.targets)}
+    for pack in graph.library.packs:
+        for each in pack.notes:
+            yield from map(clean, each(needed, folders))
 
 
 def warnings(graph: Graph) -> Iterator[str]:

@@ -41,6 +41,7 @@ from sd_nodes import (
 )
 from sd_nodes.checks import CHECKS
 from sd_nodes.environment import around, environment
+from sd_nodes.estimates import weights
 from sd_nodes.guises import GUISES
 
 LIBRARY = Library.of(
@@ -84,5 +85,6 @@ LIBRARY = Library.of(
     environment=environment,
     around=around,
     checks=CHECKS,
+    notes=(weights,),
     guises=GUISES,
 )

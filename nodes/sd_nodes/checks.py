@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Steps = Mapping[str, Step]
 
-LATENT_SPACES = {"sd2": "sd1"}
+LATENT_SPACES = {"sd2": "sd1", "sdxl-refiner": "sdxl"}
 """Families that share the latents of another one."""
 
 

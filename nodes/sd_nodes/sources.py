@@ -112,9 +112,16 @@ def locate(source: Source, folders: Folders) -> Component:
 
 def estimate(recipes: Iterable[Recipe], folders: Folders) -> Estimate:
     """Return the parameters and stored bytes of recipes together; what several recipes share counts once."""
-    sources = {recipe.source for recipe in recipes}
+    sources = {source for recipe in recipes for source in sources_of(recipe)}
     tensors = [tensor for source in sources for tensor in locate(source, folders).header().values()]
     return Estimate(sum(each.parameters for each in tensors), sum(each.bytes for each in tensors))
+
+
+def sources_of(recipe: Recipe) -> tuple[Source, ...]:
+    """Return where the weights of a recipe are: a text encoder may have a second one."""
+    if isinstance(recipe, Clip):
+        return tuple(each.source for each in recipe.encoders)
+    return (recipe.source,)
 
 
 def readable_family(component: Component) -> str:

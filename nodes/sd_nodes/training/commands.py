@@ -80,12 +80,13 @@ def demo(stage: str, folder: Path, out: Path, steps: int | None, threads: int) -
 
     from . import dataset, demo
     from .loop import one_device
+    from .workshop import Workshop
 
     torch.set_num_threads(threads)
     if stage == "data":
         click.echo(f"{dataset.build(folder / 'data', folder / 'archives')} pictures")
         return
-    shop = demo.Workshop.open(folder, one_device())
+    shop = Workshop.open(folder, one_device())
     if stage == "latents":
         demo.compute_latents(shop)
     elif stage == "export":

@@ -72,6 +72,15 @@ def parameter_groups(controlnet: ControlNetModel, fresh_share: float) -> list[di
     return [{"params": copied, "lr": 1.0}, {"params": fresh, "lr": fresh_share}]
 
 
+def strengthened(controlnet: ControlNetModel, gain: float) -> ControlNetModel:
+    """Folds a strength into the output convolutions, so that strength 1 steers as that strength did."""
+    with torch.no_grad():
+        for module in (*controlnet.controlnet_down_blocks, controlnet.controlnet_mid_block):
+            for parameter in module.parameters():
+                parameter.mul_(gain)
+    return controlnet
+
+
 def steer(model: LatentDiffusion, controlnet: ControlNetModel, asked: Question, words: Tensor, hint: Tensor) -> Tensor:
     """Runs the locked UNet with what the ControlNet adds to it, and gives its answer."""
     down, middle = controlnet(asked.noisy, asked.timesteps, words, hint, return_dict=False)

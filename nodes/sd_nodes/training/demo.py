@@ -9,21 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
-from safetensors import safe_open
-from torch import Tensor
 
 from . import autoencoder, controlnet, decoder, text_to_image
 from .augment import Bytes
-from .controlnet import Batch, Lessons, Source
-from .dataset import Picture, load
+from .controlnet import Batch, Lessons, Source, strengthened
 from .drawing import draw
 from .evaluation import Pairs, held_out_pairs
 from .export import export_controlnet, export_model
@@ -32,12 +28,11 @@ from .hints import CONTROLS
 from .loop import AtTrainingCheckpoint, Randomness, Schedule, Training
 from .model import LatentDiffusion
 from .sheet import sheet
-from .text_to_image import Lesson
 from .variation import encode_all, vary
+from .workshop import Workshop
 
-TURNS, WATCHED = 8, 12
+TURNS, WATCHED, GAIN = 8, 12, 1.6
 HINT_CHANNELS = (16, 32, 64, 128)
-FAVOURED = {"smileys-emotion": 3.0, "animals-nature": 3.0, "food-drink": 3.0}
 PROMPTS = (
     "a 3d render of a cat face on a teal background",
     "a 3d render of a frog",
@@ -59,75 +54,6 @@ SCHEDULES = {
     "canny": Schedule(steps=3400, rate=7e-4, warmup=100, floor=0.03, average=0.995, every=500),
     "depth": Schedule(steps=1500, rate=7e-4, warmup=100, floor=0.03, average=0.995, every=500),
 }
-BATCHES = {"autoencoder": 16, "decoder": 16, "text-to-image": 32, "canny": 32, "depth": 32}
-
-
-@dataclass(frozen=True, eq=False)
-class Workshop:
-    """A working folder with the data, and the device to work on."""
-
-    folder: Path
-    pictures: list[Picture]
-    drawings: Bytes
-    accelerator: Accelerator
-
-    @staticmethod
-    def open(folder: Path, accelerator: Accelerator) -> Workshop:
-        """Opens a folder whose `data` holds what `dataset.build` wrote."""
-        pictures, drawings = load(folder / "data")
-        return Workshop(folder, pictures, drawings, accelerator)
-
-    @property
-    def learned(self) -> NDArrayOfIndices:
-        """The numbers of the pictures that may be learned from."""
-        return np.flatnonzero([not picture.held_out for picture in self.pictures])
-
-    def batch(self, stage: str) -> int:
-        """The share of a stage's batch that one process takes."""
-        return BATCHES[stage] // int(self.accelerator.num_processes)
-
-    def weights(self, stage: str, name: str) -> dict[str, Tensor] | None:
-        """Reads a module out of a stage's checkpoint: its average if one is kept; None if there is none."""
-        path = self.folder / stage / "checkpoint.safetensors"
-        if not path.exists():
-            return None
-        with safe_open(path, "pt") as file:
-            keys = list(file.keys())
-            kinds = [kind for kind in ("average", "module") if any(key.startswith(f"{kind}/{name}/") for key in keys)]
-            prefix = f"{kinds[0]}/{name}/"
-            return {key.removeprefix(prefix): file.get_tensor(key) for key in keys if key.startswith(prefix)}
-
-    def autoencoder(self) -> AutoencoderKL:
-        """Opens the autoencoder as far as it is trained, with its scaling factor once latents are there."""
-        vae = autoencoder.new_autoencoder()
-        weights = self.weights("decoder", "vae") or self.weights("autoencoder", "vae")
-        if weights:
-            vae.load_state_dict(weights)
-        scaling = self.folder / "scaling.json"
-        if scaling.exists():
-            vae.register_to_config(scaling_factor=json.loads(scaling.read_text()))
-        return vae
-
-    def model(self) -> LatentDiffusion:
-        """Opens the whole model as far as it is trained."""
-        made = text_to_image.new_model(self.pictures, self.autoencoder(), seed=0)
-        for name in ("unet", "text_encoder"):
-            weights = self.weights("text-to-image", name)
-            if weights:
-                getattr(made, name).load_state_dict(weights)
-        return made
-
-    def lesson(self) -> Lesson:
-        """Opens the latents and captions that may be learned from."""
-        captions = json.loads((self.folder / "captions.json").read_text())
-        latents = np.load(self.folder / "latents.npy", mmap_mode="r")
-        weights = np.array([FAVOURED.get(self.pictures[index].group, 1.0) for index in self.learned])
-        return Lesson(
-            np.asarray(latents)[self.learned], [captions[index] for index in self.learned], weights / weights.sum()
-        )
-
-
-NDArrayOfIndices = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 def train_autoencoder(shop: Workshop, schedule: Schedule = SCHEDULES["autoencoder"]) -> None:
@@ -173,7 +99,7 @@ def compute_latents(shop: Workshop) -> None:
 
 def train_text_to_image(shop: Workshop, schedule: Schedule = SCHEDULES["text-to-image"]) -> None:
     """Trains the text encoder and the UNet."""
-    made = text_to_image.new_model(shop.pictures, shop.autoencoder(), seed=schedule.seed)
+    made = text_to_image.new_model(shop.tokenizer(), shop.autoencoder(), seed=schedule.seed)
     with_plain_attention(made.unet)
     made.vae.to(shop.accelerator.device).requires_grad_(False)
 
@@ -188,10 +114,16 @@ def train_text_to_image(shop: Workshop, schedule: Schedule = SCHEDULES["text-to-
 
 
 def train_controlnet(shop: Workshop, kind: str, schedule: Schedule | None = None) -> None:
-    """Trains a ControlNet, "canny" or "depth", on the text-to-image model as far as it is."""
+    """Trains a ControlNet, "canny" or "depth", on the text-to-image model as far as it is.
+
+    Depth starts from the Canny ControlNet if that is there, which already knows how to steer.
+    """
     model, schedule = shop.model(), schedule or SCHEDULES[kind]
     torch.manual_seed(schedule.seed)
     net = controlnet.new_controlnet(model.unet, HINT_CHANNELS)
+    learned = shop.weights("canny", "controlnet") if kind == "depth" else None
+    if learned:
+        net.load_state_dict(learned)
     with_plain_attention(model.unet)
     with_plain_attention(net)
     pairs = held_out_pairs(shop.pictures, shop.drawings, WATCHED)
@@ -259,7 +191,7 @@ def export(shop: Workshop, target: Path, kinds: Sequence[str] = tuple(CONTROLS))
         weights = shop.weights(kind, "controlnet")
         if weights:
             net.load_state_dict(weights)
-        export_controlnet(net, target / f"emoji-{kind}")
+        export_controlnet(strengthened(net, GAIN), target / f"emoji-{kind}")
 
 
 def measure_exported(shop: Workshop, target: Path, count: int = 72) -> dict[str, Scores]:

@@ -78,10 +78,9 @@ def new_unet() -> UNet2DConditionModel:
     )
 
 
-def new_model(pictures: Sequence[Picture], vae: AutoencoderKL, seed: int) -> LatentDiffusion:
-    """Joins untrained parts, made from a seed, with a trained autoencoder."""
+def new_model(tokenizer: CLIPTokenizer, vae: AutoencoderKL, seed: int) -> LatentDiffusion:
+    """Joins untrained parts, made from a seed, with a tokenizer and a trained autoencoder."""
     torch.manual_seed(seed)
-    tokenizer = new_tokenizer(pictures)
     return LatentDiffusion(tokenizer, new_text_encoder(tokenizer), new_unet(), vae, new_scheduler())
 
 
@@ -138,7 +137,7 @@ def train(
         with accelerator.autocast():
             words = model.encode_text(without_some(captions, EMPTY_SHARE, random))
             given = model.unet(question.noisy, question.timesteps, words, return_dict=False)[0]
-        return question.loss(given)
+        return question.weighted_loss(given)
 
     training.run(loss_of, at_checkpoint)
     return training

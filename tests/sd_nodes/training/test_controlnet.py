@@ -3,7 +3,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from sd_nodes.training.controlnet import FRESH_PARTS, Batch, new_controlnet, parameter_groups, steer, train
+from sd_nodes.training.controlnet import (
+    FRESH_PARTS,
+    Batch,
+    new_controlnet,
+    parameter_groups,
+    steer,
+    strengthened,
+    train,
+)
 from sd_nodes.training.loop import Randomness, Schedule
 from sd_nodes.training.objective import ask
 
@@ -77,3 +85,17 @@ def test_a_right_answer_costs_nothing(prediction: str) -> None:
 def test_a_prediction_that_training_does_not_know_is_refused() -> None:
     with pytest.raises(ValueError, match='predicts "sample"'):
         ask(tiny_model("sample").scheduler, torch.randn(1, 4, 4, 4), Randomness.of(0, 0))
+
+
+def test_a_folded_strength_steers_as_the_strength_did() -> None:
+    model = tiny_model()
+    controlnet = new_controlnet(model.unet, CHANNELS)
+    for module in (*controlnet.controlnet_down_blocks, controlnet.controlnet_mid_block):
+        torch.nn.init.normal_(module.weight)
+        torch.nn.init.normal_(module.bias)
+    given = (torch.randn(1, 4, 4, 4), torch.tensor([5]), model.encode_text(["a red cat"]), torch.ones(1, 3, 32, 32))
+    with torch.inference_mode():
+        down, middle = controlnet(*given, conditioning_scale=1.5, return_dict=False)
+        folded_down, folded_middle = strengthened(controlnet, 1.5)(*given, return_dict=False)
+    assert torch.allclose(middle, folded_middle, atol=1e-6)
+    assert all(torch.allclose(one, other, atol=1e-6) for one, other in zip(down, folded_down, strict=True))

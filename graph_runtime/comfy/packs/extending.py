@@ -7,10 +7,11 @@ from typing import Any
 
 from aiohttp import web
 
+from ...injected import Preview
 from ...library import Library
 from ..context import Server
 from ..extensions import Extension
-from ..messages import Message
+from ..messages import Message, Picture
 from .foreign import foreign_packs
 from .shims.prompt_server import PromptServer
 
@@ -26,7 +27,8 @@ def extensions(library: Library) -> tuple[Extension, ...]:
 def _connect(server: Server) -> None:
     """Let packs send messages: to one client, or to all."""
 
-    def send(client: str | None, type: str, data: Mapping[str, Any]) -> None:
-        server.hub.post(client, [Message(type, dict(data))])
+    def send(client: str | None, type: str, data: Mapping[str, Any] | Preview) -> None:
+        message = Picture({}, data) if isinstance(data, Preview) else Message(type, dict(data))
+        server.hub.post(client, [message])
 
     PromptServer.instance.connect(send)

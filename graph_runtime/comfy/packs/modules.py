@@ -32,6 +32,18 @@ _SHIMS: Mapping[str, str] = {
 }
 """The modules by the names under which packs import them."""
 
+_HOLLOW = (
+    "comfy.cldm", "comfy.clip_vision", "comfy.checkpoint_pickle", "comfy.conds", "comfy.controlnet",
+    "comfy.diffusers_convert", "comfy.diffusers_load", "comfy.extra_samplers", "comfy.float", "comfy.gligen",
+    "comfy.hooks", "comfy.k_diffusion", "comfy.latent_formats", "comfy.ldm", "comfy.lora", "comfy.lora_convert",
+    "comfy.model_base", "comfy.model_detection", "comfy.model_patcher", "comfy.model_sampling", "comfy.ops",
+    "comfy.patcher_extension", "comfy.quant_ops", "comfy.sample", "comfy.sampler_helpers", "comfy.sd",
+    "comfy.sd1_clip", "comfy.sdxl_clip", "comfy.supported_models", "comfy.supported_models_base", "comfy.t2i_adapter",
+    "comfy.taesd", "comfy.text_encoders", "comfy.weight_adapter",
+    "comfy_extras", "execution", "latent_preview",
+)  # fmt: skip
+"""Modules of ComfyUI's own models and samplers: packs can import them for the sake of their other nodes."""
+
 _lock = threading.Lock()
 _users = 0
 _there: list[str] = []
@@ -45,6 +57,7 @@ def _modules() -> Mapping[str, ModuleType]:
     cli_args = ModuleType("comfy.cli_args")
     vars(cli_args)["args"] = SimpleNamespace(disable_metadata=False, cpu=False, preview_method="auto")
     found["comfy.cli_args"] = cli_args
+    found.update({name: _hollow(name) for name in _HOLLOW})
     for name in ("comfy", "comfy_execution", "comfy_api"):
         package = ModuleType(name, "A package of modules that packs import.")
         package.__path__ = []
@@ -52,6 +65,20 @@ def _modules() -> Mapping[str, ModuleType]:
         vars(package).update({inner.partition(".")[2]: found[inner] for inner in inside})
         found[name] = package
     return found
+
+
+def _hollow(name: str) -> ModuleType:
+    """A module that holds nothing, and says so."""
+
+    def refuse(attribute: str) -> object:
+        raise AttributeError(
+            f"{name}.{attribute} is not offered here: models are passed on as recipes, and sampled by nodes of our own"
+        )
+
+    module = ModuleType(name, "Holds nothing: it stands in for a part of ComfyUI that is not here.")
+    module.__path__ = []
+    vars(module)["__getattr__"] = refuse
+    return module
 
 
 @contextmanager

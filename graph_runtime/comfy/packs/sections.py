@@ -21,8 +21,8 @@ Section = Mapping[str, Any]  # what a class declares for each input: a tuple of 
 PLAIN: Mapping[str, type] = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
 LINKED = frozenset({
     "IMAGE", "MASK", "LATENT", "CONDITIONING", "MODEL", "CLIP", "VAE", "CONTROL_NET", "CLIP_VISION",
-    "CLIP_VISION_OUTPUT", "STYLE_MODEL", "GLIGEN", "UPSCALE_MODEL", "SAMPLER", "SIGMAS", "GUIDER", "NOISE", "AUDIO", "VIDEO", "LORA_MODEL",
-    "HOOKS", "MESH", "VOXEL", "SEGS",
+    "CLIP_VISION_OUTPUT", "STYLE_MODEL", "GLIGEN", "UPSCALE_MODEL", "SAMPLER", "SIGMAS", "GUIDER", "NOISE", "AUDIO",
+    "VIDEO", "LORA_MODEL", "HOOKS", "MESH", "VOXEL", "SEGS",
 })  # fmt: skip
 """Words of values that no workflow file can write down; packs have widgets of their own for any other word."""
 

@@ -36,16 +36,16 @@ class ProgressBar:
         """
         self.total = self.total if total is None else total
         self.current = int(min(value, self.total))
-        drawn: Callable[[], Preview] | None = None if preview is None else partial(_drawn, preview)
-        self._progress(self.current, int(self.total), drawn)
+        picture: Callable[[], Preview] | None = None if preview is None else partial(drawn, preview)
+        self._progress(self.current, int(self.total), picture)
 
     def update(self, value: float) -> None:
         """Say how many more steps are done."""
         self.update_absolute(self.current + value)
 
 
-def _drawn(preview: Any) -> Preview:
-    """Encode a preview as packs give it: a format, a picture of Pillow's, and the longest side it may have."""
+def drawn(preview: Any) -> Preview:
+    """Encode a picture as packs give it: a format, a picture of Pillow's, and the longest side it may have."""
     format, picture, longest = (*preview, None, None)[:3]
     if longest:
         picture = picture.copy()

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
+from ....injected import Preview
 from ..calling import current
+from .progress import drawn
+
+Send: TypeAlias = Callable[[str | None, str, Mapping[str, Any] | Preview], None]
+"""Takes the client or None for all, the type of a message, and its data or a picture."""
+
+
+class BinaryEventTypes:
+    """The numbers of messages that are no text."""
+
+    PREVIEW_IMAGE = 1
+    UNENCODED_PREVIEW_IMAGE = 2
+    TEXT = 3
+    PREVIEW_IMAGE_WITH_METADATA = 4
 
 
 class _Routes:
@@ -47,16 +61,20 @@ class PromptServer:
         self.client_id: str | None = None
         self.last_node_id: str | None = None
         self.supports = ["custom_nodes_from_web"]
-        self._send: Callable[[str | None, str, Mapping[str, Any]], None] | None = None
+        self._send: Send | None = None
 
-    def connect(self, send: Callable[[str | None, str, Mapping[str, Any]], None] | None) -> None:
+    def connect(self, send: Send | None) -> None:
         """Say where messages go: to one client, or to all for None."""
         self._send = send
 
     def send_sync(self, event: str | int, data: Any, sid: str | None = None) -> None:
-        """Send a message to a client, or to all; only messages of text and data go through."""
-        if self._send is not None and isinstance(event, str) and isinstance(data, Mapping):
+        """Send a message to a client, or to all: data by name, or a picture of Pillow's with a format and a size."""
+        if self._send is None:
+            return
+        if isinstance(event, str) and isinstance(data, Mapping):
             self._send(sid, event, data)
+        elif event == BinaryEventTypes.UNENCODED_PREVIEW_IMAGE:
+            self._send(sid, "", drawn(data))
 
     async def send(self, event: str | int, data: Any, sid: str | None = None) -> None:
         """Send a message to a client, or to all."""

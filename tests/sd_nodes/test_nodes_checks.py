@@ -140,6 +140,27 @@ def test_a_depth_map_in_a_canny_controlnet_is_told(folders, scaled, tmp_path):
     assert problems(builder, folders) == [said]
 
 
+KINDS_FOR_CANNY = {
+    "edges": "", "soft_edges": "SoftEdgeMap is for softedge", "lines": "LineMap is for lines",
+    "normals": "NormalMap is for normal", "pose": "PoseMap is for pose", "scribble": "ScribbleMap is for scribble",
+    "line_art": "LineArtMap is for lineart or scribble", "segmentation": "SegmentationMap is for segmentation",
+    "tile": "TileMap is for tile", "shuffle": "ShuffleMap is for shuffle", "depth": "DepthMap is for depth",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("output", "said"), KINDS_FOR_CANNY.items())
+def test_a_ready_made_map_of_another_kind_is_told_through_a_change_of_size(folders, output, said):
+    builder = Builder()
+    base = builder.add("LoadBaseModel", name="small")
+    net = builder.add("ControlNetLoader", control_net_name="small-canny")
+    maps = builder.add("LoadControlMap", id="map", image="a.png")
+    sized = builder.add("ScaleToResolution", image=maps[output], resolution=64)
+    latents = drawn(builder, base["model"], base["clip"], control_net=net, image=sized["image"])
+    builder.add("SaveImage", images=builder.add("VAEDecode", samples=latents, vae=base["vae"]))
+    found = problems(builder, folders)
+    assert len(found) == bool(said) and all(said in problem and "from node map" in problem for problem in found)
+
+
 def test_edges_in_a_depth_controlnet_are_told_unless_its_kind_is_given(folders):
     for kind, count in (("auto", 1), ("scribble", 0)):
         builder = Builder()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from graph_runtime import Folders
 from sd_nodes.assets import DEPTH, locate_asset
 from sd_nodes.places import Shelf
 from sd_nodes.transformers_folders import folder_names, folder_of, weights_digest
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from graph_runtime import Folders
 
 FASTDEPTH = "fastdepth"
 SHELF = Shelf("depth model", ("depth", "annotators"), "preprocessor_config.json")

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from graph_runtime import Folders
 from sd_nodes.places import Shelf
 from sd_nodes.transformers_folders import folder_names, folder_of, weights_digest
-
-if TYPE_CHECKING:
-    from graph_runtime import Folders
 
 SHELF = Shelf("segmentation model", ("segmentation",), "preprocessor_config.json")
 

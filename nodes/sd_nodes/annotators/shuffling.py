@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def shuffled(picture: NDArray[np.float32], scale: int, seed: int) -> NDArray[np.float32]:
-    """Swirl a picture, `[height, width, 3]`, with swirls of about `scale` pixels; all of it can come to lie anywhere."""
+    """Swirl a picture, `[height, width, 3]`, with swirls of about `scale` pixels."""
     height, width = picture.shape[:2]
     random = np.random.default_rng(seed)
     across, down = (_drift(random, height, width, scale) for _ in range(2))

@@ -138,12 +138,18 @@ class Handing:
 
 def copy_of(value: Any) -> Any:
     """Copy a tensor or an array; anything else is given back as it is."""
-    torch, numpy = sys.modules.get("torch"), sys.modules.get("numpy")
+    torch, numpy = loaded("torch"), loaded("numpy")
     if torch is not None and isinstance(value, torch.Tensor):
         return value.clone()
     if numpy is not None and isinstance(value, numpy.ndarray):
         return value.copy()
     return value
+
+
+def loaded(name: str) -> Any:
+    """A module that is there already, in full: another thread may be in the middle of importing it; else None."""
+    module = sys.modules.get(name)
+    return None if getattr(getattr(module, "__spec__", None), "_initializing", False) else module
 
 
 def as_none(value: object) -> object:

@@ -31,6 +31,9 @@ LINKED = frozenset({
 class Absent:
     """Stands on an optional input that a workflow leaves out: the function is not told of it."""
 
+    def __str__(self) -> str:
+        return "left to the node"
+
 
 ABSENT = Absent()
 

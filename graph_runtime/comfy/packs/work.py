@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from typing import Any
 from ...guises import Guise
 from ...injected import Folders, NodeId, Progress, Service, Surroundings
 from ...results import Blocked, Lazy
-from .arguments import Handing, as_none, hidden_value
+from .arguments import Handing, as_none, hidden_value, loaded
 from .calling import Call, entered
 from .foreign import ForeignNode
 from .modules import importable
@@ -139,6 +138,6 @@ class Turn:
 
 def _computing() -> AbstractContextManager[object]:
     """No gradients are wanted; where torch is not there yet, there is nothing to say it to."""
-    torch = sys.modules.get("torch")
+    torch = loaded("torch")
     found: AbstractContextManager[object] = torch.inference_mode() if torch is not None else nullcontext()
     return found

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
 
 from graph_runtime import Folders, Interrupted, Progress
+from graph_runtime.comfy.packs.arguments import loaded
 from graph_runtime.comfy.packs.calling import Call, entered
 from graph_runtime.comfy.packs.modules import importable
 from graph_runtime.comfy.packs.shims import folder_paths, graph_utils, model_management, node_helpers, samplers
@@ -102,6 +105,15 @@ def test_options_are_set_on_conditions() -> None:
     assert node_helpers.conditioning_set_values(before, {"b": 2}) == [["tensor", {"a": 1, "list": [1], "b": 2}]]
     grown = node_helpers.conditioning_set_values(before, {"list": [2]}, append=True)
     assert grown[0][1]["list"] == [1, 2] and before[0][1]["list"] == [1]
+
+
+def test_a_module_that_is_being_imported_is_not_there_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    partial = type(pytest)("halfway")
+    partial.__spec__ = ModuleSpec("halfway", None)
+    monkeypatch.setitem(sys.modules, "halfway", partial)
+    assert loaded("halfway") is partial
+    partial.__spec__._initializing = True
+    assert loaded("halfway") is None and loaded("nowhere") is None
 
 
 def test_what_is_not_here_can_be_imported_and_says_so() -> None:

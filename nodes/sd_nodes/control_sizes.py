@@ -60,8 +60,8 @@ def fit_to_size(
         image: The pictures.
         width: The new width in pixels.
         height: The new height in pixels.
-        mode: `resize` stretches; `crop and resize` cuts off what is over; `resize and fill` keeps all of the picture and
-            repeats its border pixels where it does not reach.
+        mode: `resize` stretches; `crop and resize` cuts off what is over; `resize and fill` keeps all and repeats the
+            border pixels where the picture does not reach.
         method: How they are scaled; `nearest-exact` keeps the colours of maps whose colours have a meaning.
 
     Returns:

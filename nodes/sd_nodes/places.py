@@ -37,6 +37,7 @@ CONTROLNET = Shelf("ControlNet", ("controlnet", "diffusers"), "config.json", "Co
 VAE = Shelf("VAE", ("vae", "diffusers", "checkpoints"), "config.json", "AutoencoderKL")
 SAFETY = Shelf("safety checker", ("safety_checker", "diffusers"), "config.json", "StableDiffusionSafetyChecker")
 
+EMBEDDING = Shelf("embedding", ("embeddings",), "learned_embeds.safetensors")
 LORA = Shelf("LoRA", ("loras",), "pytorch_lora_weights.safetensors")
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Annotated
 
 from graph_runtime import SILENT, NodeError, Progress, Range, Text, node
+from sd_nodes.embeddings import listing
 from sd_nodes.text import encoded
 from sd_nodes.types import Clip, Conditioning, Framing
 from sd_nodes.weights import WeightStore
@@ -15,7 +16,13 @@ Prompt = Annotated[str, Text()]
 Score = Annotated[float, Range(0.0, 1000.0, 0.01)]
 
 
-@node("CLIP Text Encode SDXL", category="advanced/conditioning", id="CLIPTextEncodeSDXL", resource="gpu")
+@node(
+    "CLIP Text Encode SDXL",
+    category="advanced/conditioning",
+    id="CLIPTextEncodeSDXL",
+    resource="gpu",
+    fingerprint=listing,
+)
 def clip_text_encode_sdxl(
     clip: Clip,
     width: Side = 1024,
@@ -53,7 +60,13 @@ def clip_text_encode_sdxl(
     return Conditioning((replace(condition, framing=framing),), clip.family)
 
 
-@node("CLIP Text Encode SDXL Refiner", category="advanced/conditioning", id="CLIPTextEncodeSDXLRefiner", resource="gpu")
+@node(
+    "CLIP Text Encode SDXL Refiner",
+    category="advanced/conditioning",
+    id="CLIPTextEncodeSDXLRefiner",
+    resource="gpu",
+    fingerprint=listing,
+)
 def clip_text_encode_sdxl_refiner(
     clip: Clip,
     ascore: Score = 6.0,

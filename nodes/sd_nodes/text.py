@@ -5,20 +5,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from graph_runtime import SILENT, Progress, Text, node
+from sd_nodes.embeddings import WORD, demand_family, finder, learned, listing
 from sd_nodes.types import Clip, Condition, Conditioning
 from sd_nodes.weights import WeightStore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sd_nodes.diffusion.weighting import Weighted
 
-@node("CLIP Text Encode (Prompt)", category="conditioning", id="CLIPTextEncode", resource="gpu")
+
+@node(
+    "CLIP Text Encode (Prompt)",
+    category="conditioning",
+    id="CLIPTextEncode",
+    resource="gpu",
+    version=2,
+    fingerprint=listing,
+)
 def clip_text_encode(
     text: Annotated[str, Text()], clip: Clip, *, store: WeightStore, progress: Progress = SILENT
 ) -> Conditioning:
     """Encode a prompt with the model's text encoder.
 
-    A prompt that is longer than the encoder's window is encoded in several parts; nothing is cut off.
+    `(word)` counts 1.1 times as much, `(word:1.3)` 1.3 times; parentheses that are meant bear a backslash.
+    `embedding:name` is a word that was learned by textual inversion. A prompt that is longer than the encoder's window
+    is encoded in several parts; nothing is cut off.
 
     Args:
         text: What the picture should show, or what it should not.
@@ -31,18 +43,35 @@ def clip_text_encode(
 
 
 def encoded(texts: Sequence[str], clip: Clip, store: WeightStore, progress: Progress = SILENT) -> Condition:
-    """Return the condition that a prompt is, with one text for each of the model's text encoders."""
-    from sd_nodes.diffusion.text import Embedding, encode
+    """Return the condition that a prompt is, with one text for each of the model's text encoders.
 
-    found: Embedding | None = None
-    for words, each in zip(texts, clip.encoders, strict=True):
-        with store.text_encoder(each) as (tokenizer, encoder):
-            for note in store.notes(each):
-                progress.say(note)
-            one = encode(words, tokenizer, encoder, clip.skip, normed=not clip.projects)
-        if one.chunks > 1:
-            progress.say(f"the prompt has {one.tokens} tokens and is encoded in {one.chunks} parts")
-        found = found.beside(one) if found else one
-    assert found is not None
-    pooled = None if found.pooled is None else found.pooled.cpu()
-    return Condition(found.states.cpu(), pooled, " ".join(dict.fromkeys(texts)))
+    Raises:
+        NodeError: A learned word belongs to another family of models.
+    """
+    from sd_nodes.diffusion.weighting import side_by_side
+
+    for text in dict.fromkeys(texts):
+        demand_family(text, clip, store.folders)
+    found = [_read(text, each, clip, store, progress) for text, each in zip(texts, clip.encoders, strict=True)]
+    missing = {word for text in texts for word in WORD.findall(text) if learned(word, store.folders) is None}
+    for word in sorted(missing):
+        progress.say(f"there is no embedding “{word}”: it is left out of the prompt")
+    whole = found[0] if len(found) == 1 else side_by_side(*found)
+    pooled = None if whole.pooled is None else whole.pooled.cpu()
+    return Condition(whole.states.cpu(), pooled, " ".join(dict.fromkeys(texts)))
+
+
+def _read(text: str, one: Clip, whole: Clip, store: WeightStore, progress: Progress) -> Weighted:
+    """Let one of the text encoders read a prompt."""
+    from sd_nodes.diffusion.text import window
+    from sd_nodes.diffusion.weighting import Encoding, encode_weighted
+
+    encoding = Encoding(one.skip, normed=not whole.projects, pooled=one.projects)
+    with store.text_encoder(one) as (tokenizer, encoder):
+        for note in store.notes(one):
+            progress.say(note)
+        found = encode_weighted(text, tokenizer, encoder, encoding, finder(one, store.folders))
+        parts = found.states.shape[1] // window(tokenizer, encoder)
+    if parts > 1:
+        progress.say(f"the prompt is long: it is encoded in {parts} parts")
+    return found

@@ -225,7 +225,7 @@ def test_a_long_prompt_is_not_cut_and_told(base, small_store):
     ticks: list[Tick] = []
     encoded = clip_text_encode("abc " * 60, base.clip, store=small_store, progress=Progress(ticks.append))
     assert encoded.conditions[0].embedding.shape == (1, 3 * 77, 32)
-    assert [tick.text for tick in ticks] == ["the prompt has 180 tokens and is encoded in 3 parts"]
+    assert [tick.text for tick in ticks] == ["the prompt is long: it is encoded in 3 parts"]
 
 
 def test_float16_on_a_cpu_is_told(base, small_store):

@@ -20,24 +20,15 @@ class Embedding:
         states: The token states that the UNet attends to, [1, chunks * length, width].
         tokens: How many tokens the prompt has, without the marks of beginning and end.
         chunks: How many windows of the text encoder they fill, at least 1; a prompt is never cut.
-        pooled: What the first window says as a whole, [1, width], by a text encoder with a projection.
     """
 
     states: Tensor
     tokens: int
     chunks: int
-    pooled: Tensor | None = None
-
-    def beside(self, other: "Embedding") -> "Embedding":
-        """Joins the states of two text encoders side by side; the second one's pooled vector counts."""
-        states = torch.cat(same_length(self.states, other.states), dim=-1)
-        return Embedding(states, self.tokens, self.chunks, self.pooled if other.pooled is None else other.pooled)
 
 
 @torch.no_grad()
-def encode(
-    text: str, tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, skip: int = 0, normed: bool = True
-) -> Embedding:
+def encode(text: str, tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, skip: int = 0) -> Embedding:
     """Encodes a prompt of any length.
 
     The tokens are cut into chunks of what the text encoder holds, each framed by the marks of beginning and end and
@@ -49,7 +40,6 @@ def encode(
         tokenizer: The model's tokenizer.
         text_encoder: The model's text encoder.
         skip: How many of the last layers are left out ("clip skip"), 0 to the number of layers - 1.
-        normed: Whether the final norm follows: in Stable Diffusion 1 and 2, not in SDXL.
 
     Raises:
         SettingError: The encoder has not that many layers to skip.
@@ -58,9 +48,8 @@ def encode(
     tokens: list[int] = tokenizer(text, add_special_tokens=False, verbose=False).input_ids
     chunks = framed(tokens, tokenizer, window(tokenizer, text_encoder))
     device = device_of(text_encoder)
-    states = [token_states(chunk.to(device), text_encoder, skip, normed) for chunk in chunks]
-    pooled = text_encoder(chunks[0].to(device)).text_embeds if hasattr(text_encoder, "text_projection") else None
-    return Embedding(torch.cat(states, dim=1), len(tokens), len(chunks), pooled)
+    states = [token_states(chunk.to(device), text_encoder, skip) for chunk in chunks]
+    return Embedding(torch.cat(states, dim=1), tokens=len(tokens), chunks=len(chunks))
 
 
 def check_skip(text_encoder: CLIPTextModel, skip: int) -> None:

@@ -33,12 +33,13 @@ MISSING = _Missing()
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input of a node: a socket, its default and what its docstring says."""
+    """One input of a node: a socket, its default, what its docstring says, what an editor proposes where none is."""
 
     name: str
     socket: Socket
     default: object = MISSING
     docs: str = ""
+    proposal: object = None
 
     @property
     def required(self) -> bool:

@@ -6,6 +6,7 @@ import inspect
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import FunctionType
 
 from ..builder import Given
 from ..declaration import MISSING, Node
@@ -53,6 +54,8 @@ def refusal(step: Step) -> Problem | None:
     message = ""
     if _expands(step.node):
         message = "makes a sub-graph while it runs, so no plain call gives its result."
+    elif not isinstance(step.node.function, FunctionType):
+        message = "comes from a pack that is no set of plain functions, so a script cannot call it."
     elif any(isinstance(value, Given) for value in step.values.values()):
         message = "holds a Python value that cannot be written down."
     return Problem("refused", message, step.id, step.title, step.node.id) if message else None

@@ -124,6 +124,8 @@ def _value(call: NodeCall, input: Input) -> object:
         return unwrapped(value) if value is not None else ""
     if input.socket.optional:
         return ""
+    if input.proposal is not None:
+        return input.proposal
     literals = input.socket.literals
     return literals[0] if literals else _DEFAULTS.get(_word(input))
 

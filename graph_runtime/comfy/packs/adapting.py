@@ -21,7 +21,7 @@ from .foreseeing import checked_by_class, checks_types, inspector
 from .sections import Section, input_of, options_of, outputs, sections
 from .work import Work
 
-HANDED = "controlgraph "
+HANDED = "controlgraph_"
 """What the names of injected parameters begin with: no input is called so."""
 
 

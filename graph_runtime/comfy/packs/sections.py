@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from ...declaration import Input, Output
+from ...declaration import MISSING, Input, Output
 from ...errors import DeclarationError
 from ...injected import Folders
 from ...sockets import Choices, Range, Socket, Text
@@ -104,9 +104,8 @@ def input_of(source: Any, section: str, name: str, spec: Any, free: bool) -> Inp
     is_list = bool(getattr(source, "INPUT_IS_LIST", False))
     lazy = bool(options.get("rawLink")) or (bool(options.get("lazy")) and hasattr(source, "check_lazy_status"))
     socket = _socket(source, section, name, spec, free, is_list and not lazy, lazy)
-    if section == "optional":
-        return Input(name, socket, ABSENT, str(options.get("tooltip") or ""))
-    return Input(name, socket, docs=str(options.get("tooltip") or ""))
+    default = ABSENT if section == "optional" else MISSING
+    return Input(name, socket, default, str(options.get("tooltip") or ""), options.get("default"))
 
 
 def _socket(source: Any, section: str, name: str, spec: Any, free: bool, is_list: bool, lazy: bool) -> Socket:

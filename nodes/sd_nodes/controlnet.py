@@ -71,4 +71,6 @@ def controlnet_apply(
     Returns:
         CONDITIONING: The conditioning with the ControlNet on it.
     """
-    return conditioning if strength == 0.0 else conditioning.controlled(Control(control_net, image, strength))
+    if strength == 0.0:
+        return conditioning
+    return conditioning.controlled(Control(control_net, image, strength), shared=True)

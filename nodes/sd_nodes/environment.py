@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from graph_runtime import NodeError
 from sd_nodes.diffusion.errors import SettingError
+from sd_nodes.seeding import seeding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,8 @@ def environment() -> dict[str, str]:
     found = {name: _version(name) for name in PACKAGES}
     kernels = os.environ.get("ATEN_CPU_CAPABILITY", "")
     machine = [platform.system(), platform.machine(), *_vectors(), kernels]
-    return {**found, "machine": " ".join(filter(None, machine)), "gpus": ", ".join(_gpus())}
+    machine_told = {"machine": " ".join(filter(None, machine)), "gpus": ", ".join(_gpus())}
+    return {**found, **machine_told, "noise seed": seeding()}
 
 
 @contextmanager

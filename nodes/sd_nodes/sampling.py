@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from graph_runtime import SILENT, NodeError, Progress, Range, Seed, node
 from sd_nodes.telling import told
+from sd_nodes.tweaks import Tweaks
 from sd_nodes.types import Condition, Conditioning, Control, Image, Latent, Model, Recipe
 from sd_nodes.weights import WeightStore
 
@@ -58,6 +59,9 @@ def sampler(
 
     if denoise == 0.0:
         return latent
+    if model.tweaks != Tweaks():
+        message = "how it is read or steered was changed; that is followed by KSampler and SamplerCustom."
+        raise NodeError(message, input="model")
     wanted, unwanted = _only(positive, "positive"), _only(negative, "negative")
     _same_controls(wanted.controls, unwanted.controls)
     with ExitStack() as lent:
@@ -79,7 +83,7 @@ def sampler(
         show = shown_by(store, model)
         run = Run(sampling, scale, seeded(seed), denoise, lambda i, n, x: progress(i, n, show(x)))
         drawn = run.drawn(latent, wanted.hole if takes_picture(unet) else None)
-    return {"samples": _finite(drawn)}
+    return {"samples": finite(drawn)}
 
 
 def _only(conditioning: Conditioning, name: str) -> Condition:
@@ -121,7 +125,12 @@ def _placed(control: Control, latent: Latent, store: WeightStore, lent: ExitStac
     return Placed(net, picture, control.strength, control.start, control.end)
 
 
-def _finite(latents: torch.Tensor) -> torch.Tensor:
+def finite(latents: torch.Tensor) -> torch.Tensor:
+    """Return drawn latents in float32 on the CPU.
+
+    Raises:
+        NodeError: They hold NaN or infinite numbers.
+    """
     if not latents.isfinite().all():
         raise NodeError(
             "the latents became NaN or infinite: use a wider dtype (Model Dtype) or other scheduler options."

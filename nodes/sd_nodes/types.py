@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NewType, NotRequired, TypedDict, final
+
+from sd_nodes.tweaks import Tweaks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +96,7 @@ class Model:
         patches: Changes to the weights, in the order in which they are added.
         scheduler: Its choice of scheduler.
         settings: Placement, dtype and attention.
+        tweaks: How the network is read and steered beyond that.
     """
 
     source: Source
@@ -101,6 +104,7 @@ class Model:
     patches: tuple[Patch, ...] = ()
     scheduler: Scheduler = Scheduler()
     settings: Settings = Settings()
+    tweaks: Tweaks = field(default_factory=Tweaks)
 
 
 @final
@@ -250,6 +254,7 @@ class Condition:
         end: The fraction of the noise table after which it is off.
         framing: The sizes that SDXL is told, or None for those of the picture that is drawn.
         hole: What an inpainting model is told of the picture; other models leave it alone.
+        shares_controls: A negative prompt without ControlNets gets this one's.
     """
 
     embedding: torch.Tensor
@@ -265,6 +270,7 @@ class Condition:
     end: float = 1.0
     framing: Framing | None = None
     hole: Hole | None = None
+    shares_controls: bool = False
 
     @property
     def partial(self) -> bool:
@@ -280,9 +286,9 @@ class Conditioning:
     conditions: tuple[Condition, ...]
     family: str
 
-    def controlled(self, control: Control) -> Conditioning:
-        """Return this conditioning with one more ControlNet on each of its conditions."""
-        return self.map(lambda each: replace(each, controls=(*each.controls, control)))
+    def controlled(self, control: Control, shared: bool = False) -> Conditioning:
+        """Return this conditioning with one more ControlNet, which a negative prompt may share, on each condition."""
+        return self.map(lambda each: replace(each, controls=(*each.controls, control), shares_controls=shared))
 
     def map(self, change: Callable[[Condition], Condition]) -> Conditioning:
         """Return this conditioning with each of its conditions changed."""

@@ -1,0 +1,128 @@
+"""Runs over noise levels: from the recipes and latents of the graph to the latents that a run draws."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from sd_nodes.diffusion.k.freeu import Scales, with_freeu
+from sd_nodes.diffusion.k.guidance import Cfg, DualCfg, Perturbed, Rescaled, plain
+from sd_nodes.diffusion.k.levels import noise_table
+from sd_nodes.diffusion.k.masking import gradual
+from sd_nodes.diffusion.k.network import Network
+from sd_nodes.diffusion.k.noise import start_noise
+from sd_nodes.diffusion.k.parameterization import Parameterization
+from sd_nodes.diffusion.k.perturbed import with_perturbed_attention
+from sd_nodes.diffusion.k.sample import Sampling, sample
+from sd_nodes.diffusion.views import device_of
+from sd_nodes.latent_edits import edited
+from sd_nodes.previews import shown_by
+from sd_nodes.prompting import Nets, Scene
+from sd_nodes.sampler_settings import sampler_of
+from sd_nodes.sampling import finite
+from sd_nodes.seeding import seed_rule
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+    from diffusers import UNet2DConditionModel
+
+    from graph_runtime import Progress
+    from sd_nodes.diffusion.k.guidance import Guide
+    from sd_nodes.diffusion.k.parameterization import Kind
+    from sd_nodes.sampling_types import Guider, Noise, Sampler
+    from sd_nodes.tweaks import Tweaks
+    from sd_nodes.types import Latent, Model
+    from sd_nodes.weights import WeightStore
+
+KINDS: dict[object, Kind] = {"epsilon": "eps", "v_prediction": "v_prediction", "sample": "x0"}
+"""Kinds of predictions by diffusers' names."""
+
+
+class Drawn(NamedTuple):
+    """What a run drew: latents at its last noise level, and what they denoise to."""
+
+    latents: Latent
+    denoised: Latent
+
+
+def parameterization(model: Model, store: WeightStore) -> Parameterization:
+    """Return what a model predicts, and the noise levels that it knows."""
+    config, told = store.scheduler_config(model), model.tweaks.prediction
+    if told is None:
+        kind = KINDS.get(config.get("prediction_type", "epsilon"), "eps")
+        return Parameterization.discrete(noise_table(config), kind, bool(config.get("rescale_betas_zero_snr")))
+    if told.levels is not None:
+        return Parameterization.continuous(told.kind, *told.levels)
+    return Parameterization.discrete(noise_table(config), told.kind, told.zero_snr)
+
+
+def draw(
+    guider: Guider,
+    sampler: Sampler,
+    sigmas: Sequence[float],
+    latent: Latent,
+    noise: Noise,
+    store: WeightStore,
+    progress: Progress,
+) -> Drawn:
+    """Run a sampler.
+
+    Args:
+        guider: The model and its prompts.
+        sampler: The sampler.
+        sigmas: The noise levels to visit, falling; where there are none the latents stay as they are.
+        latent: The latents to start from.
+        noise: Where noise comes from.
+        store: Lends the networks.
+        progress: Is told about each step.
+    """
+    if not sigmas:
+        return Drawn(latent, latent)
+    model = guider.model
+    with ExitStack() as lent:
+        unet = _tweaked(lent.enter_context(store.unet(model)), model.tweaks)
+        for note in store.notes(model):
+            progress.say(note)
+        scale, form, show = store.latent_scale(model), parameterization(model, store), shown_by(store, model)
+        network = Network(unet, form)
+        guide = _guide(guider, network, Scene(unet, latent, scale, Nets(store, lent)))
+        strength = model.tweaks.gradual
+        rule = None if strength is None else partial(gradual, form.levels, strength=strength)
+        sampling = Sampling(network, guide, sampler_of(sampler), sigmas, noise.seed, seed_rule(), rule)
+
+        samples = latent["samples"].float().to(device_of(unet)) * scale
+        started = _start(samples, noise, latent)
+        mask = latent.get("noise_mask")
+        last = sample(sampling, samples, started, mask, lambda i, n, x: progress(i, n, show(x)))
+    return Drawn(*(edited(latent, finite(each / scale)) for each in last))
+
+
+def _start(samples: torch.Tensor, noise: Noise, latent: Latent) -> torch.Tensor:
+    if not noise.drawn:
+        return samples.new_zeros(samples.shape)
+    return start_noise(samples.shape, noise.seed, latent.get("batch_index")).to(samples)
+
+
+def _tweaked(unet: UNet2DConditionModel, tweaks: Tweaks) -> UNet2DConditionModel:
+    if tweaks.freeu is None:
+        return unet
+    wide, narrow = (Scales(*each) for each in zip(tweaks.freeu.backbone, tweaks.freeu.skip, strict=True))
+    return with_freeu(unet, wide, narrow, tweaks.freeu.by_mean)
+
+
+def _guide(guider: Guider, network: Network, scene: Scene) -> Guide:
+    tweaks = guider.model.tweaks
+    mix = plain if tweaks.rescale is None else Rescaled(network, tweaks.rescale)
+    positive, negative = scene.prompts(guider.positive), scene.prompts(guider.negative, negative=True)
+    if guider.middle is not None:
+        middle = scene.prompts(guider.middle)
+        return DualCfg(positive, middle, negative, guider.scale, guider.middle_scale, guider.nested, mix)
+    disturbed = None
+    if tweaks.perturbed:
+        disturbed = Perturbed(
+            Network(with_perturbed_attention(network.unet), network.parameterization), tweaks.perturbed
+        )
+    return Cfg(positive, negative, guider.scale, mix, disturbed)

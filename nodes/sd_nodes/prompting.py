@@ -1,0 +1,112 @@
+"""From the conditionings of the graph to the prompts of a run over noise levels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, final
+
+from sd_nodes.diffusion.control import Control as Steering
+from sd_nodes.diffusion.k.regions import Area, Prompt, Share, fitted_mask
+from sd_nodes.drawing import takes_picture
+from sd_nodes.imaging.masking import layers
+from sd_nodes.telling import told
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    import torch
+    from diffusers import UNet2DConditionModel
+
+    from sd_nodes.types import Area as Place
+    from sd_nodes.types import Condition, Conditioning, Control, Latent
+    from sd_nodes.weights import WeightStore
+
+
+@final
+@dataclass(frozen=True)
+class Nets:
+    """The ControlNets of a run: each is lent once, and equal ones on several prompts become one.
+
+    Args:
+        store: Lends them.
+        lent: Gives them back at the end of the run.
+        made: Those that are ready.
+    """
+
+    store: WeightStore
+    lent: ExitStack
+    made: list[tuple[Control, Steering]] = field(default_factory=list)
+
+    def ready(self, control: Control) -> Steering:
+        """Return a ControlNet at work, with its network."""
+        for other, steering in self.made:
+            if _alike(control, other):
+                return steering
+        net = self.lent.enter_context(self.store.controlnet(control.net))
+        picture = control.picture[..., : net.config.conditioning_channels]
+        steering = Steering(net, picture, control.strength, control.start, control.end)
+        self.made.append((control, steering))
+        return steering
+
+
+@final
+@dataclass(frozen=True)
+class Scene:
+    """What prompts are made ready for.
+
+    Args:
+        unet: The network.
+        latent: The latents that a run starts from.
+        scale: What the autoencoder's latents are multiplied by for the network.
+        nets: The ControlNets of the run.
+    """
+
+    unet: UNet2DConditionModel
+    latent: Latent
+    scale: float
+    nets: Nets
+
+    def prompts(self, conditioning: Conditioning | None, negative: bool = False) -> tuple[Prompt, ...]:
+        """Return what the network is told of a conditioning."""
+        return tuple(self._prompt(one, negative) for one in conditioning.conditions) if conditioning else ()
+
+    def _prompt(self, one: Condition, negative: bool) -> Prompt:
+        return Prompt(
+            told(one, self.unet, self.latent["samples"], negative),
+            area=_area(one.area),
+            mask=one.mask,
+            to_bounds=one.mask_bounds,
+            strength=one.strength * (1.0 if one.mask is None else one.mask_strength),
+            start=one.start,
+            end=one.end,
+            controls=tuple(self.nets.ready(control) for control in one.controls),
+            shares_controls=one.shares_controls,
+            beside=self._beside(one) if takes_picture(self.unet) else None,
+        )
+
+    def _beside(self, one: Condition) -> torch.Tensor:
+        """Join the mask and the latents that an inpainting model sees: those of the run where it is told no others."""
+        import torch
+
+        samples = self.latent["samples"]
+        size = (samples.shape[2], samples.shape[3])
+        around = one.hole.around["samples"] if one.hole else samples
+        whole = torch.ones(1, *size)
+        mask = layers(one.hole.mask if one.hole else self.latent.get("noise_mask", whole))
+        fitted = fitted_mask(mask, *size).round()[:, None]
+        count = max(len(fitted), len(around))
+        each = [part.repeat(count // len(part), 1, 1, 1) for part in (fitted, self.scale * around)]
+        return torch.cat(each, dim=1)
+
+
+def _area(place: Place | None) -> Area | Share | None:
+    if place is None:
+        return None
+    if place.relative:
+        return Share(place.height, place.width, place.y, place.x)
+    return Area(int(place.height), int(place.width), int(place.y), int(place.x))
+
+
+def _alike(one: Control, other: Control) -> bool:
+    ours, theirs = ((each.net, each.strength, each.start, each.end) for each in (one, other))
+    return ours == theirs and (one.picture is other.picture or one.picture.equal(other.picture))

@@ -1,0 +1,63 @@
+"""What flows between the nodes of custom sampling: samplers, noise levels, noise, guidance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NewType, final
+
+from sd_nodes.types import Conditioning, Model
+
+if TYPE_CHECKING:
+    import torch
+
+Sigmas = NewType("Sigmas", "torch.Tensor")
+"""Noise levels that a run visits: float32 `[levels]`, falling; the last one is 0 where all noise goes."""
+
+Setting = float | int | str | bool
+
+
+@final
+@dataclass(frozen=True)
+class Sampler:
+    """The recipe of a sampler: its name, and the settings that differ from its own."""
+
+    name: str
+    settings: tuple[tuple[str, Setting], ...] = ()
+
+
+@final
+@dataclass(frozen=True)
+class Noise:
+    """Where noise comes from.
+
+    Args:
+        seed: The seed; samplers that add noise on the way use it too.
+        drawn: Whether latents get noise before the first step; without, they bear it already.
+    """
+
+    seed: int = 0
+    drawn: bool = True
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Guider:
+    """A model with the prompts that guide it.
+
+    Args:
+        model: The model.
+        positive: What the picture should show.
+        negative: What it should not; None samples without guidance.
+        scale: How far the positive prompt is followed.
+        middle: A second prompt that the first one is followed away from, or None.
+        middle_scale: How far the second prompt is followed away from the negative one.
+        nested: Mixes the first two prompts, and the result with the negative one.
+    """
+
+    model: Model
+    positive: Conditioning
+    negative: Conditioning | None = None
+    scale: float = 1.0
+    middle: Conditioning | None = None
+    middle_scale: float = 1.0
+    nested: bool = False

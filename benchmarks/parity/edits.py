@@ -9,6 +9,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from sd_nodes.imaging.canny import canny
+from sd_nodes.imaging.inpainting import greyed, grown, to_multiples
+from sd_nodes.imaging.masking import scaled
+
 Latent = dict[str, Any]
 
 
@@ -22,24 +26,10 @@ def loaded(path: Path) -> tuple[Tensor, Tensor]:
     return pixels, (1 - torch.from_numpy(alpha))[None]
 
 
-def to_eights(pixels: Tensor) -> Tensor:
-    """Crops a picture around its centre to sides that are multiples of eight."""
-    height, width = pixels.shape[1:3]
-    top, left = (height % 8) // 2, (width % 8) // 2
-    return pixels[:, top : top + height // 8 * 8, left : left + width // 8 * 8]
-
-
 def inpainted(pixels: Tensor, mask: Tensor, grow: int) -> tuple[Tensor, Tensor]:
     """Greys out a picture under a mask; returns it, and the mask grown."""
-    fitted = torch.nn.functional.interpolate(mask[:, None], pixels.shape[1:3], mode="bilinear")
-    pixels, fitted = to_eights(pixels), to_eights(fitted.movedim(1, -1)).movedim(-1, 1)
-    grown = fitted
-    if grow:
-        padding = -((1 - grow) // 2)
-        sums = torch.nn.functional.conv2d(fitted.round(), torch.ones(1, 1, grow, grow), padding=padding)
-        grown = sums.clamp(0, 1)
-    keep = (1 - fitted.round())[:, 0, ..., None]
-    return (pixels - 0.5) * keep + 0.5, grown[:, :, : pixels.shape[1], : pixels.shape[2]].round()
+    fitted = to_multiples(scaled(mask, *pixels.shape[1:3])[:, 0], 8)
+    return greyed(to_multiples(pixels, 8), fitted), grown(fitted[:, None], grow)
 
 
 def _noise_mask(samples: Latent, mask: Tensor) -> tuple[Latent]:
@@ -57,6 +47,9 @@ def _from_batch(samples: Latent, batch_index: int, length: int) -> tuple[Latent]
 
 STAGES: dict[str, Callable[..., Any]] = {
     "SetLatentNoiseMask": _noise_mask,
+    "Canny": lambda image, low_threshold, high_threshold: (
+        canny(image, low_threshold, high_threshold)[..., None].expand(image.shape),
+    ),
     "InvertMask": lambda mask: (1 - mask,),
     "RepeatLatentBatch": _repeated,
     "LatentFromBatch": _from_batch,

@@ -31,6 +31,7 @@ from sd_nodes.diffusion.k.samplers.euler import euler_ancestral
 from sd_nodes.diffusion.k.samplers.multistep import lms
 from sd_nodes.diffusion.k.samplers.names import Named, named
 from sd_nodes.diffusion.weighting import Encoding, encode_weighted
+from sd_nodes.imaging.inpainting import to_multiples
 from sd_nodes.loading import load
 
 SCALE = 0.18215
@@ -146,11 +147,11 @@ class Stages:
 
     def SamplerCustom(self, model, add_noise, noise_seed, cfg, positive, negative, sampler, sigmas, latent_image):
         guide = Cfg(positive, negative, cfg)
-        return self._sampled(model, guide, sampler, sigmas, latent_image, noise_seed, add_noise) * 2
+        return self._sampled(model, guide, sampler, sigmas, latent_image, noise_seed, add_noise)
 
     def SamplerCustomAdvanced(self, noise, guider, sampler, sigmas, latent_image):
         model, guide = guider
-        return self._sampled(model, guide, sampler, sigmas, latent_image, noise or 0, noise is not None) * 2
+        return self._sampled(model, guide, sampler, sigmas, latent_image, noise or 0, noise is not None)
 
     def _sampled(
         self,
@@ -161,7 +162,7 @@ class Stages:
         latent: Latent,
         seed: int,
         noisy: bool = True,
-    ) -> tuple[Latent]:
+    ) -> tuple[Latent, ...]:
         samples, network = latent["samples"] * SCALE, model.network()
         noise = start_noise(samples.shape, seed, latent.get("batch_index")) if noisy else torch.zeros_like(samples)
         if isinstance(guide, Cfg):
@@ -171,7 +172,8 @@ class Stages:
             guide = replace(guide, mix=model.mix(network), perturbed=perturbed)
         rule = None if model.gradual is None else partial(gradual, model.form.levels, strength=model.gradual)
         sampling = Sampling(network, guide, sampler, sigmas, seed, self.rule, rule)
-        return ({**latent, "samples": sample(sampling, samples, noise, latent.get("noise_mask")) / SCALE},)
+        found = sample(sampling, samples, noise, latent.get("noise_mask"))
+        return tuple({**latent, "samples": one / SCALE} for one in found)
 
     def RandomNoise(self, noise_seed):
         return (noise_seed,)
@@ -334,7 +336,7 @@ def _merged(module: Any, file: dict[str, Tensor], part: str, strength: float) ->
 
 
 def _encoded(pixels: Tensor, autoencoder: Any) -> Tensor:
-    return vae.encode(edits.to_eights(pixels)[..., :3], autoencoder)
+    return vae.encode(to_multiples(pixels, 8)[..., :3], autoencoder)
 
 
 def _decoded(samples: Tensor, autoencoder: Any) -> Tensor:

@@ -12,7 +12,7 @@ from sd_nodes.diffusion.k.masking import Kept, Rule, latent_mask
 from sd_nodes.diffusion.k.network import Network
 from sd_nodes.diffusion.k.noise import LARGEST_SEED, Noise, SeedRule, brownian_noise, start_noise, step_noise
 from sd_nodes.diffusion.k.regions import sides_placed
-from sd_nodes.diffusion.k.run import Denoised, Run
+from sd_nodes.diffusion.k.run import Denoised, Run, Step
 from sd_nodes.diffusion.k.samplers.names import Named
 
 
@@ -42,7 +42,7 @@ class Sampling:
 @torch.no_grad()
 def sample(
     sampling: Sampling, latents: Tensor, noise: Tensor, mask: Tensor | None = None, on_step: OnStep | None = None
-) -> Tensor:
+) -> Step:
     """Adds noise to latents and denoises them.
 
     Args:
@@ -53,21 +53,21 @@ def sample(
         on_step: Is told after each step how many are done, how many there are, and what the latents denoise to.
 
     Returns:
-        The latents at the last noise level.
+        The latents at the last noise level, and what they were denoised to last; both as given if there is no step.
     """
     sigmas = list(sampling.sigmas)
     if not sigmas:
-        return latents
+        return Step(latents, latents)
     form = sampling.network.parameterization
     kept = _kept(sampling, latents, noise, mask)
     x = form.noised(latents, noise, sigmas[0])
     window = [form.levels.at_percent(part) for part in sampling.sampler.window]
     run = Run(_denoiser(sampling, latents, kept), _noise(sampling, x), (window[0], window[1]))
+    step = Step(x, x)
     for index, step in enumerate(sampling.sampler.sampler(run, x, sigmas)):
-        x = step.latents
         if on_step is not None:
             on_step(index + 1, max(len(sigmas) - 1, index + 1), step.denoised)
-    return x
+    return step
 
 
 def _kept(sampling: Sampling, latents: Tensor, noise: Tensor, mask: Tensor | None) -> Kept | None:

@@ -27,9 +27,13 @@ def run(name: str = "euler", **changes: object) -> Sampling:
     return replace(Sampling(network(), GUIDE, named(name), SIGMAS, seed=5), **changes)  # type: ignore[arg-type]
 
 
+def drawn(sampling: Sampling, x: Tensor, noise: Tensor, mask: Tensor | None = None) -> Tensor:
+    return sample(sampling, x, noise, mask).latents
+
+
 @pytest.mark.parametrize("name", sorted(SAMPLERS))
 def test_every_sampler_draws_the_same_again(name: str) -> None:
-    one, other = (sample(run(name), EMPTY, NOISE) for _ in range(2))
+    one, other = (drawn(run(name), EMPTY, NOISE) for _ in range(2))
     assert one.isfinite().all()
     assert torch.equal(one, other)
     assert not torch.allclose(one, NOISE * SIGMAS[0])
@@ -41,7 +45,7 @@ def test_euler_by_hand() -> None:
         positive, negative = (alone(prompt(seed), x, sigma) for seed in (1, 2))
         guided = negative + 3.0 * (positive - negative)
         x = guided + (x - guided) * (following / sigma)
-    torch.testing.assert_close(sample(run(), EMPTY, NOISE), x, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(drawn(run(), EMPTY, NOISE), x, rtol=1e-3, atol=1e-3)
 
 
 def test_steps_are_told_and_may_cancel() -> None:
@@ -58,21 +62,30 @@ def test_steps_are_told_and_may_cancel() -> None:
     assert told == [(1, 4), (2, 4)]
 
 
+def test_what_a_run_was_last_denoised_to_comes_with_its_latents() -> None:
+    seen: list[Tensor] = []
+    found = sample(run(sigmas=SIGMAS[:3]), EMPTY, NOISE, on_step=lambda *given: seen.append(given[2]))
+    assert torch.equal(found.denoised, seen[-1])
+    noise = (found.latents - found.denoised) / SIGMAS[2]
+    before = sample(run(sigmas=SIGMAS[:2]), EMPTY, NOISE).latents
+    torch.testing.assert_close(found.denoised + SIGMAS[1] * noise, before, rtol=1e-3, atol=1e-3)
+
+
 def test_no_levels_leave_the_latents() -> None:
     x = latents()
-    assert torch.equal(sample(run(sigmas=[]), x, NOISE), x)
+    assert torch.equal(drawn(run(sigmas=[]), x, NOISE), x)
 
 
 def test_two_runs_in_a_row_are_one() -> None:
-    first = sample(run(sigmas=SIGMAS[:3]), EMPTY, NOISE)
-    second = sample(run(sigmas=SIGMAS[2:]), first, torch.zeros_like(NOISE))
-    torch.testing.assert_close(second, sample(run(), EMPTY, NOISE), rtol=1e-4, atol=1e-4)
+    first = drawn(run(sigmas=SIGMAS[:3]), EMPTY, NOISE)
+    second = drawn(run(sigmas=SIGMAS[2:]), first, torch.zeros_like(NOISE))
+    torch.testing.assert_close(second, drawn(run(), EMPTY, NOISE), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["euler_ancestral", "dpmpp_2m", "ddim", "dpmpp_2m_sde", "uni_pc"])
 def test_what_a_mask_keeps_stays(name: str) -> None:
     x = latents()
-    found = sample(run(name), x, NOISE, MASK)
+    found = drawn(run(name), x, NOISE, MASK)
     torch.testing.assert_close(found[..., :4], x[..., :4], rtol=0.01, atol=0.02 if name == "uni_pc" else 1e-5)
     assert not torch.allclose(found[..., 4:], x[..., 4:], atol=0.1)
 
@@ -84,13 +97,13 @@ def test_a_mask_by_hand() -> None:
     seen = (x + NOISE * (1 + sigmas[0] ** 2) ** 0.5) * mask + (x + NOISE * sigmas[0]) * (1 - mask)
     positive, negative = (alone(prompt(seed), seen, sigmas[0]) for seed in (1, 2))
     expected = (negative + 3.0 * (positive - negative)) * mask + x * (1 - mask)
-    torch.testing.assert_close(sample(run(sigmas=sigmas), x, NOISE, MASK), expected, rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(drawn(run(sigmas=sigmas), x, NOISE, MASK), expected, rtol=1e-4, atol=1e-3)
 
 
 def test_ddim_keeps_other_noise_than_euler() -> None:
-    one, other = (sample(run(name), latents(), NOISE, MASK) for name in ("euler", "ddim"))
+    one, other = (drawn(run(name), latents(), NOISE, MASK) for name in ("euler", "ddim"))
     assert not torch.allclose(one, other, atol=1e-3)
-    assert torch.equal(sample(run("euler"), latents(), NOISE), sample(run("ddim"), latents(), NOISE))
+    assert torch.equal(drawn(run("euler"), latents(), NOISE), drawn(run("ddim"), latents(), NOISE))
 
 
 def test_masks_are_scaled_softly_and_serve_batches() -> None:
@@ -113,7 +126,7 @@ def test_a_gradual_mask_opens_the_darker_places_later() -> None:
 def test_the_rule_of_a_mask_is_used() -> None:
     soft = MASK * 0.5
     plain, ruled = (
-        sample(run(mask_rule=rule), latents(), NOISE, soft)
+        drawn(run(mask_rule=rule), latents(), NOISE, soft)
         for rule in (None, lambda sigmas: gradual(FORM.levels, sigmas))
     )
     assert not torch.allclose(plain, ruled, atol=1e-3)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from sd_nodes.diffusion.k.run import Run, Step, Steps
@@ -33,17 +34,28 @@ def uni_pc(
     past: list[_Evaluation] = []
     for index in range(count):
         if not past:
-            past = [_Evaluation(run(x, levels[0]), -math.log(levels[0]))]
+            past = [_Evaluation(run(x, levels[0]), -math.log(preserved(levels[0])))]
         here = min(order, index + 1, count - index)
-        solver = _Solver(past[:here], levels[index], levels[index + 1], variant)
+        solver = _Solver(past[:here], preserved(levels[index]), preserved(levels[index + 1]), variant)
         predicted = solver.predicted(x)
         if index + 1 < count:
             new = run(predicted, levels[index + 1])
             x = solver.corrected(x, new)
-            past = [_Evaluation(new, -math.log(levels[index + 1])), *past[: order - 1]]
+            past = [_Evaluation(new, -math.log(preserved(levels[index + 1]))), *past[: order - 1]]
         else:
             x = predicted
         yield Step(x, past[0].denoised)
+
+
+def preserved(sigma: float) -> float:
+    """Returns a noise level as it comes back from the variance-preserving variables of the paper in float32.
+
+    One minus nearly one has few digits: the level that stands for zero comes back smaller by a fortieth, and the last
+    step of every picture that was drawn so goes there.
+    """
+    log_alpha = 0.5 * (1 / (torch.tensor(sigma, dtype=torch.float32) ** 2 + 1)).log()
+    deviation = (1 - (2 * log_alpha).exp()).sqrt()
+    return float(deviation / log_alpha.exp())
 
 
 class _Evaluation(NamedTuple):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from graph_runtime import Folders, Library
-from tests.comfy.packs.kitchen import load, module, places
+from tests.comfy.packs.kitchen import inside, load, places
 
 
 @pytest.fixture(scope="session")
@@ -22,4 +22,4 @@ def folders(tmp_path: Path) -> Folders:
 
 @pytest.fixture(autouse=True)
 def _forgetful(shelf: Library) -> None:
-    module().SEEN.clear()
+    inside(shelf)["SEEN"].clear()

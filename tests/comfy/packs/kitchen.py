@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from graph_runtime import Cache, Executor, Folders, Library, join
@@ -32,9 +30,10 @@ def places(path: Path) -> Folders:
     return Folders(path / "input", path / "output", (path / "models",), path / "temp", path / "state")
 
 
-def module(name: str = "kitchen_2d_v1_2e_0") -> ModuleType:
-    """The pack as it was imported."""
-    return sys.modules[f"graph_runtime_pack_{name}"]
+def inside(library: Library) -> dict[str, Any]:
+    """What stands in the pack as this library has it."""
+    found: dict[str, Any] = library["KitchenNumber"].source.cook.__globals__  # type: ignore[attr-defined]
+    return found
 
 
 def cook(

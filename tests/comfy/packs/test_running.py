@@ -10,7 +10,7 @@ from graph_runtime import Cancellation, Executor, Folders, Library, WorkflowErro
 from graph_runtime.cache import MemoryCache
 from graph_runtime.events import NodeExpanded, NodeProgressed, NodeShowed
 from graph_runtime.workflow import from_json
-from tests.comfy.packs.kitchen import cook, module
+from tests.comfy.packs.kitchen import cook, inside
 
 
 def text(library: Library, folders: Folders, nodes: dict, cache: MemoryCache | None = None) -> str:
@@ -43,15 +43,15 @@ def test_hidden_inputs(shelf: Library, folders: Folders) -> None:
 def test_linked_inputs_are_none_for_is_changed(shelf: Library, folders: Folders) -> None:
     nodes = {"1": ("KitchenNumber", {"value": 4}), "it": ("KitchenFresh", {"how": "same", "link": ["1", 0]})}
     text(shelf, folders, nodes)
-    assert module().SEEN[0] == ("changed", "same", None)
+    assert inside(shelf)["SEEN"][0] == ("changed", "same", None)
 
 
 @pytest.mark.parametrize(("how", "runs"), [("same", 1), ("nan", 2), ("fails", 2)])
 def test_is_changed_decides_whether_a_node_runs_again(shelf: Library, folders: Folders, how: str, runs: int) -> None:
-    cache, before = MemoryCache(10**6), module().CALLS["changed"]
+    cache, before = MemoryCache(10**6), inside(shelf)["CALLS"]["changed"]
     for _ in range(2):
         text(shelf, folders, {"it": ("KitchenFresh", {"how": how})}, cache)
-    assert module().CALLS["changed"] - before == runs
+    assert inside(shelf)["CALLS"]["changed"] - before == runs
 
 
 def test_a_class_that_is_not_idempotent_runs_each_time(shelf: Library, folders: Folders) -> None:
@@ -141,7 +141,7 @@ def test_lazy_inputs_are_computed_as_the_class_asks(shelf: Library, folders: Fol
     }
     told = cook(shelf, folders, nodes)
     assert told.outcome.results["show"].shown.text == ("2",)
-    assert "1" not in told.started and module().SEEN == [("choose", None, 2)]
+    assert "1" not in told.started and inside(shelf)["SEEN"] == [("choose", None, 2)]
 
 
 def test_a_raw_link_is_handed_on_as_it_is(shelf: Library, folders: Folders) -> None:
@@ -153,9 +153,9 @@ def test_sub_graphs_nest_and_reach_outside(shelf: Library, folders: Folders) -> 
     nodes = {"1": ("KitchenNumber", {"value": 4}), "it": ("KitchenRepeat", {"times": 5, "value": ["1", 0]})}
     told = cook(shelf, folders, {**nodes, "show": ("KitchenShow", {"what": ["it", 0]})})
     assert told.outcome.results["show"].shown.text == ("504",)
-    ids = [id for _, id, _ in module().SEEN]
+    ids = [id for _, id, _ in inside(shelf)["SEEN"]]
     assert ids == ["it" + ".~0.2" * depth for depth in range(5)]
-    assert {kind for _, _, kind in module().SEEN} == {"KitchenRepeat"}
+    assert {kind for _, _, kind in inside(shelf)["SEEN"]} == {"KitchenRepeat"}
     displays = [dict(event.displays) for event in told.of(NodeExpanded)]
     assert displays[0] == {"it.~0.1": "it"}
 
@@ -177,7 +177,7 @@ def test_coroutines_run_at_the_same_time(shelf: Library, folders: Folders) -> No
     nodes = {str(i): ("KitchenSlow", {"value": i}) for i in range(3)}
     shows = {f"s{i}": ("KitchenShow", {"what": [str(i), 0]}) for i in range(3)}
     cook(shelf, folders, {**nodes, **shows})
-    assert [kind for kind, _ in module().SEEN] == ["enter"] * 3 + ["leave"] * 3
+    assert [kind for kind, _ in inside(shelf)["SEEN"]] == ["enter"] * 3 + ["leave"] * 3
 
 
 def test_progress_bars_report(shelf: Library, folders: Folders) -> None:

@@ -17,6 +17,7 @@ from sd_nodes import LIBRARY
 from sd_nodes.places import EMBEDDED
 from sd_nodes.weights import WeightStore
 from tests.sd_nodes import saved_models
+from tests.sd_nodes.annotators.fetched import MODELS, skip_unless_fetched
 from tests.sd_nodes.saved_depth import save_depth
 from tests.workflows.pictures import INPUT, WORKFLOWS
 
@@ -37,7 +38,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folders(shelf: Path, tmp_path: Path) -> Folders:
-    return Folders(INPUT, tmp_path / "output", (shelf,), tmp_path / "temp", tmp_path / "state")
+    return Folders(INPUT, tmp_path / "output", (shelf, MODELS), tmp_path / "temp", tmp_path / "state")
 
 
 def workflow(name: str, renamed: Mapping[str, str], **inputs: object) -> Workflow:
@@ -58,6 +59,7 @@ SMALL = {
 
 
 def run(name: str, executor: Executor, renamed: Mapping[str, str], **inputs: object) -> tuple[Outcome, list[Event]]:
+    skip_unless_fetched(WORKFLOWS / f"{name}.json")
     events: list[Event] = []
     graph = join(workflow(name, renamed, **inputs), LIBRARY, executor.folders)
     return asyncio.run(executor.run(graph, events.append)), events
@@ -139,12 +141,12 @@ def test_a_saved_picture_holds_a_workflow_that_runs_again_to_the_same_picture(fo
 def test_each_runs_on_the_model_that_ships(name, tmp_path):
     if not (EMBEDDED / "emoji/unet").is_dir():
         pytest.skip("the demonstration model is not there")
-    with Executor(Folders(INPUT, tmp_path / "output", (), tmp_path / "temp")) as executor:
+    with Executor(Folders(INPUT, tmp_path / "output", (MODELS,), tmp_path / "temp")) as executor:
         outcome, _ = run(name, executor, {}, steps=4)
     assert outcome.state == "succeeded", outcome.failures
 
 
-@pytest.mark.parametrize("name", ["depth_controlnet", "two_controlnets"])
+@pytest.mark.parametrize("name", ["depth_controlnet", "two_controlnets", "normals_from_depth"])
 def test_those_with_depth_run_on_the_model_that_ships(name, shelf, tmp_path):
     if not (EMBEDDED / "emoji/unet").is_dir():
         pytest.skip("the demonstration model is not there")

@@ -7,7 +7,8 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
-from graph_runtime import Folders, NodeError
+from graph_runtime import Builder, Folders, NodeError, WorkflowError, join
+from sd_nodes import LIBRARY
 from sd_nodes.loaders import load_base_model
 from sd_nodes.loras import lora_loader, lora_loader_model_only
 from sd_nodes.patching import renamed
@@ -118,6 +119,21 @@ def test_a_lora_of_another_family_is_told_before_anything_loads(folders):
         lora_loader_model_only(base.model, "stranger", folders=folders)
     with pytest.raises(NodeError, match="“wide” is of the family sdxl"):
         lora_loader(base.model, base.clip, "wide", folders=folders)
+
+
+def test_a_graph_with_a_lora_of_another_family_cannot_be_joined(folders):
+    builder = Builder()
+    base = builder.add("LoadBaseModel", name="small")
+    patched = builder.add("LoraLoader", id="style", model=base["model"], clip=base["clip"], lora_name="stranger")
+    prompt = builder.add("CLIPTextEncode", text="a", clip=patched["CLIP"])
+    size = builder.add("EmptyLatentImage", width=64, height=64)
+    drawn = builder.add("Sampler", model=patched["MODEL"], positive=prompt, negative=prompt, latent=size)
+    builder.add("SaveImage", images=builder.add("VAEDecode", samples=drawn, vae=base["vae"]))
+    with pytest.raises(WorkflowError) as told:
+        join(builder.workflow(), LIBRARY, folders)
+    (problem,) = told.value.problems
+    assert (problem.node, problem.input) == ("style", "model")
+    assert "“stranger” is of the family sd1" in problem.message
 
 
 def test_what_is_no_lora_or_not_there_is_told(folders):

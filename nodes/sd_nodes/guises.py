@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from graph_runtime import Guise, NodeError, Service
@@ -56,7 +57,7 @@ def _is_condition(item: object) -> bool:
 
 
 def _options(one: Condition, family: str) -> dict[str, object]:
-    found: dict[str, object] = {OURS: (one.text, one.controls, family), "pooled_output": one.pooled}
+    found: dict[str, object] = {OURS: (one, family), "pooled_output": one.pooled}
     if one.strength != 1.0:
         found["strength"] = one.strength
     if one.area is not None:
@@ -73,13 +74,19 @@ def _condition(tensor: torch.Tensor, options: Mapping[str, object]) -> Condition
     strange = sorted(name for name, value in options.items() if name not in _KNOWN and value is not None)
     if strange:
         raise NodeError(f"the conditioning bears {', '.join(strange)}, which the samplers here cannot follow.")
-    text, controls, _ = options.get(OURS) or ("", (), "")  # type: ignore[misc]
-    return Condition(
-        tensor, options.get("pooled_output"), text, controls,  # type: ignore[arg-type, has-type]
-        float(options.get("strength", 1.0)), _area(options.get("area")), options.get("mask"),  # type: ignore[arg-type]
-        float(options.get("mask_strength", 1.0)), bool(options.get("set_area_to_bounds", False)),  # type: ignore[arg-type]
-        float(options.get("start_percent", 0.0)), float(options.get("end_percent", 1.0)),  # type: ignore[arg-type]
-    )  # fmt: skip
+    ours = options.get(OURS)
+    return replace(
+        ours[0] if isinstance(ours, tuple) else Condition(tensor),
+        embedding=tensor,
+        pooled=options.get("pooled_output"),
+        strength=float(options.get("strength", 1.0)),  # type: ignore[arg-type]
+        area=_area(options.get("area")),
+        mask=options.get("mask"),
+        mask_strength=float(options.get("mask_strength", 1.0)),  # type: ignore[arg-type]
+        mask_bounds=bool(options.get("set_area_to_bounds", False)),
+        start=float(options.get("start_percent", 0.0)),  # type: ignore[arg-type]
+        end=float(options.get("end_percent", 1.0)),  # type: ignore[arg-type]
+    )
 
 
 def _area(given: object) -> Area | None:
@@ -94,7 +101,7 @@ def _family(tensor: torch.Tensor, options: Mapping[str, object]) -> str:
     from sd_nodes.families import family_of
 
     ours = options.get(OURS)
-    return str(ours[2]) if isinstance(ours, tuple) else family_of(tensor.shape[-1])
+    return str(ours[1]) if isinstance(ours, tuple) else family_of(tensor.shape[-1])
 
 
 class Recipes(Guise):

@@ -8,9 +8,11 @@ import pytest
 from graph_runtime import Folders
 from graph_runtime.comfy.schema import entry
 from sd_nodes import LIBRARY
-from tests.sd_nodes.stock import conditionings, latents, masks, pictures, primitives
+from tests.sd_nodes.stock import conditionings, latents, masks, pictures, primitives, sampling
 
-NODES = {**pictures.NODES, **masks.NODES, **latents.NODES, **conditionings.NODES, **primitives.NODES}
+NODES = {
+    **pictures.NODES, **masks.NODES, **latents.NODES, **conditionings.NODES, **primitives.NODES, **sampling.NODES,
+}  # fmt: skip
 
 
 def seen(config: list[object], optional: bool) -> object:

@@ -51,8 +51,8 @@ SCHEDULES = {
     "autoencoder": Schedule(steps=2800, rate=1.5e-3, warmup=100, every=400),
     "decoder": Schedule(steps=1200, rate=7e-4, warmup=50, average=0.998, every=200),
     "text-to-image": Schedule(steps=5400, rate=1e-3, warmup=200, floor=0.03, average=0.999, every=500),
-    "canny": Schedule(steps=3400, rate=7e-4, warmup=100, floor=0.03, average=0.995, every=500),
-    "depth": Schedule(steps=1500, rate=7e-4, warmup=100, floor=0.03, average=0.995, every=500),
+    "canny": Schedule(steps=4150, rate=1e-3, warmup=100, floor=0.03, average=0.995, every=500),
+    "depth": Schedule(steps=700, rate=1e-3, warmup=100, floor=0.03, average=0.995, every=500),
 }
 
 
@@ -194,7 +194,7 @@ def export(shop: Workshop, target: Path, kinds: Sequence[str] = tuple(CONTROLS))
         export_controlnet(strengthened(net, GAIN), target / f"emoji-{kind}")
 
 
-def measure_exported(shop: Workshop, target: Path, count: int = 72) -> dict[str, Scores]:
+def measure_exported(shop: Workshop, target: Path, count: int = 64) -> dict[str, Scores]:
     """Measures what `export` wrote on held-out pairs, which are left in the working folder."""
     pairs = held_out_pairs(shop.pictures, shop.drawings, count)
     pairs.save(shop.folder / "held_out_pairs.npz")

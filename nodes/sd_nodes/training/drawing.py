@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from diffusers import ControlNetModel, SchedulerMixin
+from diffusers import ControlNetModel, SchedulerMixin, UniPCMultistepScheduler
 from torch import Tensor
 
 from .model import LatentDiffusion
@@ -37,12 +37,12 @@ def draw(
         control: What it is steered by, `[batch, 3, height, width]`, 0..1.
         steps: The scheduler's steps.
         guidance: How much the prompt counts; 1 is no guidance.
-        scheduler: Takes the place of the model's if given.
+        scheduler: Takes the place of UniPC if given.
 
     Returns:
         `[batch, 3, height, width]`, 0..1.
     """
-    solver = (scheduler or model.scheduler).from_config((scheduler or model.scheduler).config)
+    solver = scheduler or UniPCMultistepScheduler.from_config(model.scheduler.config)
     solver.set_timesteps(steps)
     device = model.unet.device
     edge = model.unet.config.sample_size if control is None else control.shape[-1] // 8

@@ -47,6 +47,10 @@ class Pairs:
         with np.load(path) as file:
             return Pairs(tuple(str(caption) for caption in file["captions"]), file["rgb"], file["alpha"])
 
+    def first(self, count: int) -> Pairs:
+        """Gives only the first pairs."""
+        return Pairs(self.captions[:count], self.rgb[:count], self.alpha[:count])
+
     @property
     def edges(self) -> Bytes:
         """Traces every picture, `[count, size, size]`, 0 or 255."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from diffusers import ControlNetModel, PNDMScheduler
+from diffusers import ControlNetModel, PNDMScheduler, SchedulerMixin
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -16,6 +15,8 @@ from .drawing import draw
 from .evaluation import Pairs, background_is_named, edge_f1, inside_error, overlap, silhouette
 from .hints import edges, raw_edges
 from .model import LatentDiffusion
+
+BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -66,34 +67,49 @@ def as_bytes(pictures: Tensor) -> Bytes:
 
 
 def measure(
-    model: LatentDiffusion, canny: ControlNetModel, depth: ControlNetModel, pairs: Pairs, batch: int = 32
+    model: LatentDiffusion, canny: ControlNetModel, depth: ControlNetModel, pairs: Pairs, compared: int = 24
 ) -> dict[str, Scores]:
     """Draws the held-out pairs in every way that is compared, from the same seeds.
 
+    Args:
+        model: Draws.
+        canny: Follows the pairs' edges.
+        depth: Follows the pairs' height maps.
+        pairs: What is drawn.
+        compared: How many of the pairs the slow scheduler draws.
+
     Returns:
         Scores by name: `prompt` has no ControlNet, `canny` and `depth` have one, `shuffled` has the Canny
-        ControlNet with each pair's prompt exchanged for the next one's, `pndm` takes 50 steps of PNDM
-        where the others take 20 of UniPC.
+        ControlNet with each pair's prompt exchanged for the next one's. `unipc` and `pndm` are the first
+        pairs, in 20 steps of UniPC and 50 of PNDM, with the Canny ControlNet.
     """
-    edge_hints, depth_hints = as_hints(pairs.edges), as_hints(pairs.heights)
-    exchanged = (*pairs.captions[1:], pairs.captions[0])
+    traced, heights = as_hints(pairs.edges), as_hints(pairs.heights)
+    exchanged = replace(pairs, captions=(*pairs.captions[1:], pairs.captions[0]))
+    first = pairs.first(compared)
     pndm = PNDMScheduler.from_config(model.scheduler.config, skip_prk_steps=True)
-
-    def drawn(way: Callable[[slice], Tensor]) -> Scores:
-        parts = [way(slice(start, start + batch)) for start in range(0, len(pairs.captions), batch)]
-        return Scores.of(as_bytes(torch.cat(parts)), pairs)
-
-    def seeds(part: slice) -> range:
-        return range(len(pairs.captions))[part]
-
+    followed = _drawn(model, pairs, canny, traced)
     return {
-        "prompt": drawn(lambda part: draw(model, pairs.captions[part], seeds(part))),
-        "canny": drawn(lambda part: draw(model, pairs.captions[part], seeds(part), canny, edge_hints[part])),
-        "shuffled": drawn(lambda part: draw(model, exchanged[part], seeds(part), canny, edge_hints[part])),
-        "depth": drawn(lambda part: draw(model, pairs.captions[part], seeds(part), depth, depth_hints[part])),
-        "pndm": drawn(
-            lambda part: draw(
-                model, pairs.captions[part], seeds(part), canny, edge_hints[part], steps=50, scheduler=pndm
-            )
-        ),
+        "prompt": Scores.of(_drawn(model, pairs), pairs),
+        "canny": Scores.of(followed, pairs),
+        "shuffled": Scores.of(_drawn(model, exchanged, canny, traced), pairs),
+        "depth": Scores.of(_drawn(model, pairs, depth, heights), pairs),
+        "unipc": Scores.of(followed[:compared], first),
+        "pndm": Scores.of(_drawn(model, first, canny, traced[:compared], steps=50, scheduler=pndm), first),
     }
+
+
+def _drawn(
+    model: LatentDiffusion,
+    pairs: Pairs,
+    controlnet: ControlNetModel | None = None,
+    hints: Tensor | None = None,
+    steps: int = 20,
+    scheduler: SchedulerMixin | None = None,
+) -> Bytes:
+    parts = []
+    for start in range(0, len(pairs.captions), BATCH):
+        part = slice(start, start + BATCH)
+        control = None if hints is None else hints[part]
+        seeds = range(len(pairs.captions))[part]
+        parts.append(draw(model, pairs.captions[part], seeds, controlnet, control, steps, scheduler=scheduler))
+    return as_bytes(torch.cat(parts))

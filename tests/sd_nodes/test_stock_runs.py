@@ -126,6 +126,42 @@ def test_conditions_and_latents_are_kept_on_disk(small_folders):
     assert latent_again["noise_mask"].equal(latent["noise_mask"])
 
 
+def test_the_parts_of_a_run_are_kept_on_disk(small_folders):
+    """A second process finds a changed model, its guider, sampler, noise levels and noise, and what they drew."""
+    nodes: Nodes = {
+        "1": ("LoadBaseModel", {"name": "small"}),
+        "2": ("CLIPTextEncode", {"text": "a (cat:1.2)", "clip": ["1", 1]}),
+        "3": ("ModelSamplingDiscrete", {"model": ["1", 0], "sampling": "v_prediction", "zsnr": False}),
+        "4": ("FreeU", {"model": ["3", 0]}),
+        "5": ("CFGGuider", {"model": ["4", 0], "positive": ["2", 0], "negative": ["2", 0], "cfg": 2.0}),
+        "6": ("SamplerLMS", {"order": 2}),
+        "7": ("BasicScheduler", {"model": ["4", 0], "scheduler": "karras", "steps": 2, "denoise": 1.0}),
+        "8": ("RandomNoise", {"noise_seed": 7}),
+        "9": ("EmptyLatentImage", {"width": 64, "height": 64, "batch_size": 1}),
+        "10": (
+            "SamplerCustomAdvanced",
+            {
+                "noise": ["8", 0], "guider": ["5", 0], "sampler": ["6", 0], "sigmas": ["7", 0],
+                "latent_image": ["9", 0],
+            },
+        ),
+    }  # fmt: skip
+
+    def once() -> Outcome:
+        cache = DiskCache(small_folders.state / "cache", 10**8, types_of(LIBRARY), tell=pytest.fail)
+        outcome = run(nodes, small_folders, "5", "7", "10", cache=cache)
+        cache.flush()
+        return outcome
+
+    first, again = once(), once()
+    assert {"5", "7", "10"} <= set(again.reused)
+    guider, same = (outcome.results["5"].outputs[0] for outcome in (first, again))
+    assert same.model == guider.model and same.model.tweaks.prediction.kind == "v_prediction"
+    assert again.results["7"].outputs[0].equal(first.results["7"].outputs[0])
+    drawn, kept = (outcome.results["10"].outputs[0]["samples"] for outcome in (first, again))
+    assert kept.equal(drawn) and kept.any()
+
+
 @pytest.mark.parametrize(
     ("kind", "inputs", "problem"),
     [
@@ -133,6 +169,7 @@ def test_conditions_and_latents_are_kept_on_disk(small_folders):
         ("ImageBlur", {"blur_radius": 99}, "31"),
         ("LatentUpscale", {"upscale_method": "bislep"}, "bislerp"),
         ("LoadLatent", {"latent": "none.latent"}, "none.latent"),
+        ("KSamplerSelect", {"sampler_name": "eular"}, "euler"),
     ],
 )
 def test_what_does_not_fit_is_told_before_anything_runs(folders, kind, inputs, problem):

@@ -7,7 +7,7 @@ import typing
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, NewType, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Literal, NewType, TypeVar, Union, get_args, get_origin, is_typeddict
 
 from .errors import DeclarationError
 from .injected import Folders
@@ -223,4 +223,6 @@ def _class_fits(source: object, target: object) -> bool:
         return True
     if source is bool or not isinstance(source, type) or not isinstance(target, type):
         return False
+    if is_typeddict(source) or is_typeddict(target):
+        return False  # alike were told to fit above, and these answer no questions about subclasses
     return issubclass(source, target)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from graph_runtime.sockets import compatible, describe
 from sd_nodes import LIBRARY
 from tests.sd_nodes.annotators.fetched import NEEDS
 from tests.workflows.pictures import INPUT, WORKFLOWS
@@ -74,3 +75,13 @@ def test_stages_of_comfyui_bear_its_ids_and_inputs():
 def test_the_environment_names_what_computes():
     found = LIBRARY.environments["sd_nodes"]
     assert found["torch"] and found["diffusers"] and found["machine"]
+
+
+def test_any_output_can_be_held_against_any_input():
+    """Whatever is linked to whatever, the answer is yes or no: a wrong link is told, and never a crash."""
+    given = {describe(one.socket.type): one.socket.type for node in LIBRARY.values() for one in node.outputs}
+    taken = {describe(one.socket.type): one.socket.type for node in LIBRARY.values() for one in node.inputs.values()}
+    fits = {(source, target) for source in given for target in taken if compatible(given[source], taken[target])}
+    assert ("Latent", "Latent") in fits
+    assert ("EdgeMap", "Image") in fits
+    assert {("Model", "Latent"), ("Latent", "Image"), ("Image", "EdgeMap"), ("integer", "Latent")}.isdisjoint(fits)

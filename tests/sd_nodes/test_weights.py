@@ -256,7 +256,6 @@ def test_the_models_own_scheduler_is_known(store: WeightStore, folders: Folders,
         assert own[name] == stock[name] == value
 
 
-
 def test_another_file_under_the_same_name_is_not_used(shelf: Path, tmp_path: Path) -> None:
     """A recipe loads its own content or nothing."""
     shutil.copytree(shelf / "controlnet/small-canny", tmp_path / "controlnet/net")

@@ -56,7 +56,7 @@ def test_a_picture_becomes_its_editors_file(packs: Path, tmp_path: Path) -> None
 
 def test_only_what_is_set_changes(packs: Path, tmp_path: Path) -> None:
     found = convert(
-        packs, FILES / "classic.json", "-o", tmp_path / "a.json", "--format", "editor", "--set", "KSampler.steps=33"
+        packs, FILES / "classic.json", "-o", tmp_path / "a.json", "--format", "editor", "--set", "DrawSteps.steps=33"
     )
     assert found.exit_code == 0
     expected = json.dumps(data(FILES / "classic.json")).replace('"randomize", 20,', '"randomize", 33,')
@@ -83,7 +83,7 @@ def test_the_standard_output(packs: Path) -> None:
         ([FILES / "classic.json", "-o", "a.txt"], 'found "a.txt", needs a name that ends in .json or .py.'),
         ([FILES / "classic.json", "-o", "a.json", "--format", "yaml"], "'yaml' is not one of"),
         ([FILES / "classic.json", "-o", FILES / "classic.json" / "x.json"], "cannot be written"),
-        ([FILES / "classic.json", "-o", "a.json", "--set", "KSampler.stops=3"], "Did you mean steps?"),
+        ([FILES / "classic.json", "-o", "a.json", "--set", "DrawSteps.stops=3"], "Did you mean steps?"),
         ([FILES / "modern.json", "-o", "a.py"], 'no node of the kind "Video Combine"'),
         ([FILES / "modern.json", "-o", "a.json", "--format", "editor", "--set", "4.image=1"], "keeps no value for it"),
         ([__file__, "-o", "a.json"], "is no JSON"),

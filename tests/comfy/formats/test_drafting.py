@@ -65,13 +65,13 @@ def toy_workflows(draw: st.DrawFn) -> Workflow:
     pictures = ["2"]
     for id in map(str, range(4, 4 + draw(st.integers(0, 6)))):
         image = Link(draw(st.sampled_from(pictures)))
-        kind = draw(st.sampled_from(["Trace", "Blend", "KSampler"]))
+        kind = draw(st.sampled_from(["Trace", "Blend", "DrawSteps"]))
         inputs: dict[str, object] = {"image": image}
         if kind == "Blend":
             inputs = {"first": image} | draw(
                 st.fixed_dictionaries({}, optional={"second": st.just(image), "factor": st.floats(0, 1)})
             )
-        if kind == "KSampler":
+        if kind == "DrawSteps":
             inputs |= {"model": Link("1"), "positive": Link("3"), "negative": Link("3")}
             inputs |= draw(
                 st.fixed_dictionaries(
@@ -101,7 +101,7 @@ def test_a_document_holds_what_the_editor_needs() -> None:
         {
             "1": NodeCall("Empty", {"width": 64}),
             "2": NodeCall("Trace", {"image": Link("1")}, "Find edges"),
-            "s": NodeCall("KSampler", {"seed": 5, "image": Link("2", "edge_map")}),
+            "s": NodeCall("DrawSteps", {"seed": 5, "image": Link("2", "edge_map")}),
         }
     )
     document = to_document(workflow, LIBRARY)

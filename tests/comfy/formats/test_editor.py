@@ -54,11 +54,11 @@ class TestWidgets:
         assert self.one("Empty", {"height": 480, "width": 640, "ui": "x"}) == {"width": 640, "height": 480}
 
     def test_the_control_of_a_seed_is_passed(self) -> None:
-        found = self.one("KSampler", [7, "increment", 30, 6.5, "fixed", 0.5])
+        found = self.one("DrawSteps", [7, "increment", 30, 6.5, "fixed", 0.5])
         assert found == {"seed": 7, "steps": 30, "cfg": 6.5, "sampler_name": "fixed", "denoise": 0.5}
 
     def test_a_seed_without_a_control(self) -> None:
-        found = self.one("KSampler", [7, 30, 6.5, "fixed", 0.5])
+        found = self.one("DrawSteps", [7, 30, 6.5, "fixed", 0.5])
         assert found == {"seed": 7, "steps": 30, "cfg": 6.5, "sampler_name": "fixed", "denoise": 0.5}
 
     def test_the_file_knows_the_order_of_another_version(self) -> None:

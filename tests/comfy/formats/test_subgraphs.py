@@ -120,7 +120,7 @@ class TestSubgraphs:
 
 
 class TestGroups:
-    """A group of a PrimitiveNode 0, a KSampler 1 and a Trace 2; the primitive sets the steps, the edges leave."""
+    """A group of a PrimitiveNode 0, a DrawSteps 1 and a Trace 2; the primitive sets the steps, the edges leave."""
 
     GROUP: ClassVar[Json] = {
         "nodes": [
@@ -129,7 +129,7 @@ class TestGroups:
                 "widgets_values": [20, "fixed"],
             },
             {
-                "type": "KSampler", "pos": [0, 0],
+                "type": "DrawSteps", "pos": [0, 0],
                 "inputs": [
                     slot("model", "MODEL"), slot("positive", "CONDITIONING"), slot("negative", "CONDITIONING"),
                     slot("image"), slot("steps", "INT", 1, True), slot("cfg", "FLOAT", None, True),

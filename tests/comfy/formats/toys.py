@@ -78,7 +78,7 @@ def empty(width: Annotated[int, Range(8, 4096)] = 512, height: int = 512) -> Ima
     return Image(Words(f"{width}x{height}"))
 
 
-@node("KSampler", id="KSampler", resource="gpu")
+@node("DrawSteps", id="DrawSteps", resource="gpu")
 def sample(
     model: Model,
     positive: Conditioning,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from graph_runtime import NodeError, Range, node
-from sd_nodes.latent_edits import edited, resized
+from sd_nodes.latent_edits import Method, edited, resized
 from sd_nodes.types import Latent
 
 if TYPE_CHECKING:
@@ -85,32 +85,21 @@ def latent_blend(samples1: Latent, samples2: Latent, blend_factor: Share = 0.5) 
     Returns:
         LATENT: The mixed latents.
     """
-    first, second = samples1["samples"], samples2["samples"]
-    _same_channels(first, second)
-    if first.shape[2:] != second.shape[2:]:
-        second = resized(second, first.shape[3], first.shape[2], "bicubic", crop=True)
-    return edited(samples1, first * blend_factor + _batched(second, first) * (1 - blend_factor))
+    second = _fitted(samples2, samples1, "bicubic")
+    return edited(samples1, samples1["samples"] * blend_factor + second * (1 - blend_factor))
 
 
-def _fitted(other: Latent, first: Latent) -> torch.Tensor:
+def _fitted(other: Latent, first: Latent, method: Method = "bilinear") -> torch.Tensor:
     """The samples of a latent in the shape of another's."""
-    wanted, samples = first["samples"], other["samples"]
-    _same_channels(wanted, samples)
-    if samples.shape[2:] != wanted.shape[2:]:
-        samples = resized(samples, wanted.shape[3], wanted.shape[2], "bilinear", crop=True)
-    return _batched(samples, wanted)
-
-
-def _batched(samples: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     from sd_nodes.imaging.pasting import fit_batch
 
-    return fit_batch(samples, len(wanted))
-
-
-def _same_channels(first: torch.Tensor, second: torch.Tensor) -> None:
-    if first.shape[1] != second.shape[1]:
+    wanted, samples = first["samples"], other["samples"]
+    if samples.shape[1] != wanted.shape[1]:
         raise NodeError(
-            f"found latents of {second.shape[1]} channels, needs {first.shape[1]} as the first latents have: they come "
-            "from models of other families.",
+            f"found latents of {samples.shape[1]} channels, needs {wanted.shape[1]} as the first latents have: they "
+            "come from models of other families.",
             input="samples2",
         )
+    if samples.shape[2:] != wanted.shape[2:]:
+        samples = resized(samples, wanted.shape[3], wanted.shape[2], method, crop=True)
+    return fit_batch(samples, len(wanted))

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import torch
+    from diffusers import UNet2DConditionModel
 
+    from sd_nodes.diffusion.condition import Guidance
     from sd_nodes.diffusion.control import Control as Placed
 
 
@@ -51,7 +53,6 @@ def sampler(
     Returns:
         LATENT: The drawn latents.
     """
-    from sd_nodes.diffusion.condition import Guidance
     from sd_nodes.diffusion.denoise import Sampling, seeded
     from sd_nodes.diffusion.schedulers import make_scheduler
     from sd_nodes.drawing import Run, takes_picture
@@ -67,21 +68,12 @@ def sampler(
     with ExitStack() as lent:
         unet = lent.enter_context(store.unet(model))
         controls = [_placed(one, latent, store, lent, progress) for one in wanted.controls]
-        recipes: list[Recipe] = [model, *(control.net for control in wanted.controls)]
-        for note in dict.fromkeys(note for recipe in recipes for note in store.notes(recipe)):
-            progress.say(note)
-        sampling = Sampling(
-            unet,
-            make_scheduler(model.scheduler.name, store.scheduler_config(model), dict(model.scheduler.options)),
-            Guidance(
-                told(wanted, unet, latent["samples"]), told(unwanted, unet, latent["samples"], True), guidance, rescale
-            ),
-            steps,
-            controls,
-        )
-        scale = store.latent_scale(model)
+        _say_notes([model, *(control.net for control in wanted.controls)], store, progress)
+        scheduler = make_scheduler(model.scheduler.name, store.scheduler_config(model), dict(model.scheduler.options))
+        guide = _guidance(wanted, unwanted, unet, latent["samples"], guidance, rescale)
+        sampling = Sampling(unet, scheduler, guide, steps, controls)
         show = shown_by(store, model)
-        run = Run(sampling, scale, seeded(seed), denoise, lambda i, n, x: progress(i, n, show(x)))
+        run = Run(sampling, store.latent_scale(model), seeded(seed), denoise, lambda i, n, x: progress(i, n, show(x)))
         drawn = run.drawn(latent, wanted.hole if takes_picture(unet) else None)
     return {"samples": finite(drawn)}
 
@@ -95,6 +87,24 @@ def _only(conditioning: Conditioning, name: str) -> Condition:
         message = "it is bound to a part of the picture or of the sampling; this sampler takes a prompt for the whole."
         raise NodeError(message, input=name)
     return condition
+
+
+def _say_notes(recipes: Sequence[Recipe], store: WeightStore, progress: Progress) -> None:
+    for note in dict.fromkeys(note for recipe in recipes for note in store.notes(recipe)):
+        progress.say(note)
+
+
+def _guidance(
+    wanted: Condition,
+    unwanted: Condition,
+    unet: UNet2DConditionModel,
+    samples: torch.Tensor,
+    scale: float,
+    rescale: float,
+) -> Guidance:
+    from sd_nodes.diffusion.condition import Guidance
+
+    return Guidance(told(wanted, unet, samples), told(unwanted, unet, samples, negative=True), scale, rescale)
 
 
 def _same_controls(positive: Sequence[Control], negative: Sequence[Control]) -> None:

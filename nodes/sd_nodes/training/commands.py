@@ -76,6 +76,18 @@ def controlnet(
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads of each process.")
 def demo(stage: str, folder: Path, out: Path, steps: int | None, threads: int) -> None:
     """Train the demonstration model: one stage after the other, each resumable."""
+    try:
+        _run(stage, folder, out, steps, threads)
+    except FileNotFoundError as error:
+        order = ", ".join(STAGES)
+        raise click.ClickException(
+            f"{error.filename or error} is not there; run the stages in order: {order}"
+        ) from error
+    except (ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _run(stage: str, folder: Path, out: Path, steps: int | None, threads: int) -> None:
     import torch
 
     from . import dataset, demo

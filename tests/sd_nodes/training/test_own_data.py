@@ -97,3 +97,10 @@ def test_a_users_mistake_gives_no_traceback(base: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(train, order)
     assert result.exit_code == 1
     assert result.output.startswith("Error: ")
+
+
+def test_a_stage_before_its_time_is_told_the_order(tmp_path: Path) -> None:
+    result = CliRunner().invoke(train, ["demo", "autoencoder", "--folder", str(tmp_path)])
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: ")
+    assert "pictures.json is not there" in result.output

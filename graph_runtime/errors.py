@@ -34,6 +34,7 @@ Hint: TypeAlias = Callable[[object, Iterable[str]], str]
 
 _SHOWN = 80
 _COMPARED = 500
+_WORD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +85,17 @@ class WorkflowError(GraphError):
     Args:
         problems: At least one problem, in the order of the file.
         source: The file, for the message.
+        warnings: What is wrong with nodes that nothing wanted needs.
     """
 
-    def __init__(self, problems: Sequence[Problem], source: str = "") -> None:
+    def __init__(self, problems: Sequence[Problem], source: str = "", warnings: Sequence[Problem] = ()) -> None:
         self.problems = tuple(problems)
         self.source = source
+        self.warnings = tuple(warnings)
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         head = f"{source}: {count}" if source else count
-        super().__init__("\n".join([head, *(f"  {problem}" for problem in self.problems)]))
+        told = [*(f"  {problem}" for problem in self.problems), *(f"  warning: {one}" for one in self.warnings)]
+        super().__init__("\n".join([head, *told]))
 
 
 class NodeError(GraphError):
@@ -155,6 +159,7 @@ def _as_json(value: object) -> str:
 def nearest(name: object, options: Iterable[str]) -> str:
     """Find the option that looks most like a name, or "" when none does; upper and lower case are alike.
 
+    Where none does, it is one that holds the name from the beginning of a word: `Edges of the photo` for `Edges`.
     Of very many options only those with the same first letter are looked at, and of these not all.
     """
     if not isinstance(name, str) or len(name) > 256:
@@ -165,10 +170,12 @@ def nearest(name: object, options: Iterable[str]) -> str:
     meant = name.casefold()
     if meant in folded:
         return folded[meant]
-    likely: Iterable[str] = folded
+    likely = list(folded)
     if len(folded) > _COMPARED:
-        likely = itertools.islice((option for option in folded if option[:1] == meant[:1]), _COMPARED)
+        likely = list(itertools.islice((option for option in folded if option[:1] == meant[:1]), _COMPARED))
     close = difflib.get_close_matches(meant, likely, n=1, cutoff=0.6)
+    if not close and len(meant) >= _WORD:
+        close = [option for option in likely if f" {meant}" in f" {option}"]
     return folded[close[0]] if close else ""
 
 

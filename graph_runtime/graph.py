@@ -55,7 +55,8 @@ def join(
         A graph that can run.
 
     Raises:
-        WorkflowError: It cannot run; holds every problem of the nodes that are needed.
+        WorkflowError: It cannot run; holds every problem of the nodes that are needed, what is malformed anywhere, and
+            as warnings the problems of the other nodes.
     """
     network = Network.of(workflow)
     wanted, problems = _wanted(workflow, library, targets)
@@ -67,9 +68,10 @@ def join(
     problems += [problem for pack in library.packs for check in pack.checks for problem in check(steps)]
     needed = network.upstream(wanted)
     fatal = [problem for problem in problems if not problem.node or problem.node in needed]
-    if fatal:
-        raise WorkflowError(fatal, workflow.source)
-    return Graph(steps, tuple(wanted), library, workflow, tuple(problems))
+    warnings = [problem for problem in problems if problem.node and problem.node not in needed]
+    if fatal or workflow.problems:
+        raise WorkflowError([*workflow.problems, *fatal], workflow.source, warnings)
+    return Graph(steps, tuple(wanted), library, workflow, tuple(warnings))
 
 
 def _placed(
@@ -79,9 +81,12 @@ def _placed(
     problems: list[Problem] = []
     steps: dict[str, Step] = {}
     hint = Hints()
+    malformed = {problem.node for problem in workflow.problems if not problem.input}
     own: dict[str, Step | None] = dict.fromkeys(workflow.nodes)
     sources: Sources = ChainMap(own, outside) if outside else own  # type: ignore[arg-type]  # reads only the outside
     for name in order:
+        if name in malformed:
+            continue
         call = workflow.nodes[name]
         node = library.get(call.class_type)
         if node is None:

@@ -46,11 +46,23 @@ class Workflow:
         nodes: The nodes by id.
         source: Where it came from, for messages.
         document: The editor's own document, where the workflow came with one.
+        problems: What is malformed in the file; a node with such a problem that names no input cannot be placed.
     """
 
     nodes: Mapping[str, NodeCall]
     source: str = ""
     document: Mapping[str, object] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+    def sound(self) -> Workflow:
+        """Give the workflow itself, where nothing in it is malformed.
+
+        Raises:
+            WorkflowError: Something is.
+        """
+        if self.problems:
+            raise WorkflowError(self.problems, self.source)
+        return self
 
     def to_json(self) -> dict[str, object]:
         """Write the workflow as plain JSON data in the API format."""
@@ -109,23 +121,22 @@ def parse(text: str | bytes, source: str = "") -> Workflow:
 
 
 def from_json(data: object, source: str = "") -> Workflow:
-    """Read a workflow from plain JSON data.
+    """Read a workflow from plain JSON data; nodes in it that are malformed hide no others.
+
+    Returns:
+        The workflow, with what is malformed in it among its problems.
 
     Raises:
         WorkflowError: It is no workflow.
     """
     if isinstance(data, dict) and isinstance(inner := data.get("prompt"), dict) and "class_type" not in inner:
         data = inner
-    if isinstance(data, _Object):
-        twice = [f"the id {quoted(name)} stands there twice." for name in data.repeated]
-        raise WorkflowError([Problem("malformed_node", message) for message in twice], source)
     _must_be_api(data, source)
     assert isinstance(data, dict)
-    problems: list[Problem] = []
-    nodes = {name: call for name, item in data.items() if (call := _node(name, item, problems)) is not None}
-    if problems:
-        raise WorkflowError(problems, source)
-    return Workflow(nodes, source)
+    twice = data.repeated if isinstance(data, _Object) else ()
+    problems = [Problem("malformed_node", f"the id {quoted(name)} stands there twice.") for name in twice]
+    nodes = {name: _node(name, item, problems) for name, item in data.items()}
+    return Workflow(nodes, source, problems=tuple(problems))
 
 
 def _must_be_api(data: object, source: str) -> None:
@@ -178,13 +189,13 @@ def loads(text: str | bytes, source: str = "") -> object:
     raise WorkflowError([Problem("unreadable", message)], source) from None
 
 
-def _node(name: str, item: object, problems: list[Problem]) -> NodeCall | None:
+def _node(name: str, item: object, problems: list[Problem]) -> NodeCall:
     def wrong(message: str, title: str = "", class_type: str = "", input: str = "") -> None:
         problems.append(Problem("malformed_node", message, name, title, class_type, input))
 
     if not isinstance(item, dict):
         wrong(f"found {quoted(item)}, needs an object with class_type and inputs.")
-        return None
+        return NodeCall("")
     meta = item.get("_meta")
     title = meta.get("title") if isinstance(meta, dict) else None
     title = title if isinstance(title, str) else ""
@@ -192,11 +203,11 @@ def _node(name: str, item: object, problems: list[Problem]) -> NodeCall | None:
     if not isinstance(class_type, str) or not class_type:
         found = "no class_type" if class_type is None else f"the class_type {quoted(class_type)}"
         wrong(f"found {found}, needs the name of a kind of node.", title)
-        return None
+        return NodeCall("", title=title)
     inputs = item.get("inputs", {})
     if not isinstance(inputs, dict):
         wrong(f"found inputs {quoted(inputs)}, needs an object of inputs by name.", title, class_type)
-        return None
+        return NodeCall(class_type, title=title)
     for key in item.repeated if isinstance(item, _Object) else ():
         wrong(f"{quoted(key)} stands there twice.", title, class_type)
     for key in inputs.repeated if isinstance(inputs, _Object) else ():

@@ -55,7 +55,7 @@ def admit(prompt: object, targets: Sequence[str] | None, library: Library, folde
     """
     workflow: Workflow | None = None
     try:
-        workflow = from_json(prompt)
+        workflow = from_json(prompt).sound()
         return Admission(join(workflow, library, folders, targets).targets)
     except WorkflowError as error:
         if workflow is None or any(concerns_all(problem) for problem in error.problems):

@@ -49,7 +49,7 @@ class Template:
     def _read(self, library: Library) -> Workflow:
         from .formats.reading import read_any
 
-        return read_any(self.workflow, library)
+        return read_any(self.workflow, library).sound()
 
 
 def templates_in(folder: Path) -> list[Template]:

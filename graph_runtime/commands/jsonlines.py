@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Self
 
-from ..errors import Problem
+from ..errors import Problem, WorkflowError
 from ..events import (
     Event,
     NodeExpanded,
@@ -38,7 +38,7 @@ The events of --json, one object a line, and their fields:
   run_finished     file, state (succeeded, failed, interrupted), seconds
   note             text
   warning          file, problem
-  invalid          file, problems
+  invalid          file, problems, warnings
 A problem has kind, message, node, title, class_type, input, nearest.
 """
 """What the lines hold; names that stand here stay."""
@@ -79,9 +79,10 @@ class JsonLines:
         """Write nothing: the last event has said it."""
 
 
-def invalid(source: str, problems: tuple[Problem, ...]) -> None:
+def invalid(error: WorkflowError) -> None:
     """Write that a file cannot run, and why, as a line of JSON."""
-    _line({"event": "invalid", "file": source, "problems": [plain_problem(problem) for problem in problems]})
+    problems, warnings = ([plain_problem(one) for one in found] for found in (error.problems, error.warnings))
+    _line({"event": "invalid", "file": error.source, "problems": problems, "warnings": warnings})
 
 
 def plain_problem(problem: Problem) -> dict[str, object]:

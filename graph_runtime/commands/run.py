@@ -89,7 +89,7 @@ def _refuse(errors: Sequence[WorkflowError], as_json: bool) -> None:
     for error in errors:
         terminal.complain(str(error))
         if as_json:
-            invalid(error.source, error.problems)
+            invalid(error)
 
 
 def _display(as_json: bool, traceback: bool, several: bool) -> Display:

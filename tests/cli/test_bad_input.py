@@ -106,6 +106,28 @@ def test_a_circle_hides_no_other_problem(cli: Cli) -> None:
     assert "Did you mean name?" in found.stderr
 
 
+def test_a_malformed_node_hides_no_other_problem(cli: Cli) -> None:
+    file = cli.write("malformed.json", {"1": {"inputs": {}}, "2": serve("1", nmae="x")})
+    for command in COMMANDS:
+        found = cli(command, file)
+        assert found.exit_code == 2
+        assert "node 1: found no class_type" in found.stderr
+        assert "Did you mean name?" in found.stderr
+    found = cli("convert", file, "-o", "other.json", "--format", "api")
+    assert found.exit_code == 2
+    assert "node 1: found no class_type" in found.stderr
+    assert not (cli.folder / "other.json").exists()
+
+
+@pytest.mark.parametrize("command", ["run", "validate"])
+def test_problems_of_what_nothing_needs_are_told_beside_fatal_ones(cli: Cli, command: str) -> None:
+    nodes = {"1": PICK, "2": serve("1", nmae="x"), "3": {"class_type": "Label", "inputs": {"seed": -1}}}
+    found = cli(command, cli.write("both.json", nodes))
+    assert found.exit_code == 2
+    assert ": 1 problem\n" in found.stderr
+    assert "  warning: node 3 (Label), input seed: found -1" in found.stderr
+
+
 def test_all_problems_of_all_files(cli: Cli) -> None:
     nodes = {"1": {"class_type": "PickApples", "inputs": {"count": 0, "kind": "golf"}}, "2": serve("1", nmae="x")}
     files = [cli.write(name, nodes) for name in ("one.json", "two.json")]

@@ -100,11 +100,11 @@ WHOLE = [
     ("nested 100,000 deep", "[" * 100_000, "is JSON nested too deep to be a workflow."),
     ("nested 100,000 objects deep", '{"a":' * 100_000, "is JSON nested too deep to be a workflow."),
     ("10,000 digits", '{"1": {"class_type": "Number", "inputs": {"value": ' + "9" * 10_000 + "}}}", "holds a number with too many digits."),
-    ("an id twice", '{"1": {}, "1": {}}', 'the id "1" stands there twice.'),
-    ("an id twice in a prompt", '{"prompt": {"1": {}, "1": {}}}', 'the id "1" stands there twice.'),
-    ("an input twice", '{"1": {"class_type": "Word", "inputs": {"text": "a", "text": "b"}}}', "node 1 (Word), input text: stands there twice."),
+    ("an id twice", '{"1": {"class_type": "Tell", "inputs": {"value": 1}}, "1": {"class_type": "Tell", "inputs": {"value": 1}}}', 'the id "1" stands there twice.'),
+    ("an id twice in a prompt", '{"prompt": {"1": {"class_type": "Tell", "inputs": {"value": 1}}, "1": {"class_type": "Tell", "inputs": {"value": 1}}}}', 'the id "1" stands there twice.'),
+    ("an input twice", '{"1": {"class_type": "Tell", "inputs": {"value": "a", "value": "b"}}}', "node 1 (Tell), input value: stands there twice."),
     ("a field twice", '{"1": {"class_type": "A", "class_type": "B"}}', 'node 1 (B): "class_type" stands there twice.'),
-    ("a name twice in a value", '{"1": {"class_type": "A", "inputs": {"x": {"a": 1, "a": 2}}}}', 'node 1 (A), input x: holds "a" twice.'),
+    ("a name twice in a value", '{"1": {"class_type": "Tell", "inputs": {"value": {"a": 1, "a": 2}}}}', 'node 1 (Tell), input value: holds "a" twice.'),
     ("a node that is none", '{"1": 5}', "node 1: found 5, needs an object with class_type and inputs."),
     ("no class_type", '{"1": {"inputs": {}, "_meta": {"title": "T"}}}', "node 1 (T): found no class_type, needs the name of a kind of node."),
     ("class_type is no text", '{"1": {"class_type": 7}}', "node 1: found the class_type 7, needs the name of a kind of node."),
@@ -163,6 +163,49 @@ def test_problems_of_nodes_that_nothing_needs_are_warnings() -> None:
     assert [problem.node for problem in graph.warnings] == ["2"]
 
 
+def test_a_malformed_node_hides_no_other_problem() -> None:
+    nodes = {
+        "1": {"inputs": {}, "_meta": {"title": "T"}},
+        "2": one("Bump", n=["1", 0], by="y"),
+        "3": one("Tell", value=["2", 0], more=1),
+        "4": 5,
+        "5": {"class_type": "Pick", "inputs": [1]},
+        "6": one("Tell", value=["5", 7]),
+    }
+    assert [problem.partition(":")[0] for problem in told(nodes)] == [
+        "node 1 (T)",
+        "node 4",
+        "node 5 (Pick)",
+        "node 2 (Bump), input by",
+        "node 3 (Tell), input more",
+    ]
+
+
+def test_a_name_that_stands_twice_hides_no_other_problem_of_its_node() -> None:
+    text = '{"1": {"class_type": "Tell", "inputs": {"value": 1, "value": 2, "more": 3}}}'
+    assert [problem.partition(":")[0] for problem in told(text)] == [
+        "node 1 (Tell), input value",
+        "node 1 (Tell), input more",
+    ]
+
+
+def test_a_malformed_workflow_is_written_in_no_format() -> None:
+    workflow = parse('{"1": {"class_type": "Tell", "inputs": {"value": 1}}, "2": 5}')
+    assert set(workflow.nodes) == {"1", "2"}
+    with pytest.raises(WorkflowError, match="node 2: found 5"):
+        workflow.sound()
+
+
+def test_fatal_problems_hide_no_problem_of_nodes_that_nothing_needs() -> None:
+    nodes = {"1": one("Tell", value=1, more=2), "2": one("Bump", n="x")}
+    with pytest.raises(WorkflowError) as caught:
+        join(from_json(nodes), LIBRARY)
+    assert [problem.node for problem in caught.value.problems] == ["1"]
+    assert [problem.node for problem in caught.value.warnings] == ["2"]
+    assert str(caught.value).splitlines()[0] == "1 problem"
+    assert '  warning: node 2 (Bump), input n: found "x"' in str(caught.value)
+
+
 def test_circles_are_drawn_and_long_ones_shortened() -> None:
     ring = {str(i): one("Bump", n=[str((i - 1) % 40), 0]) for i in range(40)}
     (problem,) = problems(ring, "3")
@@ -182,6 +225,9 @@ def test_a_target_that_is_not_there_is_told_with_the_nearest() -> None:
     nodes = {"1": one("Number", "Seed of all")}
     assert told(nodes, "Sed of all") == [
         'there is no node with the id or title "Sed of all". Did you mean Seed of all?'
+    ]
+    assert told({"1": one("Number", "Edges of the photograph")}, "Edges") == [
+        'there is no node with the id or title "Edges". Did you mean Edges of the photograph?'
     ]
 
 
@@ -268,5 +314,5 @@ def test_twenty_thousand_unknown_kinds_and_repeated_names_are_told_in_a_moment()
     started = time.perf_counter()
     assert len(problems({str(i): one(f"Pic{i}") for i in range(20_000)})) == 20_000
     text = "{" + ", ".join(f'"{i}": 1' for i in [*range(20_000), *range(20_000)]) + "}"
-    assert len(problems(text)) == 20_000
+    assert len(problems(text)) == 40_000
     assert time.perf_counter() - started < 20

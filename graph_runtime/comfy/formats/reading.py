@@ -97,7 +97,8 @@ def _from_texts(texts: Mapping[str, str], library: Mapping[str, Node], source: s
     document = _document(texts, source)
     if "prompt" in texts:
         try:
-            return replace(from_json(loads(texts["prompt"], source), source), document=document)
+            found = from_json(loads(texts["prompt"], source), source)
+            return replace(found.sound() if document else found, document=document)
         except WorkflowError:
             if not document:
                 raise

@@ -15,18 +15,18 @@ def as_api(workflow: Workflow) -> str:
     """Write a workflow in the API format.
 
     Raises:
-        WorkflowError: It holds a number that JSON does not know.
+        WorkflowError: A node is malformed, or it holds a number that JSON does not know.
     """
-    return _dumped(workflow.to_json(), workflow.source)
+    return _dumped(workflow.sound().to_json(), workflow.source)
 
 
 def as_editor(workflow: Workflow, library: Mapping[str, Node]) -> str:
     """Write a workflow in the editor's own format: the document that it came with, or a new one.
 
     Raises:
-        WorkflowError: A link leads nowhere, or it holds a number that JSON does not know.
+        WorkflowError: A node is malformed, a link leads nowhere, or it holds a number that JSON does not know.
     """
-    return _dumped(workflow.document or to_document(workflow, library), workflow.source)
+    return _dumped(workflow.document or to_document(workflow.sound(), library), workflow.source)
 
 
 def _dumped(data: Mapping[str, object], source: str) -> str:

@@ -21,11 +21,13 @@ REPEATS = 5
 
 @node("Number")
 def number(value: int = 0) -> int:
+    """Give a number."""
     return value
 
 
 @node("Bump")
 def bump(n: int, by: int = 1) -> int:
+    """Add to a number."""
     return n + by
 
 

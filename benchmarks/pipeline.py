@@ -8,11 +8,16 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.table import Table, median_pair, median_seconds
 from graph_runtime import Executor, Folders, Graph, discover, join
 from graph_runtime.cache import MemoryCache
 from graph_runtime.workflow import read
+
+if TYPE_CHECKING:
+    import torch
+    from diffusers import StableDiffusionControlNetPipeline
 
 ROOT = Path(__file__).parent.parent
 WORKFLOW = ROOT / "workflows/canny_controlnet.json"
@@ -52,37 +57,16 @@ def _against_pipeline(folder: Path) -> Table:
 def _pipeline(graph: Graph, folders: Folders) -> tuple[Callable[[], object], bool]:
     """Set up diffusers' pipeline with what the graph says, and compare its latents with the sampler's."""
     import torch
-    from diffusers import ControlNetModel, StableDiffusionControlNetPipeline, UniPCMultistepScheduler
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
 
-    import sd_nodes
-
-    diffusers_logging.disable_progress_bar()
-    transformers_logging.disable_progress_bar()
-    models = Path(sd_nodes.__file__).parent / "embedded"
-    steps = {step.node.id: step for step in graph.steps.values()}
-    values = steps["Sampler"].values
+    pipeline = _theirs()
+    values = next(step.values for step in graph.steps.values() if step.node.id == "Sampler")
     prompt = next(step.values["text"] for step in graph.steps.values() if step.node.id == "CLIPTextEncode")
-    net = ControlNetModel.from_pretrained(models / "emoji-canny", torch_dtype=torch.float32)
-    pipeline = StableDiffusionControlNetPipeline.from_pretrained(
-        models / "emoji", controlnet=net, safety_checker=None, torch_dtype=torch.float32
-    )
-    pipeline.scheduler = UniPCMultistepScheduler.from_config(pipeline.scheduler.config)
-    pipeline.set_progress_bar_config(disable=True)
-    wanted = {
-        name: next(id for id, s in graph.steps.items() if s.node.id == name) for name in ("CannyEdges", "Sampler")
-    }
-    targets = join(graph.workflow, graph.library, folders, wanted.values())
-    with Executor(folders, MemoryCache(1 << 30)) as executor:
-        results = asyncio.run(executor.run(targets)).results
-    edges = results[wanted["CannyEdges"]].outputs[0].permute(0, 3, 1, 2).contiguous()
-    ours = results[wanted["Sampler"]].outputs[0]["samples"]
+    edges, ours = _ours(graph, folders)
 
     def run(output: str = "pil") -> torch.Tensor:
         found = pipeline(
             prompt,
-            image=edges,
+            image=edges.permute(0, 3, 1, 2).contiguous(),
             negative_prompt="",
             num_inference_steps=values["steps"],
             guidance_scale=values["guidance"],
@@ -93,6 +77,37 @@ def _pipeline(graph: Graph, folders: Folders) -> tuple[Callable[[], object], boo
 
     theirs = run("latent") / pipeline.vae.config.scaling_factor
     return run, torch.equal(ours, theirs)
+
+
+def _theirs() -> StableDiffusionControlNetPipeline:
+    """Diffusers' pipeline with the embedded demonstration model and its Canny ControlNet."""
+    import torch
+    from diffusers import ControlNetModel, StableDiffusionControlNetPipeline, UniPCMultistepScheduler
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    import sd_nodes
+
+    diffusers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()
+    models = Path(sd_nodes.__file__).parent / "embedded"
+    net = ControlNetModel.from_pretrained(models / "emoji-canny", torch_dtype=torch.float32)
+    pipeline = StableDiffusionControlNetPipeline.from_pretrained(
+        models / "emoji", controlnet=net, safety_checker=None, torch_dtype=torch.float32
+    )
+    pipeline.scheduler = UniPCMultistepScheduler.from_config(pipeline.scheduler.config)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def _ours(graph: Graph, folders: Folders) -> tuple[torch.Tensor, torch.Tensor]:
+    """The edges, `[batch, height, width, channel]`, and the latents of a run of the graph."""
+    names = ("CannyEdges", "Sampler")
+    edges, sampler = (next(id for id, step in graph.steps.items() if step.node.id == name) for name in names)
+    targets = join(graph.workflow, graph.library, folders, [edges, sampler])
+    with Executor(folders, MemoryCache(1 << 30)) as executor:
+        results = asyncio.run(executor.run(targets)).results
+    return results[edges].outputs[0], results[sampler].outputs[0]["samples"]
 
 
 def _reuse(folder: Path) -> Table:

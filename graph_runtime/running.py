@@ -18,7 +18,7 @@ from .graph import Graph
 from .growing import Growing
 from .inbox import Inbox
 from .injected import Surroundings, Tick
-from .invocation import Invocation, Returned, prepare
+from .invocation import Returned, prepare
 from .lanes import Lanes
 from .ledger import Ledger, State
 from .plan import Names, Plan, on_demand, plan
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 
 Ending: TypeAlias = Literal["succeeded", "failed", "interrupted"]
 
-_READERS = 8
-"""How many threads read kept results side by side."""
+_READERS = 8  # threads that read kept results side by side
 
 
 class Run:
@@ -62,9 +61,8 @@ class Run:
             self.stopping, executor.previews, executor.service, self.demand,
             lambda id, tick: self.inbox.put(self.tick, id, tick),
         )  # fmt: skip
-        loop = asyncio.get_running_loop()
-        self.inbox = Inbox(loop, self.collect)
-        self.over: asyncio.Future[None] = loop.create_future()
+        self.inbox = Inbox(asyncio.get_running_loop(), self.collect)
+        self.over: asyncio.Future[None] = asyncio.Future()
         self.fault: BaseException | None = None
         self.active = 0
         self.crew = Crew(executor.workers, self.inbox, executor.folders, self.stopping)
@@ -96,9 +94,11 @@ class Run:
     # What is wanted
 
     def plan(self, targets: Sequence[str]) -> Plan:
+        """Tell what is to run for these targets, and what is kept."""
         return plan(self.names, targets, self.recall.contains, self.ledger.holds)
 
     def begin(self) -> None:
+        """Plan the run for the graph's targets, tell of it, and take its steps in."""
         first = self.plan(self.graph.targets)
         self.account.planned(first)
         self.admit(first)
@@ -159,10 +159,12 @@ class Run:
             self.active += len(share)
 
     def fetch(self, states: Sequence[State]) -> None:
+        """Read kept results, in one of the reading threads."""
         for state in states:
             self.inbox.put(self.fetched, state, self.recall.fetch(state.step, self.names.keys[state.step.id]))
 
     def fetched(self, state: State, result: Result | None) -> None:
+        """Take a kept result that was read; where it is not there after all, have its step computed."""
         self.active -= 1
         if result is not None:
             self.account.took(state, result)
@@ -196,6 +198,7 @@ class Run:
             self.over.set_result(None)
 
     def start(self, state: State) -> None:
+        """Run a step whose turn has come, unless another step computes the same."""
         if state.status != "waiting" or self.stopping():
             return
         if state.follows:
@@ -210,10 +213,7 @@ class Run:
             return
         if invocation.blocked is not None:
             self.account.blocked(state, invocation.blocked)
-        else:
-            self.call(state, invocation)
-
-    def call(self, state: State, invocation: Invocation) -> None:
+            return
         state.status, state.started = "running", time.perf_counter()
         self.account.started(state)
         around = self.graph.library.pack(state.step.node.id).around
@@ -242,18 +242,16 @@ class Run:
         """End a standstill: fail the latest node whose sub-graph waits for the node itself, if there is one."""
         expanding = [state for state in self.ledger.states.values() if state.status == "expanding"]
         if expanding:
-            self.account.failed(
-                expanding[-1], NodeError("its sub-graph waits for its own result, so it would never end.")
-            )
+            message = "its sub-graph waits for its own result, so it would never end."
+            self.account.failed(expanding[-1], NodeError(message))
         elif self.active or not all(self.ledger.settled(id) for id in self.graph.targets):
             raise RuntimeError("the run came to a halt before its targets were done")
         return bool(expanding)
 
     # Sub-graphs
 
-    def expand(self, state: State, returned: Returned) -> None:
+    def expand(self, state: State, returned: Sequence[object]) -> None:
         """Put the sub-graphs that a node returned in its place."""
-        assert not isinstance(returned, Result | BaseException)
         try:
             growth = self.growing.sprout(state.step, returned)
         except Exception as error:
@@ -273,16 +271,18 @@ class Run:
             result = self.growing.result(state.step, state.growth, self.supply.value)
         except NodeError as error:
             self.account.failed(state, error)
-            return
-        self.computed(state, result)
+        else:
+            self.computed(state, result)
 
     def computed(self, state: State, result: Result) -> None:
+        """Keep a new result and settle its step."""
         step = state.step
         if not self.growing.shows(step.id):  # what was shown inside a sub-graph would not come back with the result
             self.recall.keep(step, self.names.keys[step.id], result)
         self.account.computed(state, result, time.perf_counter() - state.started)
 
     def tick(self, id: str, tick: Tick) -> None:
+        """Pass on how far a node is; what comes after the end of the run is dropped."""
         if not self.over.done():
             self.account.ticked(self.ledger[id], tick)
 

@@ -2,6 +2,7 @@
 
 Sugiyama's layered drawing (Sugiyama, Tagawa, Toda 1981): a link over several layers holds a lane free in each of them.
 Each sweep moves boxes towards the mean of their neighbours; what then overlaps is moved apart by isotonic regression.
+A link that closes a circle leads back below its component.
 All steps take time linear in boxes, links and lanes, but for sorting; a large graph gets no lanes, and its long links
 pass behind the boxes.
 """
@@ -21,6 +22,7 @@ GAP_X, GAP_Y = 70.0, 26.0
 _LANE = 6.0
 _LANE_GAP = 6.0
 _LANES = 10_000
+_BACK_LANES = 5
 _SWEEPS = 16
 _SWEEPS_OF_MANY = 4
 _MANY = 2000
@@ -66,15 +68,23 @@ def laid_out(sizes: Sequence[Point], edges: Sequence[Edge]) -> Layout:
         net.link(edge)
     net.layer = layers(net.incoming, net.outgoing)
     lanes = net.with_lanes(edges) if len(sizes) <= _MANY else [[] for _ in edges]
-    corners, ends = [(0.0, 0.0)] * len(net.sizes), [0.0] * len(net.sizes)
+    corners = [(0.0, 0.0)] * len(net.sizes)
+    ends, floors = [0.0] * len(net.sizes), [0.0] * len(net.sizes)
     parts = [_Part(members, net) for members in components(net.incoming, net.outgoing)]
     for part in parts:
         part.sweep()
-    for part, (left, top) in zip(parts, shelves([part.extent() for part in parts]), strict=True):
+    extents = [part.extent() for part in parts]
+    for part, (_, height), (left, top) in zip(parts, extents, shelves(extents), strict=True):
         for box in part.members:
             corners[box] = part.x[box] + left, part.y[box] + top
-            ends[box] = part.right[box] + left
+            ends[box], floors[box] = part.right[box] + left, top + height
     routes = [[point for lane in chain for point in _through(corners[lane], ends[lane])] for chain in lanes]
+    back = [place for place, edge in enumerate(edges) if net.layer[edge.target] <= net.layer[edge.source]]
+    for number, place in enumerate(back):
+        source, target = edges[place].source, edges[place].target
+        (x, y), (width, height) = corners[target], sizes[target]
+        below = y + height + _LANE if source == target else floors[source] + _LANE * (2 + number % _BACK_LANES)
+        routes[place] = [(ends[source], below), (2 * x + width - ends[target], below)]  # boxes stand amid their column
     return Layout(corners[: len(sizes)], routes)
 
 

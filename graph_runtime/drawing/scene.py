@@ -12,6 +12,8 @@ from typing import Literal, TypeAlias
 
 Point: TypeAlias = tuple[float, float]
 
+_TURN = 40.0
+
 
 @dataclass(frozen=True, slots=True)
 class Panel:
@@ -41,7 +43,7 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A smooth line through points, level in each of them."""
+    """A smooth line through points, level in each of them; it leaves its first and enters its last to the right."""
 
     points: tuple[Point, ...]
     colour: str
@@ -49,9 +51,12 @@ class Curve:
 
     def pieces(self) -> Iterator[tuple[Point, Point, Point, Point]]:
         """The cubic Bézier curves that it consists of: end, two handles, end."""
-        for (x, y), (to_x, to_y) in pairwise(self.points):
-            reach = min((to_x - x) / 2, 240.0) if to_x > x else 80.0
-            yield (x, y), (x + reach, y), (to_x - reach, to_y), (to_x, to_y)
+        inner = zip(self.points, self.points[2:], strict=False)
+        senses = [1, *(1 if after >= before else -1 for (before, _), (after, _) in inner), 1]
+        for ((x, y), sense), ((to_x, to_y), to_sense) in pairwise(zip(self.points, senses, strict=True)):
+            ahead = (to_x - x) * sense
+            reach = _TURN if sense != to_sense else min(ahead / 2, 240.0) if ahead > 0 else 80.0
+            yield (x, y), (x + reach * sense, y), (to_x - reach * to_sense, to_y), (to_x, to_y)
 
 
 @dataclass(frozen=True, slots=True)

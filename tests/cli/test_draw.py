@@ -114,6 +114,16 @@ def test_links_below_the_boxes_stay_within_the_picture() -> None:
     assert bottom < lowest < scene.height - 20
 
 
+def test_links_that_close_a_circle_lead_back_below_the_boxes(cli: Cli) -> None:
+    nodes = {
+        "1": {"class_type": "MixApples", "inputs": {"first": ["3", 0]}},
+        "2": {"class_type": "MixApples", "inputs": {"first": ["1", 0]}},
+        "3": {"class_type": "MixApples", "inputs": {"first": ["2", 0], "second": ["3", 0]}},
+    }
+    root = ElementTree.fromstring(cli("draw", cli.write("circle.json", nodes), "-o", "-").stdout_bytes)
+    assert sum(path.get("d", "").count("C") == 3 for path in root.iter(f"{SVG}path")) == 2
+
+
 SCENE = Scene(
     200,
     100,
@@ -167,6 +177,20 @@ def test_boxes_do_not_overlap(graph: tuple[list[tuple[float, float]], list[Edge]
     for one, other in itertools.combinations(boxes, 2):
         apart = one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] + 1e-6 or other[3] <= one[1] + 1e-6
         assert apart
+
+
+@given(graphs())
+def test_links_that_lead_back_cross_no_box(graph: tuple[list[tuple[float, float]], list[Edge]]) -> None:
+    sizes, edges = graph
+    layout = laid_out(sizes, edges)
+    for edge, route in zip(edges, layout.routes, strict=True):
+        (x, _), (to_x, _) = layout.corners[edge.source], layout.corners[edge.target]
+        if to_x > x + sizes[edge.source][0]:
+            continue
+        (right, below), (left, level) = route
+        assert below == level and left <= to_x + 1e-6 and right >= x + sizes[edge.source][0] - 1e-6
+        for (box_x, top), (wide, high) in zip(layout.corners, sizes, strict=True):
+            assert not (box_x < right and left < box_x + wide and top < below < top + high), "behind a box"
 
 
 @given(graphs())

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, final
 
-from graph_runtime import NodeError
+from graph_runtime import Folders, NodeError
 from sd_nodes.digests import digest_file
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
-
-    from graph_runtime import Folders
 
 
 @final
@@ -193,6 +192,16 @@ def locate_asset(asset: Asset, folders: Folders) -> tuple[Path, ...]:
                 f"{path} is damaged: its SHA-256 is {found}, expected {member.digest}. Fetch it anew: {asset.command}"
             )
     return paths
+
+
+def digest_once_fetched(asset: Asset) -> Callable[[Folders], str]:
+    """Make the fingerprint of a node that reads an asset's files: it raises a NodeError where `locate_asset` does."""
+
+    def digest(folders: Folders) -> str:
+        locate_asset(asset, folders)
+        return asset.digest
+
+    return digest
 
 
 def _place(member: Member, folders: Folders) -> Path | None:

@@ -5,21 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from graph_runtime import SILENT, Folders, Progress, Range, node
-from sd_nodes.assets import MLSD, locate_asset
+from sd_nodes.assets import MLSD, digest_once_fetched, locate_asset
 from sd_nodes.maps import LineMap
 from sd_nodes.types import Image
 
 Part = Annotated[float, Range(0.0, 1.0, 0.01)]
 
-
-def mlsd_digest(folders: Folders) -> str:
-    """Return what tells the weights of M-LSD.
-
-    Raises:
-        NodeError: They have not been fetched.
-    """
-    locate_asset(MLSD, folders)
-    return MLSD.digest
+mlsd_digest = digest_once_fetched(MLSD)
 
 
 @node("Straight Lines", category="control/lines", fingerprint=mlsd_digest)

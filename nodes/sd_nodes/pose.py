@@ -5,21 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from graph_runtime import SILENT, Folders, Progress, Range, node
-from sd_nodes.assets import POSE, locate_asset
+from sd_nodes.assets import POSE, digest_once_fetched, locate_asset
 from sd_nodes.maps import PoseMap
 from sd_nodes.types import Image
 
 Certainty = Annotated[float, Range(0.0, 1.0, 0.01)]
 
-
-def pose_digest(folders: Folders) -> str:
-    """Return what tells the weights of BlazePose.
-
-    Raises:
-        NodeError: They have not been fetched.
-    """
-    locate_asset(POSE, folders)
-    return POSE.digest
+pose_digest = digest_once_fetched(POSE)
 
 
 @node("Pose", category="control/pose", fingerprint=pose_digest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from graph_runtime import SILENT, Folders, Progress, Range, node
-from sd_nodes.assets import HED, locate_asset
+from sd_nodes.assets import HED, digest_once_fetched, locate_asset
 from sd_nodes.maps import SoftEdgeMap
 from sd_nodes.types import Image
 
@@ -17,15 +17,7 @@ Resolution = Annotated[int, Range(0, 2048, 8)]
 STEPS = 2
 """How many shades above black a safe map has."""
 
-
-def hed_digest(folders: Folders) -> str:
-    """Return what tells the weights of HED.
-
-    Raises:
-        NodeError: They have not been fetched.
-    """
-    locate_asset(HED, folders)
-    return HED.digest
+hed_digest = digest_once_fetched(HED)
 
 
 @node("Soft Edges", category="control/edges", resource="gpu", fingerprint=hed_digest)

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Protocol
 
 from .declaration import Node, is_node
-from .errors import DeclarationError, Problem
+from .errors import DeclarationError, Problem, listed, shown
 from .guises import Guise
 from .injected import Folders
 from .signature import declare
@@ -152,6 +152,19 @@ class Library(Mapping[str, Node]):
             for id, node in pack.nodes.items():
                 by_id.setdefault(id, (node, pack))
         return by_id
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What is odd about the packs: nodes that do not count, because an earlier pack has the same id."""
+        hidden: dict[tuple[str, str], list[str]] = {}
+        for pack in self.packs:
+            for id, node in pack.nodes.items():
+                if node is not self[id]:
+                    hidden.setdefault((pack.name, self.pack(id).name), []).append(shown(id))
+        return tuple(
+            f"the pack {shown(later)} has {listed(ids)} too; what {shown(first)} has counts."
+            for (later, first), ids in hidden.items()
+        )
 
     def __getitem__(self, id: str) -> Node:
         return self._by_id[id][0]

@@ -28,7 +28,7 @@ TRUST = "trusted.json"
 
 
 def library(folders: Iterable[Path], home: Folders | None = None) -> Library:
-    """Load the packs; those that fail are told and stop nothing.
+    """Load the packs; those that fail, and nodes that an earlier pack has too, are told and stop nothing.
 
     Args:
         folders: Folders with packs; naming one is trusting it.
@@ -56,6 +56,8 @@ def library(folders: Iterable[Path], home: Folders | None = None) -> Library:
         terminal.complain(
             f"warning: the pack {terminal.clean(failure.name)} cannot be loaded: {terminal.clean(failure.reason)}"
         )
+    for warning in found.warnings:
+        terminal.complain(f"warning: {warning}")
     return found
 
 

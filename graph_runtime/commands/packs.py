@@ -70,6 +70,8 @@ def _lines(library: Library, trust: Trust) -> Iterator[str]:
         yield f"{clean(pack.name)}: installed, {counted(len(pack.nodes), 'node')}"
     for failure in library.failures:
         yield f"{clean(failure.name)}: installed, cannot be loaded: {clean(failure.reason)}"
+    for warning in library.warnings:
+        yield f"warning: {warning}"
     for name, path in packs_by_name(pack_folder()).items():
         yield f"{clean(name)}: {_SAID[trust.standing(path)]}"
     yield f"your pack folder: {clean(str(pack_folder()))}"

@@ -54,6 +54,15 @@ def test_choices_and_texts(cli: Cli) -> None:
     assert "  recipe  text, one of the files there, required" in cli("nodes", "ReadRecipe").stdout
 
 
+def test_a_node_that_two_packs_have_is_told(cli: Cli) -> None:
+    pack = cli.folder / "more/mine.py"
+    pack.parent.mkdir()
+    pack.write_text("from graph_runtime import node\n@node('Label')\ndef label(n: int = 0) -> int:\n    return n\n")
+    found = cli("nodes", "Label", "--nodes", pack.parent)
+    assert found.exit_code == 0
+    assert found.stderr == "warning: the pack apples has Label too; what mine has counts.\n"
+
+
 def test_choices_that_are_there(cli: Cli) -> None:
     (cli.folder / "input").mkdir()
     (cli.folder / "input/pie.txt").write_text("")

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from .commands import COMMANDS, ENTRY_POINTS, terminal
+from .commands.summaries import summary
 from .errors import GraphError, nearest
 
 BAD_INPUT = 2
@@ -50,7 +51,7 @@ class CommandLine(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing any."""
         packs = [
-            (name, f"Comes with the pack {_pack(point)}.")
+            (name, summary(point.module, point.attr) or f"Comes with the pack {_pack(point)}.")
             for name, point in _of_packs().items()
             if name not in COMMANDS
         ]
@@ -102,6 +103,8 @@ def _loaded(point: importlib.metadata.EntryPoint) -> object:
 
 
 def _said(error: click.ClickException) -> str:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error.format_message()
     usage = ""
     if isinstance(error, click.UsageError) and error.ctx is not None:
         usage = f"{error.ctx.get_usage()}\nFor help: {error.ctx.command_path} --help\n\n"

@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from graph_runtime.commands.summaries import summary
 
 from .conftest import Cli
 
@@ -29,6 +32,34 @@ def test_each_command_has_help(cli: Cli, command: str) -> None:
 
 def test_help_says_where_state_lies(cli: Cli) -> None:
     assert "$XDG_CACHE_HOME or ~/.cache" in " ".join(cli("run", "--help").stdout.split())
+
+
+def test_commands_of_packs_are_told_like_all_others(cli: Cli) -> None:
+    said = " ".join(cli("--help").stdout.split())
+    assert "Fetch what some nodes need, once: a file by its NAME" in said
+    assert "train Train ControlNets, or the demonstration model." in said
+    assert "Comes with the pack" not in said
+
+
+@pytest.mark.parametrize("args", [(), ("cache",), ("train",)])
+def test_without_arguments_there_is_help_once(cli: Cli, args: tuple[str, ...]) -> None:
+    found = cli(*args)
+    assert found.exit_code == 2
+    assert found.output.startswith("Usage: controlgraph")
+    assert found.output.count("Usage:") == 1
+    assert "error:" not in found.output
+    assert "Commands:" in found.output
+
+
+def test_a_summary_is_read_without_an_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pears").mkdir()
+    (tmp_path / "pears/__init__.py").write_text("raise AssertionError")
+    (tmp_path / "pears/orders.py").write_text('def pick():\n    """Pick\n    pears.\n\n    Ripe ones."""\n')
+    (tmp_path / "pears/broken.py").write_text("def (")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert summary("pears.orders", "pick") == "Pick pears."
+    assert summary("pears.orders", "eat") == summary("pears.broken", "pick") == summary("pears.none", "pick") == ""
+    assert summary("no_such_pack.orders", "pick") == ""
 
 
 def test_version(cli: Cli) -> None:

@@ -6,14 +6,18 @@ import functools
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import click
+from click.core import ParameterSource
 
+from ..errors import GraphError
 from ..injected import Folders
+from .terminal import clean
 
 R = TypeVar("R")
 
@@ -130,6 +134,36 @@ def places(function: Callable[..., R]) -> Callable[..., R]:
     return wrapped
 
 
+def refuse_unwritable(**named: Path) -> None:
+    """Look at folders that will be written to; nothing is made for it.
+
+    Args:
+        named: Each folder, by the name of its option; those that no option names are left to whoever writes.
+
+    Raises:
+        GraphError: One cannot be written; names each of them.
+    """
+    chosen = click.get_current_context().get_parameter_source
+    given = {name: place for name, place in named.items() if chosen(name) is ParameterSource.COMMANDLINE}
+    wrong = [
+        f"--{name} {clean(str(place))}: cannot be written: {reason}."
+        for name, place in given.items()
+        if (reason := _reason_against(place))
+    ]
+    if wrong:
+        raise GraphError("\n".join(wrong))
+
+
+def _reason_against(place: Path) -> str:
+    """Why no file can be made in a folder, or in the nearest one above it that is there; "" where one can."""
+    try:
+        there = next(one for one in (place.absolute(), *place.absolute().parents) if one.exists())
+        with tempfile.TemporaryFile(dir=there):
+            return ""
+    except OSError as error:
+        return error.strerror or str(error)
+
+
 FILES = click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 FILE = click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 SETTINGS = click.option(
@@ -137,7 +171,7 @@ SETTINGS = click.option(
     help="Give an input another value; the node by id or title, the value as JSON or text. Repeatable.",
 )  # fmt: skip
 TARGETS = click.option(
-    "--to", "targets", multiple=True, metavar="NODE", help="Run only what this node needs, by id or title. Repeatable."
+    "--to", "targets", multiple=True, metavar="NODE", help="Only what this node needs, by id or title. Repeatable."
 )
 OUT = click.option(
     "--out", type=folder(), default=Path("output"), show_default=True, metavar="DIR", help="Where results are saved."

@@ -18,7 +18,7 @@ from . import opening, terminal
 from .display import Display, Plain
 from .interrupts import interrupts
 from .jsonlines import FIELDS, JsonLines, invalid
-from .options import FILES, MEMORY, NO_CACHE, OUT, SETTINGS, TARGETS, Places, places
+from .options import FILES, MEMORY, NO_CACHE, OUT, SETTINGS, TARGETS, Places, places, refuse_unwritable
 
 EXIT_CODES = {"succeeded": 0, "failed": 1, "interrupted": 130}
 
@@ -52,6 +52,7 @@ def command(
     stops a run within a step. The exit code is 0 when everything went well, 1 when a node failed, 2 when a workflow
     cannot run, and 130 when the run was cancelled.
     """
+    refuse_unwritable(out=out, state=places.state)
     nodes = opening.library(places.nodes, places.folders())
     folders = places.folders(out, fetch)
     graphs, errors = opening.each(files, lambda file: opening.graph(file, nodes, folders, settings, targets))

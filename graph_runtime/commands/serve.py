@@ -11,7 +11,7 @@ from ..cache import MemoryCache, TieredCache
 from ..comfy.packs.foreign import foreign_packs
 from ..library import Library
 from . import opening, terminal
-from .options import MEMORY, NO_CACHE, OUT, Places, places
+from .options import MEMORY, NO_CACHE, OUT, Places, places, refuse_unwritable
 
 
 @click.command()
@@ -52,6 +52,7 @@ def command(
         from ..comfy.serving import Options, serve
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{error.name} is not installed: pip install 'controlgraph[editor]'") from None
+    refuse_unwritable(out=out, state=places.state)
     nodes = opening.library(places.nodes, places.folders())
     kept = MemoryCache(memory)
     cache = None if no_cache else TieredCache(kept, opening.disk(places, nodes, _warn))

@@ -12,16 +12,17 @@ from ..graph import Graph
 from ..injected import Folders
 from ..plan import upstream
 from . import opening
-from .options import FILES, TARGETS, Places, places
+from .options import FILES, SETTINGS, TARGETS, Places, places
 from .telling import counted, named
 from .terminal import clean, complain, say
 
 
 @click.command()
 @FILES
+@SETTINGS
 @TARGETS
 @places
-def command(files: tuple[Path, ...], targets: tuple[str, ...], places: Places) -> int:
+def command(files: tuple[Path, ...], settings: tuple[str, ...], targets: tuple[str, ...], places: Places) -> int:
     """Check workflows in full without running them.
 
     Tells everything that is wrong with each FILE: links, types, values, files that are not there. Of those that can
@@ -32,7 +33,7 @@ def command(files: tuple[Path, ...], targets: tuple[str, ...], places: Places) -
     code = 0
     for file in files:
         try:
-            graph = opening.graph(file, nodes, folders, targets=targets)
+            graph = opening.graph(file, nodes, folders, settings, targets)
         except WorkflowError as error:
             complain(str(error))
             code = 2

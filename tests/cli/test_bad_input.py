@@ -158,6 +158,27 @@ def test_settings(cli: Cli, plate: Path, setting: str, message: str) -> None:
     assert not (cli.folder / "output").exists()
 
 
+def test_folders_that_cannot_be_written_are_told_before_the_run(cli: Cli, plate: Path) -> None:
+    found = cli("run", plate, "--out", plate / "out", "--state", plate / "state")
+    assert found.exit_code == 2
+    assert f"--out {plate / 'out'}: cannot be written: Not a directory." in found.stderr
+    assert f"--state {plate / 'state'}: cannot be written: Not a directory." in found.stderr
+    assert "ran" not in found.stderr.split()
+
+
+def test_folders_that_are_made_later_are_no_problem(cli: Cli, plate: Path) -> None:
+    found = cli("run", plate, "--out", cli.folder / "a/b/out", "--state", cli.folder / "c/state")
+    assert found.exit_code == 0, found.stderr
+
+
+def test_validate_takes_settings(cli: Cli, plate: Path) -> None:
+    assert cli("validate", plate, "--set", "1.count=7").exit_code == 0
+    found = cli("validate", plate, "--set", "1.count=0")
+    assert found.exit_code == 2
+    assert "input count: found 0, needs 1 to 1000" in found.stderr
+    assert "Run only" not in cli("validate", "--help").stdout
+
+
 def test_a_title_that_several_nodes_bear(cli: Cli) -> None:
     twin = {"class_type": "PickApples", "inputs": {}, "_meta": {"title": "Twin"}}
     found = cli("run", cli.write("twins.json", {"1": twin, "2": twin, "3": serve("1")}), "--set", "Twin.count=3")

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
-from graph_runtime import NodeError
+from graph_runtime import NodeError, listed
 from sd_nodes.headers import Header, read_header
 from sd_nodes.layouts import Names, parts
 from sd_nodes.open_clip import shape_of_piece
@@ -116,6 +116,10 @@ def _of_folder(root: Path) -> list[Component]:
     elif (root / "config.json").is_file():
         folders = {_part_of(root): root}
     else:
+        folders = {}
+    if not folders and (held := [name for pattern in ("*", "*/*") for name in _pickles(root, pattern)]):
+        raise NodeError(f"{root} holds {listed(held)} and no safetensors: {PICKLE_REASON}.")
+    if not folders and not (root / "model_index.json").is_file():
         raise NodeError(f"{root} is no diffusers folder: it has neither model_index.json nor config.json.")
     return [_component(part, root, folder) for part, folder in folders.items()]
 
@@ -148,10 +152,14 @@ def _weights(folder: Path) -> tuple[tuple[Path, ...], str | None, tuple[Path, ..
             index = folder / (f"{stem}.safetensors.index{f'.{variant}' if variant else ''}.json")
             if index.is_file():
                 return _shards(index), variant, (index,)
-    pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES)
-    if pickles:
-        raise NodeError(f"{folder} holds {', '.join(pickles)} and no safetensors: {PICKLE_REASON}.")
+    if pickles := _pickles(folder):
+        raise NodeError(f"{folder} holds {listed(pickles)} and no safetensors: {PICKLE_REASON}.")
     raise NodeError(f"{folder} holds no weights: {STEMS[0]}.safetensors or {STEMS[1]}.safetensors is needed.")
+
+
+def _pickles(folder: Path, pattern: str = "*") -> list[str]:
+    """The pickles in a folder, by their paths in it."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.glob(pattern) if path.suffix in PICKLES)
 
 
 def _shards(index: Path) -> tuple[Path, ...]:

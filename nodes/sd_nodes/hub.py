@@ -19,6 +19,10 @@ WEIGHTS = re.compile(
 )
 
 
+PATIENCE = 5
+"""Seconds within which the hub has to say what a model holds."""
+
+
 def is_hub_id(name: str) -> bool:
     """Tell whether a name has the form of a hub id: `owner/name`."""
     return HUB_ID.fullmatch(name) is not None and not name.startswith(".")
@@ -68,10 +72,27 @@ def fetch(name: str) -> Path:
         raise NodeError(
             f"“{name}” is not in the local hub cache {hub_cache()}, and HF_HUB_OFFLINE forbids fetching it."
         )
-    from huggingface_hub import list_repo_files, snapshot_download
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
 
     try:
-        return Path(snapshot_download(name, allow_patterns=wanted(list_repo_files(name))))
+        held = HfApi().model_info(name, timeout=PATIENCE).siblings or []
+    except (HfHubHTTPError, ValueError) as problem:  # the hub has answered, or is not asked for what is no id
+        raise _refused(name, problem) from problem
+    except Exception as problem:  # no answer, in the words of whichever client the library uses
+        raise NodeError(
+            f"“{name}” could not be fetched: the hub cannot be reached ({_first_line(problem)}); "
+            "is this machine online?"
+        ) from problem
+    try:
+        return Path(snapshot_download(name, allow_patterns=wanted(file.rfilename for file in held)))
     except Exception as problem:  # the library raises its own, the network's and the operating system's errors
-        first = str(problem).strip().partition("\n")[0]
-        raise NodeError(f"“{name}” could not be fetched from the hub: {type(problem).__name__}: {first}") from problem
+        raise _refused(name, problem) from problem
+
+
+def _refused(name: str, problem: Exception) -> NodeError:
+    return NodeError(f"“{name}” could not be fetched from the hub: {type(problem).__name__}: {_first_line(problem)}")
+
+
+def _first_line(problem: Exception) -> str:
+    return str(problem).strip().partition("\n")[0]

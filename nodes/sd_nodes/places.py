@@ -143,8 +143,10 @@ def _not_found(name: str, shelf: Shelf, folders: Folders) -> NodeError:
         how = f"to fetch it: controlgraph fetch {name}, or run with --fetch"
         searched.append(f"the local hub cache {hub.hub_cache()} ({how})")
     there = listed(present) or "nothing"
+    pickled = sorted(path.name for root in _roots(shelf, folders) for path in root.glob("*") if path.suffix in PICKLES)
+    unread = f"Not opened: {listed(pickled)}; {PICKLE_REASON}. " if pickled else ""
     return NodeError(
         f"There is no {shelf.title} “{name}”. Looked in: {', '.join(searched)}. There is: {there}. "
-        "Put the model there, give --models the folder where it lies, or name its full path.",
+        f"{unread}Put the model there, give --models the folder where it lies, or name its full path.",
         nearest=plain.get(near, ""),
     )

@@ -1,5 +1,9 @@
 """Hub ids: their form, the local cache, and what would be fetched. Nothing here goes online."""
 
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -55,3 +59,16 @@ def test_only_settings_and_one_set_of_weights_are_wanted() -> None:
         "README.md",
     ]
     assert sorted(hub.wanted([*unwanted, *wanted])) == sorted(wanted)
+
+
+def test_a_hub_that_cannot_be_reached_is_told_at_once_and_in_a_sentence(tmp_path: Path) -> None:
+    """Nothing listens at the port that the environment names."""
+    env = {**os.environ, "HF_HUB_CACHE": str(tmp_path), "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "0"}
+    command = [sys.executable, "-c", "from graph_runtime.cli import main; main()", "fetch", "some/model"]
+    started = time.perf_counter()
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert time.perf_counter() - started < 15
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: “some/model” could not be fetched: the hub cannot be reached (")
+    assert line.endswith("); is this machine online?")

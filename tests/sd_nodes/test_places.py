@@ -65,6 +65,7 @@ def test_a_misspelt_name_is_told_the_nearest_and_the_places(folders: Folders) ->
     assert error.value.nearest == "dream.safetensors"
     assert all(str(root / "checkpoints") in str(error.value) for root in folders.models)
     assert "--models" in str(error.value)
+    assert "Not opened: old.ckpt; a pickle can run any program" in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["old", "old.ckpt"])

@@ -119,6 +119,19 @@ def test_a_folder_with_pickles_only_is_refused(shelf: Path, tmp_path: Path) -> N
         sources.controlnet("pickled", Folders(models=(tmp_path,)))
 
 
+@pytest.mark.parametrize("file", ["diffusion_pytorch_model.bin", "unet/diffusion_pytorch_model.bin"])
+@pytest.mark.parametrize("index", [True, False])
+def test_pickles_without_settings_are_told(tmp_path: Path, file: str, index: bool) -> None:
+    """What the folder holds is named with the reason, whether or not it says what it is."""
+    path = tmp_path / "diffusers/pickled" / file
+    path.parent.mkdir(parents=True)
+    path.touch()
+    if index:
+        (tmp_path / "diffusers/pickled/model_index.json").write_text("{}")
+    with pytest.raises(NodeError, match=rf"holds {file} and no safetensors: a pickle can run"):
+        sources.checkpoint("pickled", Folders(models=(tmp_path,)))
+
+
 def test_a_single_file_of_another_family_is_told(tmp_path: Path) -> None:
     """Its constants are not known: the message says which are, and what to use instead."""
     unet = original.unet()

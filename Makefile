@@ -9,13 +9,14 @@ DEV := $(VENV)/.ready-dev
 # One thread for each process: two torch processes with several threads each slow each other down many times over.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench clean help
+.PHONY: demo test lint bench pictures clean help
 
 help:
 	@echo "make demo    draw a picture: trace a photograph, let a small diffusion model follow the edges"
 	@echo "make test    run the tests"
 	@echo "make lint    ruff, mypy --strict, import contracts"
-	@echo "make bench   measure, and write the figures to benchmarks/results"
+	@echo "make bench   measure, and write the figures into the README"
+	@echo "make pictures   draw the pictures of the README"
 	@echo "make clean   remove .venv and everything that was made"
 
 $(VENV)/bin/python:
@@ -45,6 +46,9 @@ lint: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/python -m benchmarks
+
+pictures: $(READY)
+	$(BIN)/python -m pictures
 
 clean:
 	rm -rf $(VENV) out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
 from torch.nn.functional import interpolate
 
-from graph_runtime import NodeError
+from sd_nodes.annotators.pretrained import load_network
 from sd_nodes.arrays import bytes_of, image_of
 from sd_nodes.assets import DEPTH, locate_asset
 from sd_nodes.depth_models import FASTDEPTH, depth_digest, depth_folder
@@ -85,18 +84,9 @@ def _transformers(image: Image, folder: Path, digest: str) -> NDArray[np.float32
 @lru_cache(maxsize=1)
 def _network(folder: Path, digest: str) -> tuple[BaseImageProcessor, PreTrainedModel]:
     """Load a network once; `digest` tells apart what lay in its folder at different times."""
-    from transformers import AutoImageProcessor, AutoModelForDepthEstimation
-    from transformers.utils import logging
+    from transformers import AutoModelForDepthEstimation
 
-    logging.disable_progress_bar()
-    try:
-        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
-        with torch.inference_mode(False):  # tensors made inside inference mode could not be used outside of it
-            network = AutoModelForDepthEstimation.from_pretrained(folder, use_safetensors=True, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        raise NodeError(f"{folder} cannot be loaded as a depth model: {error}", input="model") from error
-    network.eval().requires_grad_(False)
-    return processor, network.to("cuda" if torch.cuda.is_available() else "cpu")
+    return load_network(folder, "depth model", lambda _: AutoModelForDepthEstimation)
 
 
 def _is_metric(network: PreTrainedModel) -> bool:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from graph_runtime import NodeError
 from sd_nodes.annotators.ade20k import palette
+from sd_nodes.annotators.pretrained import load_network
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from transformers import BaseImageProcessor, PreTrainedModel
+    from transformers import BaseImageProcessor, PretrainedConfig, PreTrainedModel
 
 BY_MASKS = ("mask2former", "maskformer")
 """Kinds of models that give masks with classes instead of a class for each point."""
@@ -50,22 +50,15 @@ def drawn(classes: NDArray[np.integer]) -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=1)
 def _network(folder: Path, digest: str) -> tuple[BaseImageProcessor, PreTrainedModel]:
-    from transformers import AutoConfig, AutoImageProcessor, AutoModelForSemanticSegmentation
+    """Load a network once; `digest` tells apart what lay in its folder at different times."""
+    from transformers import AutoModelForSemanticSegmentation
     from transformers import AutoModelForUniversalSegmentation as AutoModelForMasks
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    def kind_of(config: PretrainedConfig) -> Any:
         _check(config.num_labels, folder)
-        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
-        kind = AutoModelForMasks if config.model_type in BY_MASKS else AutoModelForSemanticSegmentation
-        with torch.inference_mode(False):  # tensors made inside inference mode could not be used outside of it
-            network = kind.from_pretrained(folder, use_safetensors=True, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        raise NodeError(f"{folder} cannot be loaded as a segmentation model: {error}", input="model") from error
-    network.eval().requires_grad_(False)
-    return processor, network.to("cuda" if torch.cuda.is_available() else "cpu")
+        return AutoModelForMasks if config.model_type in BY_MASKS else AutoModelForSemanticSegmentation
+
+    return load_network(folder, "segmentation model", kind_of)
 
 
 def _check(count: int, folder: Path) -> None:

@@ -171,9 +171,22 @@ def test_json_of_a_file_that_cannot_run(cli: Cli) -> None:
     assert [problem["kind"] for problem in line["problems"]] == ["unknown_node"]
 
 
-def test_a_state_folder_that_cannot_be_written_stops_nothing(cli: Cli, plate: Path) -> None:
+def test_events_of_a_file_that_cannot_run_hold_warnings(cli: Cli) -> None:
+    nodes = {
+        "1": {"class_type": "ServeApples", "inputs": {}},
+        "2": {"class_type": "Label", "inputs": {"seed": -1}},
+    }
+    line = json.loads(cli("run", cli.write("both.json", nodes), "--json").stdout)
+    assert [problem["kind"] for problem in line["problems"]] == ["missing_input"]
+    assert [problem["kind"] for problem in line["warnings"]] == ["too_small"]
+
+
+def test_a_usual_state_folder_that_cannot_be_written_stops_nothing(
+    cli: Cli, plate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (cli.folder / "full").write_text("")
-    found = cli("run", plate, "--state", "full/state")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cli.folder / "full"))
+    found = cli("run", plate)
     assert found.exit_code == 0
     assert "warning: Results are not kept on disk" in found.stderr
     assert "warning: the run is not recorded" in found.stderr

@@ -159,7 +159,7 @@ def _as_json(value: object) -> str:
 def nearest(name: object, options: Iterable[str]) -> str:
     """Find the option that looks most like a name, or "" when none does; upper and lower case are alike.
 
-    Where none does, it is one that holds the name from the beginning of a word: `Edges of the photo` for `Edges`.
+    Where none does, it is one that begins with the name, or holds it from the beginning of a word.
     Of very many options only those with the same first letter are looked at, and of these not all.
     """
     if not isinstance(name, str) or len(name) > 256:
@@ -175,7 +175,8 @@ def nearest(name: object, options: Iterable[str]) -> str:
         likely = list(itertools.islice((option for option in folded if option[:1] == meant[:1]), _COMPARED))
     close = difflib.get_close_matches(meant, likely, n=1, cutoff=0.6)
     if not close and len(meant) >= _WORD:
-        close = [option for option in likely if f" {meant}" in f" {option}"]
+        holding = [option for option in likely if f" {meant}" in f" {option}"]
+        close = sorted(holding, key=lambda option: not option.startswith(meant))
     return folded[close[0]] if close else ""
 
 

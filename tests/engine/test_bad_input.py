@@ -226,7 +226,7 @@ def test_a_target_that_is_not_there_is_told_with_the_nearest() -> None:
     assert told(nodes, "Sed of all") == [
         'there is no node with the id or title "Sed of all". Did you mean Seed of all?'
     ]
-    assert told({"1": one("Number", "Edges of the photograph")}, "Edges") == [
+    assert told({"1": one("Number", "See the edges"), "2": one("Number", "Edges of the photograph")}, "Edges") == [
         'there is no node with the id or title "Edges". Did you mean Edges of the photograph?'
     ]
 

@@ -41,7 +41,7 @@ PICTURE = {
     "3": NodeCall("Encode", {"text": 'a "cat"\nand a hat', "clip": Link("1", "clip")}, "Wanted!"),
     "4": NodeCall("Encode", {"text": "dogs", "clip": Link("1", 1)}),
     "5": NodeCall(
-        "KSampler", {"model": Link("1"), "positive": Link("3"), "negative": Link("4"), "image": Link("2"), "seed": 7}
+        "DrawSteps", {"model": Link("1"), "positive": Link("3"), "negative": Link("4"), "image": Link("2"), "seed": 7}
     ),
     "6": NodeCall("Save", {"image": Link("5")}),
     "7": NodeCall("Trace", {"image": Link("2")}),

@@ -125,6 +125,7 @@ class Plain:
     def finished(self, event: NodeFinished | NodeFailed) -> None:
         """Write that a node is over: each one, or of a large graph at each tenth."""
         self._done += 1
+        self._total = max(self._total, self._done)  # kept results that turned out to be gone are computed after all
         often = self._total <= _EACH_NODE or self._done * 10 // self._total > (self._done - 1) * 10 // self._total
         if isinstance(event, NodeFinished) and often:
             self.note(f"[{self._done}/{self._total}] {self.name(event.node)}: {telling.duration(event.seconds)}")

@@ -51,6 +51,7 @@ def export_model(
     for name in ("unet", "text_encoder", "vae"):
         half_of(getattr(model, name), found.get(name)).save_pretrained(folder / name, safe_serialization=True)
     model.tokenizer.save_pretrained(folder / "tokenizer")
+    model.scheduler.register_to_config(clip_sample=False)  # latents lie beyond -1 and 1; DDIM and DDPM would clip them
     model.scheduler.save_pretrained(folder / "scheduler")
     (folder / "model_index.json").write_text(json.dumps(PIPELINE, indent=2) + "\n")
     share(folder)

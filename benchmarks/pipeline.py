@@ -91,9 +91,9 @@ def _theirs() -> StableDiffusionControlNetPipeline:
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()
     models = Path(sd_nodes.__file__).parent / "embedded"
-    net = ControlNetModel.from_pretrained(models / "emoji-canny", torch_dtype=torch.float32)
+    net = ControlNetModel.from_pretrained(models / "emoji-canny", dtype=torch.float32)
     pipeline = StableDiffusionControlNetPipeline.from_pretrained(
-        models / "emoji", controlnet=net, safety_checker=None, torch_dtype=torch.float32
+        models / "emoji", controlnet=net, safety_checker=None, dtype=torch.float32
     )
     pipeline.scheduler = UniPCMultistepScheduler.from_config(pipeline.scheduler.config)
     pipeline.set_progress_bar_config(disable=True)

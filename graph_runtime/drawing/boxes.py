@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NewType, Union, get_args, get_origin
@@ -171,7 +171,8 @@ def _field(name: str, input: Input | None, call: NodeCall, fault: bool) -> Field
         return None
     long = input is not None and input.socket.text is not None and input.socket.text.multiline
     if isinstance(value, str) and (long or len(value) > 48):
-        lines: Sequence[str] = letters.wrapped(shown(" ".join(value.split()), 600), SIZE, WIDEST - 48, _TEXT_LINES)
+        text = "\n".join(shown(" ".join(line.split()), 600) for line in value[:6000].splitlines())
+        lines = letters.wrapped(text[:600], SIZE, WIDEST - 48, _TEXT_LINES)
         return Field(shown(name, 40), tuple(lines), not given, fault, block=True)
     text = _written(value)
     return Field(shown(name, 40), (letters.fitted(text, SIZE, WIDEST * 0.6),), not given, fault)

@@ -37,18 +37,21 @@ def fitted(text: str, size: float, room: float) -> str:
 
 
 def wrapped(text: str, size: float, room: float, lines: int) -> list[str]:
-    """Break a text into lines between words; what needs more lines is cut off with an ellipsis."""
+    """Break a text into lines, where it breaks itself and between words; what needs more lines ends in an ellipsis."""
+    found = [line for paragraph in text.splitlines() for line in _broken(paragraph, size, room)]
+    if len(found) > lines:
+        found[lines - 1 :] = [f"{found[lines - 1]} …"]
+    return [fitted(line, size, room) for line in found]
+
+
+def _broken(paragraph: str, size: float, room: float) -> list[str]:
     found: list[str] = []
-    words = text.split()
     line = ""
-    for place, word in enumerate(words):
+    for word in paragraph.split():
         longer = f"{line} {word}" if line else word
         if line and width(longer, size) > room:
-            if len(found) == lines - 1:
-                rest = " ".join([line, *words[place : place + 20]])
-                return [*found, fitted(rest, size, room)]
-            found.append(fitted(line, size, room))
+            found.append(line)
             line = word
         else:
             line = longer
-    return [*found, fitted(line, size, room)] if line else found
+    return [*found, line] if line else found

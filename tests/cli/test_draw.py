@@ -236,3 +236,8 @@ def test_fitted_text_fits(text: str, room: float) -> None:
     assert short == text or width(short, 12) <= room + 12
     assert all(width(line, 12) <= room + 12 for line in wrapped(text, 12, room, 3))
     assert len(wrapped(text, 12, room, 3)) <= 3
+
+
+def test_wrapped_text_keeps_its_own_lines() -> None:
+    assert wrapped("a sunset\n\nover  the sea", 12, 300, 4) == ["a sunset", "over the sea"]
+    assert wrapped("one\ntwo\nthree", 12, 300, 2) == ["one", "two …"]

@@ -81,7 +81,7 @@ def _placed(
     problems: list[Problem] = []
     steps: dict[str, Step] = {}
     hint = Hints()
-    malformed = {problem.node for problem in workflow.problems if not problem.input}
+    malformed = {problem.node for problem in workflow.problems if not _can_be_placed(problem, workflow)}
     own: dict[str, Step | None] = dict.fromkeys(workflow.nodes)
     sources: Sources = ChainMap(own, outside) if outside else own  # type: ignore[arg-type]  # reads only the outside
     for name in order:
@@ -99,6 +99,11 @@ def _placed(
             steps[name] = own[name] = step
         problems += [replace(problem, node=name, title=call.title, class_type=call.class_type) for problem in wrong]
     return steps, problems
+
+
+def _can_be_placed(problem: Problem, workflow: Workflow) -> bool:
+    """Tell whether the node of a problem is still readable: what is wrong is one input, and that has a value."""
+    return problem.node in workflow.nodes and problem.input in workflow.nodes[problem.node].inputs
 
 
 def _wanted(workflow: Workflow, library: Library, targets: Iterable[str] | None) -> tuple[list[str], list[Problem]]:

@@ -46,7 +46,7 @@ class Workflow:
         nodes: The nodes by id.
         source: Where it came from, for messages.
         document: The editor's own document, where the workflow came with one.
-        problems: What is malformed in the file; a node with such a problem that names no input cannot be placed.
+        problems: What is malformed; a node with such a problem is placed if it names an input that has a value.
     """
 
     nodes: Mapping[str, NodeCall]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from ..errors import Problem, WorkflowError, listed, nearest, quoted, shown
+from ..errors import Problem, listed, nearest, quoted, shown
 from ..injected import Folders
 from ..library import Library
 from ..literals import Misfit, coerce
@@ -24,10 +24,7 @@ def assigned(workflow: Workflow, settings: Iterable[str], library: Library, fold
         folders: Where files to choose from lie.
 
     Returns:
-        The changed workflow.
-
-    Raises:
-        WorkflowError: Settings name nodes or inputs that are not there; names each of them.
+        The changed workflow, with the settings that name nodes or inputs that are not there among its problems.
     """
     nodes = dict(workflow.nodes)
     problems: list[Problem] = []
@@ -36,9 +33,7 @@ def assigned(workflow: Workflow, settings: Iterable[str], library: Library, fold
         problem = found if isinstance(found, Problem) else _assign(nodes, *found, library, folders)
         if problem is not None:
             problems.append(replace(problem, message=f"--set {shown(setting)}: {problem.message}"))
-    if problems:
-        raise WorkflowError(problems, workflow.source)
-    return replace(workflow, nodes=nodes)
+    return replace(workflow, nodes=nodes, problems=(*workflow.problems, *problems))
 
 
 def _found(setting: str, nodes: Mapping[str, NodeCall]) -> tuple[str, str, str] | Problem:

@@ -68,7 +68,7 @@ def command(
     nodes = opening.library(places.nodes, places.folders())
     folders = Folders(places.input, out, places.models)
     found = read_any(file, nodes)
-    workflow = with_document(found, assigned(found, settings, nodes, folders), nodes)
+    workflow = with_document(found, assigned(found, settings, nodes, folders).sound(), nodes)
     form = form or _usual(file, workflow, target)
     if form == "python":
         text = _script(workflow, nodes, folders, targets, places)

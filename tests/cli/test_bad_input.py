@@ -158,6 +158,13 @@ def test_settings(cli: Cli, plate: Path, setting: str, message: str) -> None:
     assert not (cli.folder / "output").exists()
 
 
+def test_settings_are_told_with_all_else(cli: Cli, plate: Path) -> None:
+    found = cli("validate", plate, "--set", "9.count=3", "--set", "1.count=0")
+    assert found.exit_code == 2
+    assert "there is no node" in found.stderr
+    assert "found 0, needs 1 to 1000" in found.stderr
+
+
 def test_folders_that_cannot_be_written_are_told_before_the_run(cli: Cli, plate: Path) -> None:
     found = cli("run", plate, "--out", plate / "out", "--state", plate / "state")
     assert found.exit_code == 2

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ...errors import Problem, WorkflowError, quoted
+from ...errors import Problem, quoted
 
 ANYTHING = "*"
 
@@ -105,10 +105,12 @@ class EditorFile:
     Attributes:
         graph: The outermost canvas.
         definitions: The sub-graphs by id.
+        problems: The nodes, links and sub-graphs that are none.
     """
 
     graph: EditorGraph
     definitions: Mapping[str, EditorGraph] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
 
 
 def is_editor_document(data: object) -> bool:
@@ -116,16 +118,8 @@ def is_editor_document(data: object) -> bool:
     return isinstance(data, dict) and isinstance(data.get("nodes"), list)
 
 
-def read_document(data: Mapping[str, object], source: str = "") -> EditorFile:
-    """Read a document.
-
-    Args:
-        data: The document as JSON data.
-        source: Where it came from, for messages.
-
-    Raises:
-        WorkflowError: A node, a link or a sub-graph is none; names every one.
-    """
+def read_document(data: Mapping[str, object]) -> EditorFile:
+    """Read a document as JSON data; what is malformed in it hides nothing else."""
     problems: list[Problem] = []
     graph = _graph(data, "", problems)
     definitions: dict[str, EditorGraph] = {}
@@ -136,9 +130,7 @@ def read_document(data: Mapping[str, object], source: str = "") -> EditorFile:
             )
         else:
             problems.append(Problem("unreadable", f"sub-graph {place} is {quoted(item)}, needs an object with an id."))
-    if problems:
-        raise WorkflowError(problems, source)
-    return EditorFile(graph, definitions)
+    return EditorFile(graph, definitions, tuple(problems))
 
 
 def _graph(data: Mapping[str, object], where: str, problems: list[Problem]) -> EditorGraph:

@@ -36,8 +36,7 @@ def with_document(before: Workflow, after: Workflow, library: Mapping[str, Node]
     ]
     if not changes or not after.document:
         return after
-    file = read_document(ungrouped(after.document, library), after.source)
-    layout = spread_out(file, after.source)
+    layout = spread_out(read_document(ungrouped(after.document, library)), after.source)
     tracer = Tracer(layout, library, after.source)
     by_id = {placed.id: placed for placed in layout.nodes.values()}
     document = after.document

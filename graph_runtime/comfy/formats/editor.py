@@ -26,19 +26,21 @@ def from_document(document: Mapping[str, object], library: Mapping[str, Node], s
         source: Where it came from, for messages.
 
     Returns:
-        The nodes that would run, with what the editor resolves resolved.
+        The nodes that would run, with what the editor resolves resolved, and with what is malformed in the document
+        among the problems.
 
     Raises:
-        WorkflowError: It is no document of the editor; names everything that is wrong with it.
+        WorkflowError: No node in it runs, a sub-graph holds itself, or there are too many nodes.
     """
-    file = read_document(ungrouped(document, library), source)
+    file = read_document(ungrouped(document, library))
     layout = spread_out(file, source)
     tracer = Tracer(layout, library, source)
     nodes: dict[str, NodeCall] = {}
-    problems: list[Problem] = []
+    problems = list(file.problems)
     for placed in layout.nodes.values():
         if tracer.is_virtual(placed.node) or placed.key in layout.insides or placed.node.mode in (MUTED, BYPASSED):
             continue
+        nodes[placed.id] = NodeCall(placed.node.type, {}, placed.node.title)
         if placed.node.type.startswith(PREFIXES) and placed.node.type not in library:
             problems.append(Problem("unknown_node", _NO_GROUP, placed.id, placed.node.title, placed.node.type))
             continue
@@ -47,10 +49,8 @@ def from_document(document: Mapping[str, object], library: Mapping[str, Node], s
         except WorkflowError as error:
             problems += error.problems
     if not nodes and not problems:
-        problems = [Problem("no_nodes", "the workflow holds no node that runs.")]
-    if problems:
-        raise WorkflowError(problems, source)
-    return Workflow(nodes, source, document)
+        raise WorkflowError([Problem("no_nodes", "the workflow holds no node that runs.")], source)
+    return Workflow(nodes, source, document, tuple(problems))
 
 
 def inputs_of(placed: Placed, library: Mapping[str, Node], tracer: Tracer) -> dict[str, Origin | Stored]:

@@ -14,7 +14,7 @@ FILES = Path(__file__).parent / "files"
 
 
 def nodes(document: dict[str, object], library: Library = LIBRARY) -> dict[str, NodeCall]:
-    return dict(from_document(document, library).nodes)
+    return dict(from_document(document, library).sound().nodes)
 
 
 def inputs(document: dict[str, object], id: str) -> dict[str, object]:
@@ -224,6 +224,15 @@ class TestBadDocuments:
         with pytest.raises(WorkflowError) as error:
             nodes({"nodes": [5, {"id": 1}], "links": ["x"]})
         assert len(error.value.problems) == 3
+
+    def test_what_is_malformed_hides_nothing_else(self) -> None:
+        round = {"nodes": [5, item(1, "Svae"), *(item(id, "Reroute", [slot("", "*", id)]) for id in (2, 3))]}
+        links = [[2, 3, 0, 2, 0, "*"], [3, 2, 0, 3, 0, "*"], [4, 2, 0, 4, 0, "*"]]
+        looped = {**round, "nodes": [*round["nodes"], item(4, "Save", [slot("image", link=4)])], "links": links}
+        with pytest.raises(WorkflowError) as error:
+            join(from_document(looped, LIBRARY), LIBRARY)
+        told = [problem.kind for problem in error.value.problems]
+        assert told == ["malformed_node", "cycle", "unknown_node"], str(error.value)
 
     @pytest.mark.parametrize("odd", [None, 5, "x", [], {}, [None], [[]], -1])
     @pytest.mark.parametrize("key", ["inputs", "outputs", "widgets_values", "properties", "mode", "title", "flags"])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NewType, Self, TypeVar
 
 from .errors import Interrupted
+from .model_folders import folders_of, kinds_in
 
 if TYPE_CHECKING:
     from .step import Step
@@ -48,7 +49,8 @@ class Folders:
     Attributes:
         input: Where pictures named by a workflow lie.
         output: Where results are saved.
-        models: Where model files lie, searched in this order.
+        models: Where model files lie, searched in this order: folders laid out as ComfyUI's models folder, and files in
+            the form of its `extra_model_paths.yaml`.
         temp: Where previews go.
         state: Where caches and records are kept, or None to keep nothing on disk.
         fetch: Whether nodes may fetch what a workflow names and is not here.
@@ -60,6 +62,15 @@ class Folders:
     temp: Path = field(default_factory=lambda: Path("temp"))
     state: Path | None = None
     fetch: bool = False
+
+    def of(self, kind: str) -> tuple[Path, ...]:
+        """Where models of a kind such as "loras" lie, in the order in which they are searched."""
+        return folders_of(self.models, kind)
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of models that there are folders for."""
+        return kinds_in(self.models)
 
 
 class Service(ABC):

@@ -1,0 +1,200 @@
+"""Where model files lie, kind by kind: in folders laid out as ComfyUI's `models`, and where its YAML files point.
+
+A root is such a folder, a folder of ComfyUI that holds one, or a file in the form of `extra_model_paths.yaml`: sections
+that each name a `base_path`, folders by the kind of what lies in them (several, one a line), and with `is_default` that
+these come before all others. Such a file beside a models folder counts too, as it does in ComfyUI.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "checkpoints": ("checkpoints",),
+    "clip_vision": ("clip_vision",),
+    "controlnet": ("controlnet", "t2i_adapter"),
+    "diffusers": ("diffusers",),
+    "diffusion_models": ("unet", "diffusion_models"),
+    "embeddings": ("embeddings",),
+    "gligen": ("gligen",),
+    "hypernetworks": ("hypernetworks",),
+    "loras": ("loras",),
+    "photomaker": ("photomaker",),
+    "style_models": ("style_models",),
+    "text_encoders": ("text_encoders", "clip"),
+    "upscale_models": ("upscale_models",),
+    "vae": ("vae",),
+    "vae_approx": ("vae_approx",),
+}
+"""The kinds of models that ComfyUI knows, and the folders below its models folder that hold them."""
+
+OTHER_NAMES = {name: kind for kind, names in KINDS.items() for name in names if name != kind}
+"""Other words for a kind, such as `clip` for `text_encoders`."""
+
+NO_MODELS = frozenset({"custom_nodes", "configs"})
+"""What such files list beside models: packs are loaded only from folders that the user names for it."""
+
+BESIDE = "extra_model_paths.yaml"
+
+LARGEST = 1 << 20
+"""Bytes that such a file may hold: many times what anybody writes by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder with models of one kind; the `preferred` ones are searched before all others."""
+
+    kind: str
+    folder: Path
+    preferred: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a YAML file says: its places in order, or why it cannot be read."""
+
+    places: tuple[Place, ...] = ()
+    problem: str = ""
+
+
+def folders_of(roots: Iterable[Path], kind: str) -> tuple[Path, ...]:
+    """The folders of one kind of models in the order in which they are searched; they need not be there.
+
+    Args:
+        roots: Folders and YAML files, as described above.
+        kind: Such as "loras"; "clip" and "unet" are other words for "text_encoders" and "diffusion_models".
+    """
+    wanted = OTHER_NAMES.get(kind, kind)
+    found = [place for root in roots for place in _places(root, wanted) if place.kind == wanted]
+    return tuple(dict.fromkeys(place.folder for place in sorted(found, key=lambda place: not place.preferred)))
+
+
+def kinds_in(roots: Sequence[Path]) -> list[str]:
+    """The kinds of models: those that ComfyUI knows, and what else there are folders for."""
+    bases = [models_folder(root) for root in roots if not is_paths_file(root)]
+    below = {name for base in bases for name in _folders_in(base)}
+    listed = {place.kind for root in roots for file in paths_files(root) for place in read_paths(file).places}
+    return sorted({OTHER_NAMES.get(name, name) for name in {*KINDS, *below, *listed}} - NO_MODELS)
+
+
+def problems_in(roots: Iterable[Path]) -> list[str]:
+    """Why YAML files cannot be read: those among the roots, and those beside them."""
+    found = (read_paths(file).problem for root in roots for file in paths_files(root))
+    return list(dict.fromkeys(problem for problem in found if problem))
+
+
+def is_paths_file(root: Path) -> bool:
+    """Tell whether a root is a YAML file, by its name."""
+    return root.suffix.lower() in (".yaml", ".yml")
+
+
+def models_folder(root: Path) -> Path:
+    """The models folder that a root means: itself, or the one in the folder of a ComfyUI."""
+    inner = root / "models"
+    folders = (name for names in KINDS.values() for name in names)
+    return inner if inner.is_dir() and not any((root / name).is_dir() for name in folders) else root
+
+
+def paths_files(root: Path) -> list[Path]:
+    """The YAML files that a root stands for: itself, or the one beside its models folder."""
+    if is_paths_file(root):
+        return [root]
+    base = models_folder(root)
+    beside = base.absolute().parent / BESIDE
+    return [beside] if base.absolute().name == "models" and beside.is_file() else []
+
+
+def read_paths(file: Path) -> Listed:
+    """Read a YAML file; what is wrong with it becomes its problem."""
+    try:
+        return _read(file.absolute(), file.stat().st_mtime_ns)
+    except OSError as error:
+        return Listed(problem=f"{file} cannot be read: {error.strerror or error}.")
+
+
+def files_in(folder: Path, wanted: Callable[[str], bool]) -> list[str]:
+    """The files below a folder whose names are wanted, at any depth, as sorted relative paths with forward slashes.
+
+    Links are followed, and each folder is entered once, so that links in a circle do no harm. Folders whose names begin
+    with a dot are passed over, and so is what may not be read.
+    """
+    found: list[str] = []
+    seen: set[tuple[int, int]] = set()
+    for place, below, names in os.walk(folder, followlinks=True):
+        try:
+            status = os.stat(place)  # noqa: PTH116 - thousands of folders: os.walk and os.path are the quick ones
+        except OSError:
+            below.clear()
+            continue
+        if (status.st_dev, status.st_ino) in seen:
+            below.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        here = [os.path.join(place, name) for name in names if wanted(name)]  # noqa: PTH118
+        found += [os.path.relpath(path, folder) for path in here if os.path.isfile(path)]  # noqa: PTH113
+    return sorted(path.replace(os.sep, "/") for path in found)
+
+
+def _folders_in(base: Path) -> list[str]:
+    try:
+        return [entry.name for entry in base.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+    except OSError:
+        return []
+
+
+def _places(root: Path, kind: str) -> Iterator[Place]:
+    if not is_paths_file(root):
+        base = models_folder(root)
+        yield from (Place(kind, base / name) for name in KINDS.get(kind, (kind,)))
+    for file in paths_files(root):
+        yield from read_paths(file).places
+
+
+@lru_cache(maxsize=64)
+def _read(file: Path, changed: int) -> Listed:
+    """Read a file as it is since `changed`."""
+    import yaml
+
+    if file.stat().st_size > LARGEST:
+        return Listed(problem=f"{file} holds more than {LARGEST >> 20} MiB, so it is no list of folders.")
+    try:
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:
+        mark = f" at line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        return Listed(problem=f"{file} is no YAML{mark}: {error.problem or error.context}.")
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        return Listed(problem=f"{file} is no YAML: {str(error).partition(chr(10))[0] or type(error).__name__}.")
+    if data is None:
+        return Listed()
+    if not isinstance(data, dict):
+        return Listed(problem=f"{file}: found a {type(data).__name__}, needs sections with a base_path and folders.")
+    loose = {key: value for key, value in data.items() if not isinstance(value, dict)}
+    sections = [section for section in (*data.values(), loose) if isinstance(section, dict)]
+    return Listed(tuple(place for section in sections for place in _section(section, file.parent)))
+
+
+def _section(section: Mapping[object, object], beside: Path) -> Iterator[Place]:
+    """The places of one section; paths are relative to its base path, and that to the file's folder."""
+    base = section.get("base_path")
+    root = _path(base, beside) if isinstance(base, str) else beside
+    preferred = section.get("is_default") is True
+    for kind, value in section.items():
+        if kind in ("base_path", "is_default") or not isinstance(kind, str):
+            continue
+        lines = value.splitlines() if isinstance(value, str) else value if isinstance(value, list) else ()
+        for line in lines:
+            if isinstance(line, str) and line.strip():
+                yield Place(OTHER_NAMES.get(kind, kind), _path(line, root), preferred)
+
+
+def _path(text: str, beside: Path) -> Path:
+    """The path that a text means, with `~` and variables in it, slashes of either direction."""
+    plain = os.path.expanduser(os.path.expandvars(text.strip()))  # noqa: PTH111 - an unknown user stays as it is
+    if os.sep == "/" and not Path(plain).exists():
+        plain = plain.replace("\\", "/")
+    return Path(os.path.normpath(beside / plain))

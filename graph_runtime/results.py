@@ -48,6 +48,10 @@ class Shown(Generic[T]):
     values: T | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        """Give the paths of the files and the text, a line each."""
+        return "\n".join([*(str(file.path) for file in self.files), *self.text])
+
 
 @dataclass(frozen=True, slots=True)
 class Expand(Generic[T]):

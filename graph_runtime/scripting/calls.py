@@ -68,6 +68,9 @@ def statement(step: Step, script: Script, used: bool) -> str:
         step: The step.
         script: What the script has so far; the step's variable is added to it.
         used: Whether anything needs what it returns.
+
+    Returns:
+        One statement or, where a sink's values are needed too, two.
     """
     arguments = _literals(step)
     items = {name: script.names.take(name) for name in step.wires if name in step.mapped}
@@ -80,9 +83,14 @@ def statement(step: Step, script: Script, used: bool) -> str:
     if items:
         call = _mapped(call, {item: _read(step.wires[name], script) for name, item in items.items()}, script)
     if not used:
-        return call
-    script.variables[step.id] = script.names.take(*_wishes(step))
-    return f"{script.variables[step.id]} = {call}"
+        return _told(call, step) if step.node.sink else call
+    variable = script.variables[step.id] = script.names.take(*_wishes(step))
+    return f"{variable} = {call}" + (f"\n{_told(variable, step)}" if step.node.sink else "")
+
+
+def _told(shown: str, step: Step) -> str:
+    """Print what a sink shows."""
+    return f'print(*{shown}, sep="\\n")' if step.mapped else f"print({shown})"
 
 
 def _expands(node: Node) -> bool:

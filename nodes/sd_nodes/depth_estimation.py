@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from torch.nn.functional import interpolate
 
+from sd_nodes.annotators.detection import detection_size
+from sd_nodes.annotators.guided import guided
 from sd_nodes.annotators.pretrained import load_network
 from sd_nodes.arrays import bytes_of, image_of
 from sd_nodes.assets import DEPTH, locate_asset
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 SIDE = 224
 """The side of the square pictures that FastDepth takes."""
+
+FINEST = 1024
+"""The shorter side, in pixels, up to which its coarse depth is brought to the edges of the picture."""
 
 METRIC = ("zoedepth", "glpn", "depth_pro")
 """Kinds of models of transformers that give metres."""
@@ -61,9 +66,17 @@ def _fastdepth(image: Image, path: Path) -> NDArray[np.float32]:
     net = cv2.dnn.readNetFromONNX(str(path))
     net.setInput(cv2.dnn.blobFromImage(picture, 1 / 255, (SIDE, SIDE)))
     metres = np.asarray(net.forward(), np.float32).reshape(SIDE, SIDE)
+    return _refined(_nearness(metres), picture)
+
+
+def _refined(nearness: NDArray[np.float32], picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Give a coarse nearness the size and the edges of its picture, `[height, width, 3]`."""
     height, width = picture.shape[:2]
-    nearness = cv2.resize(_nearness(metres), (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(nearness, np.float32)
+    tall, wide = detection_size(height, width, min(FINEST, height, width))
+    seen = cv2.resize(picture, (wide, tall), interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(255)
+    coarse = np.asarray(cv2.resize(nearness, (wide, tall), interpolation=cv2.INTER_LINEAR), np.float32)
+    fine = cv2.resize(guided(coarse, seen), (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(fine, np.float32)
 
 
 def _nearness(metres: NDArray[np.float32]) -> NDArray[np.float32]:

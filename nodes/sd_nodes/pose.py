@@ -14,7 +14,7 @@ Certainty = Annotated[float, Range(0.0, 1.0, 0.01)]
 pose_digest = digest_once_fetched(POSE)
 
 
-@node("Pose", category="control/pose", fingerprint=pose_digest)
+@node("Pose", category="control/pose", version=2, fingerprint=pose_digest)
 def pose(
     image: Image,
     score: Certainty = 0.5,
@@ -31,7 +31,7 @@ def pose(
     Args:
         image: The picture.
         score: People that the networks are less certain of are left out.
-        seen: Points of a body that are less certain to be seen are left out.
+        seen: Points of a body that are less certain to be seen are left out, and those beyond the border always.
         most: How many people are drawn at most.
 
     Returns:

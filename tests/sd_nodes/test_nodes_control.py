@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from graph_runtime import Folders, NodeError
+from sd_nodes import LIBRARY
 from sd_nodes.assets import DEPTH, present
 from sd_nodes.controlnet import controlnet_apply, controlnet_apply_advanced
 from sd_nodes.depth import depth_map
@@ -50,6 +51,15 @@ def test_edges_are_white_on_black():
     edges = canny_edges(Image(square))
     assert set(edges.unique().tolist()) == {0.0, 1.0}
     assert edges[0, 14:18, 14:18].max() == 0 and edges[0, 6:10, 14].max() == 1
+
+
+def test_thresholds_reach_the_strongest_gradient_and_no_further():
+    """A corner between black and white has both sums at once; nothing is over what the editor offers at most."""
+    bounds = LIBRARY["CannyEdges"].inputs["high"].socket.bounds
+    corner = torch.zeros(1, 32, 32, 3)
+    corner[:, 16:, 16:] = 1
+    assert canny_edges(Image(corner), 900, 1000).max() == 1
+    assert bounds is not None and canny_edges(Image(corner), bounds.high, bounds.high).max() == 0
 
 
 def test_an_alpha_channel_has_no_edges():

@@ -71,7 +71,13 @@ def bodies(picture: NDArray[np.uint8], paths: tuple[Path, ...], score: float, se
     detector, landmarker = (_interpreter(str(path)) for path in paths)
     people = _people(picture, detector, score)[:most]
     found = [_looked_at(picture, person, landmarker) for person in people]
-    return [body_of(points, seen) for points, certainty in found if certainty >= score]
+    height, width = picture.shape[:2]
+    return [within(body_of(points, seen), height, width) for points, certainty in found if certainty >= score]
+
+
+def within(body: Body, height: int, width: int) -> Body:
+    """Leave out the points beyond the border, which BlazePose guesses and OpenPose, that sees only pixels, never has."""
+    return tuple(point if point and 0 <= point.x < width and 0 <= point.y < height else None for point in body)
 
 
 def body_of(landmarks: NDArray[np.float32], seen: float) -> Body:

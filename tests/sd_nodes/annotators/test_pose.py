@@ -20,6 +20,7 @@ from sd_nodes.annotators.blazepose import (
     cut_out,
     distinct,
     person_of,
+    within,
 )
 from sd_nodes.annotators.skeleton import LIMBS, POINTS, Point, colour, drawn
 from sd_nodes.assets import POSE, locate_asset
@@ -88,6 +89,11 @@ def test_what_is_not_seen_is_left_out_and_with_a_shoulder_the_neck():
     assert found["right shoulder"] is found["neck"] is None and found["left shoulder"] == Point(11, 10)
 
 
+def test_points_that_are_guessed_beyond_the_border_are_left_out():
+    found = within(body(neck=(5, 5), nose=(-1, 5), left_hip=(29.9, 20), right_hip=(0, 19.9), left_eye=(30, 5)), 20, 30)
+    assert [POINTS[place] for place, point in enumerate(found) if point] == ["neck", "right hip"]
+
+
 def test_there_is_an_anchor_for_each_guess():
     found = anchors()
     assert found.shape == (2254, 2) and found[0].tolist() == pytest.approx([0.5 / 28] * 2)
@@ -148,7 +154,7 @@ def test_the_astronaut_is_found_where_she_is():
     known = {"nose": (216, 125), "right eye": (194, 102), "left eye": (240, 102), "neck": (205, 235)}
     for name, place in known.items():
         assert found[name] is not None and math.dist(found[name], place) < 15, name
-    assert found["right knee"] is None
+    assert all(found[name] is None for name in ("right hip", "left hip", "right knee", "left knee"))
     drawing = pose(picture, folders=folders)
     assert drawing.shape == picture.shape and drawing[0, 125, 216].max() == 1
 

@@ -10,6 +10,7 @@ from .graph import Graph, join
 from .guises import Guise
 from .injected import SILENT, EditorDocument, Folders, NodeId, Preview, Progress, Prompt, Service, Surroundings
 from .library import Library, discover
+from .model_folders import files_in
 from .results import Blocked, Expand, Lazy, Result, Shown, ShownFile
 from .sockets import Choices, Fresh, Range, Seed, Text
 from .step import Link, Step, Wire
@@ -60,6 +61,7 @@ __all__ = [
     "Workflow",
     "WorkflowError",
     "discover",
+    "files_in",
     "join",
     "listed",
     "nearest",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NewType, Union, get_args, get_origin
 
-from .errors import Hint, Problem, ProblemKind, listed, nearest, quoted
+from .errors import Hint, NodeError, Problem, ProblemKind, listed, nearest, quoted
 from .injected import Folders
 from .sockets import Kind, Socket, describe
 
@@ -21,14 +21,18 @@ class Misfit(Exception):
         kind: What sort of problem it is.
         message: What was found and what is needed.
         options: The names of which one was needed; empty where it is no matter of names.
+        nearest: The right name that is closest, where it is known already.
         details: Facts for programs; `found` is the value.
     """
 
-    def __init__(self, kind: ProblemKind, message: str, options: Sequence[str] = (), **details: object) -> None:
+    def __init__(
+        self, kind: ProblemKind, message: str, options: Sequence[str] = (), nearest: str = "", **details: object
+    ) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.options = options
+        self.nearest = nearest
         self.details = details
 
     def problem(self, input: str, hint: Hint = nearest) -> Problem:
@@ -38,7 +42,7 @@ class Misfit(Exception):
             input: Its name.
             hint: Finds the option that comes nearest.
         """
-        close = hint(self.details.get("found"), self.options) if self.options else ""
+        close = hint(self.details.get("found"), self.options) if self.options else self.nearest
         return Problem(self.kind, self.message, input=input, nearest=close, details=tuple(self.details.items()))
 
 
@@ -96,8 +100,11 @@ def check(value: object, socket: Socket, folders: Folders) -> None:
         _bounded(value, socket)
     if socket.literals and value not in socket.literals:
         _choice(value, [str(literal) for literal in socket.literals])
-    if socket.choices is not None and not socket.choices.open and isinstance(value, str):
-        _choice(value, list(socket.choices.of(folders)))
+    if socket.choices is not None and isinstance(value, str):
+        if not socket.choices.open:
+            _choice(value, list(socket.choices.of(folders)))
+        elif socket.choices.find is not None:
+            _found(value, socket.choices.find, folders)
 
 
 def _one(value: object, socket: Socket, folders: Folders) -> object:
@@ -217,6 +224,13 @@ def _closed(value: object, options: tuple[object, ...]) -> object:
 def _choice(value: object, names: list[str]) -> None:
     if value not in names:
         raise _not_a_choice(value, names)
+
+
+def _found(value: str, find: Callable[[str, Folders], object], folders: Folders) -> None:
+    try:
+        find(value, folders)
+    except NodeError as error:
+        raise Misfit("not_a_choice", error.message, nearest=error.nearest, found=value) from None
 
 
 def _not_a_choice(value: object, names: list[str]) -> Misfit:

@@ -40,11 +40,14 @@ class Choices:
         of: Gives the names; it is quick, and reads no more than folders.
         open: Whether other names are good too; the node itself then says what it makes of them.
         upload: What an editor may offer to upload into the list, such as "image"; "" for nothing.
+        find: Looks where a name leads that need not be among the names, and raises NodeError where it leads nowhere; so
+            every file that is missing is told before the run, whatever else is wrong.
     """
 
     of: Callable[[Folders], Sequence[str]]
     open: bool = False
     upload: str = ""
+    find: Callable[[str, Folders], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+FILE = re.compile(r"[\w. ()+-]+\.(safetensors|sft)")
 SETTINGS = re.compile(r"([^/]+/)?[^/]+\.(json|txt)")
 WEIGHTS = re.compile(
     r"(?P<folder>[^/]+/)?(diffusion_pytorch_model|model)(?P<variant>\.fp16)?(-\d+-of-\d+)?\.safetensors"
@@ -51,6 +52,24 @@ def cached(name: str) -> Path | None:
     revisions += sorted(path.name for path in repository.glob("snapshots/*"))
     folders = (repository / "snapshots" / revision for revision in revisions)
     return next((folder for folder in folders if folder.is_dir()), None)
+
+
+def cached_file(name: str) -> Path | None:
+    """Return the one file of that name in the local cache, whatever model it belongs to.
+
+    Args:
+        name: The name of a file, or `owner/name/` and its path in that model. The names that the parts of all
+            diffusers models have in common mean none.
+    """
+    plain = name.replace("\\", "/")
+    parts = plain.split("/")
+    if ".." in parts or not FILE.fullmatch(parts[-1]) or WEIGHTS.fullmatch(parts[-1]):
+        return None
+    if len(parts) > 2 and (folder := cached("/".join(parts[:2]))):
+        path = folder.joinpath(*parts[2:])
+        return path if path.is_file() else None
+    found = [path for path in hub_cache().glob(f"models--*/snapshots/*/**/{parts[-1]}") if path.is_file()]
+    return found[0] if len({path.resolve() for path in found}) == 1 else None
 
 
 def wanted(files: Iterable[str]) -> list[str]:

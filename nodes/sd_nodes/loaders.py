@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, NamedTuple
 
-from graph_runtime import Choices, Folders, node
+from graph_runtime import Folders, node
 from sd_nodes import sources
-from sd_nodes.places import BASE, CONTROLNET, SAFETY, VAE, names
+from sd_nodes.places import BASE, CONTROLNET, SAFETY, VAE, choices
 from sd_nodes.types import Clip, ControlNet, Model, SafetyChecker, Vae
 
-BaseName = Annotated[str, Choices(lambda folders: names(BASE, folders), open=True)]
-ControlNetName = Annotated[str, Choices(lambda folders: names(CONTROLNET, folders), open=True)]
-VaeName = Annotated[str, Choices(lambda folders: names(VAE, folders), open=True)]
-SafetyName = Annotated[str, Choices(lambda folders: names(SAFETY, folders), open=True)]
+BaseName = Annotated[str, choices(BASE)]
+ControlNetName = Annotated[str, choices(CONTROLNET)]
+VaeName = Annotated[str, choices(VAE)]
+SafetyName = Annotated[str, choices(SAFETY)]
 ControlKind = Literal[
     "auto", "canny", "depth", "pose", "scribble", "softedge", "lineart", "lines", "normal", "segmentation",
     "shuffle", "tile", "inpaint", "instructions",

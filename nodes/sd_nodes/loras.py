@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, NamedTuple
 
-from graph_runtime import Choices, Folders, Range, node
+from graph_runtime import Folders, Range, node
 from sd_nodes.patches import demand_family, lora
-from sd_nodes.places import LORA, names
+from sd_nodes.places import LORA, choices
 from sd_nodes.types import Clip, Model
 
-LoraName = Annotated[str, Choices(lambda folders: names(LORA, folders), open=True)]
+LoraName = Annotated[str, choices(LORA)]
 Strength = Annotated[float, Range(-100.0, 100.0, 0.01)]
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, final
 
-from graph_runtime import NodeError, listed, nearest
+from graph_runtime import Choices, NodeError, files_in, listed
 from sd_nodes import hub
+from sd_nodes.missing import not_found
+from sd_nodes.pickles import PICKLE_REASON, PICKLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,8 +18,10 @@ if TYPE_CHECKING:
     from graph_runtime import Folders
 
 EMBEDDED = Path(__file__).parent / "embedded"
-PICKLES = {".ckpt", ".bin", ".pt", ".pth", ".pkl"}
-PICKLE_REASON = "a pickle can run any program when it is opened, so only safetensors are read"
+WEIGHTS = (".safetensors", ".sft")
+FOLDER_MARKERS = ("model_index.json", "config.json")
+STEMS = ("diffusion_pytorch_model", "model")
+"""What the weights in a diffusers folder are called."""
 
 
 @final
@@ -37,8 +42,23 @@ CONTROLNET = Shelf("ControlNet", ("controlnet", "diffusers"), "config.json", "Co
 VAE = Shelf("VAE", ("vae", "diffusers", "checkpoints"), "config.json", "AutoencoderKL")
 SAFETY = Shelf("safety checker", ("safety_checker", "diffusers"), "config.json", "StableDiffusionSafetyChecker")
 
+UNET = Shelf(
+    "denoising network", ("diffusion_models", "unet", "diffusers", "checkpoints"), "config.json", "UNet2DConditionModel"
+)
+TEXT = Shelf("text encoder", ("text_encoders", "clip", "diffusers"), "config.json", "CLIPTextModel")
+DIFFUSERS = Shelf("diffusers folder", ("diffusers",), "model_index.json")
+CLIP_VISION = Shelf("CLIP vision model", ("clip_vision", "diffusers"), "config.json", "CLIPVisionModelWithProjection")
+STYLE = Shelf("style model", ("style_models",), "config.json", "StyleAdapter")
+GLIGEN = Shelf("GLIGEN model", ("gligen",), "config.json", "GLIGEN")
+UPSCALE = Shelf("upscale model", ("upscale_models",), "config.json", "UpscaleModel")
+
 EMBEDDING = Shelf("embedding", ("embeddings",), "learned_embeds.safetensors")
 LORA = Shelf("LoRA", ("loras",), "pytorch_lora_weights.safetensors")
+
+
+def choices(shelf: Shelf) -> Choices:
+    """Return the choice among the models of a kind; any name that leads to one is good."""
+    return Choices(partial(names, shelf), open=True, find=lambda name, folders: find(name, shelf, folders))
 
 
 def find(name: str, shelf: Shelf, folders: Folders) -> Path:
@@ -46,7 +66,9 @@ def find(name: str, shelf: Shelf, folders: Folders) -> Path:
 
     Args:
         name: An absolute path (or one beginning with `~` or `.`), a name in the model folders with or without
-            `.safetensors`, the name of a model that ships with the pack, or a hub id.
+            `.safetensors`, the name of a model that ships with the pack, a hub id, or the name of a file in the hub's
+            local cache. Slashes may have either direction. Where a name ends as pickles do, the safetensors file of
+            the same name is meant.
         shelf: The kind of model.
         folders: Where to look, and whether a hub id that is not in the local cache is fetched.
 
@@ -62,7 +84,7 @@ def find(name: str, shelf: Shelf, folders: Folders) -> Path:
 def _find(name: str, shelf: Shelf, folders: Folders) -> Path:
     places = list(_places(name, shelf, folders))
     for place in places:
-        if place.is_dir() or (place.is_file() and place.suffix == ".safetensors"):
+        if place.is_dir() or (place.is_file() and place.suffix in WEIGHTS):
             return place
     _refuse_pickles(name, places)
     if hub.is_hub_id(name):
@@ -70,40 +92,62 @@ def _find(name: str, shelf: Shelf, folders: Folders) -> Path:
             return folder
         if folders.fetch:
             return hub.fetch(name)
-    raise _not_found(name, shelf, folders)
+    if file := hub.cached_file(name):
+        return file
+    if is_path(name):
+        path = Path(name).expanduser()
+        what = f"{path} is not a .safetensors file: only safetensors are read."
+        raise NodeError(what if path.is_file() else f"There is no {shelf.title} at {path}.")
+    raise not_found(name, shelf.title, names(shelf, folders), users_roots(shelf, folders), folders)
 
 
 def names(shelf: Shelf, folders: Folders) -> list[str]:
     """Return the names of the models of a kind that are there, those of the user before those of the pack."""
-    found = [name for root in _roots(shelf, folders) for name in _held(root, shelf)]
+    found = [name for root in roots(shelf, folders) for name in _held(root, shelf)]
     return list(dict.fromkeys(found))
 
 
-def _roots(shelf: Shelf, folders: Folders) -> list[Path]:
-    return [root / folder for root in folders.models for folder in shelf.folders] + [EMBEDDED]
+def users_roots(shelf: Shelf, folders: Folders) -> list[Path]:
+    """Return the user's folders with models of a kind, in the order in which they are searched."""
+    return list(dict.fromkeys(folder for kind in shelf.folders for folder in folders.of(kind)))
+
+
+def roots(shelf: Shelf, folders: Folders) -> list[Path]:
+    """Return the folders with models of a kind: the user's, and the one that ships with the pack."""
+    return [*users_roots(shelf, folders), EMBEDDED]
+
+
+def is_path(name: str) -> bool:
+    """Tell whether a name is a path by itself, rather than a name in the model folders."""
+    return Path(name).expanduser().is_absolute() or name.startswith(("./", "../"))
 
 
 def _places(name: str, shelf: Shelf, folders: Folders) -> Iterator[Path]:
-    path = Path(name).expanduser()
-    if path.is_absolute() or name.startswith(("./", "../")):
-        yield path
+    if is_path(name):
+        yield Path(name).expanduser()
         return
+    path = Path(name.replace("\\", "/"))
     if not name.strip() or ".." in path.parts:
         raise NodeError(f"“{name}” names no {shelf.title}. There is: {listed(names(shelf, folders)) or 'nothing'}.")
-    for root in _roots(shelf, folders):
+    for root in roots(shelf, folders):
         yield root / path
-        yield root / f"{name}.safetensors"
+        yield from (root / f"{path}{suffix}" for suffix in WEIGHTS)
+        if path.suffix.lower() in PICKLES:
+            yield root / path.with_suffix(".safetensors")
 
 
 def _held(root: Path, shelf: Shelf) -> list[str]:
-    """List what lies in one folder: safetensors files at any depth, and folders with the shelf's marker."""
-    if not root.is_dir():
-        return []
-    marked = [path.parent for path in (*root.glob(f"*/{shelf.marker}"), *root.glob(f"*/*/{shelf.marker}"))]
-    alone = [path for path in marked if not (path.parent / "model_index.json").is_file()]
-    models = [path for path in alone if not shelf.kind or _names_class(path / shelf.marker, shelf.kind)]
-    files = [path for path in root.rglob("*.safetensors") if not _inside_model(path, root)]
-    return sorted(path.relative_to(root).as_posix() for path in (*models, *files))
+    """List what lies in one folder: weight files at any depth, and folders with the shelf's marker."""
+    markers = {shelf.marker, *FOLDER_MARKERS}
+    found = files_in(root, lambda name: name in markers or PurePosixPath(name).suffix in WEIGHTS)
+    paths = [PurePosixPath(each) for each in found]
+    marked = {kind: {path.parent for path in paths if path.name == kind} for kind in markers}
+    whole = marked["model_index.json"]
+    models = marked[shelf.marker] - (set() if shelf.marker == "model_index.json" else whole) - {PurePosixPath(".")}
+    if shelf.kind:
+        models = {path for path in models if _names_class(root / path / shelf.marker, shelf.kind)}
+    files = [path for path in paths if path.suffix in WEIGHTS and not _is_inside(path, whole, marked["config.json"])]
+    return sorted(path.as_posix() for path in (*models, *files))
 
 
 def _names_class(config: Path, kind: str) -> bool:
@@ -114,11 +158,9 @@ def _names_class(config: Path, kind: str) -> bool:
         return False
 
 
-def _inside_model(path: Path, root: Path) -> bool:
+def _is_inside(path: PurePosixPath, whole: set[PurePosixPath], parts: set[PurePosixPath]) -> bool:
     """Tell whether a file is one component of a diffusers folder rather than a model of its own."""
-    between = path.parent.relative_to(root).parts
-    above = [root.joinpath(*between[: depth + 1]) for depth in range(len(between))]
-    return any((folder / marker).is_file() for folder in above for marker in ("model_index.json", "config.json"))
+    return not whole.isdisjoint(path.parent.parents) or (path.parent in parts and path.name.startswith(STEMS))
 
 
 def _refuse_pickles(name: str, places: list[Path]) -> None:
@@ -127,26 +169,3 @@ def _refuse_pickles(name: str, places: list[Path]) -> None:
     for place in candidates:
         if place.is_file():
             raise NodeError(f"{place} is not opened: {PICKLE_REASON}. Save “{name}” as .safetensors.")
-
-
-def _not_found(name: str, shelf: Shelf, folders: Folders) -> NodeError:
-    path = Path(name).expanduser()
-    if path.is_file():
-        return NodeError(f"{path} is not a .safetensors file: only safetensors are read.")
-    if path.is_absolute() or name.startswith(("./", "../")):
-        return NodeError(f"There is no {shelf.title} at {path}.")
-    present = names(shelf, folders)
-    plain = {each.removesuffix(".safetensors"): each for each in present}
-    near = nearest(name.removesuffix(".safetensors"), plain)
-    searched = [str(root) for root in _roots(shelf, folders)[:-1]] + ["the models that ship with the pack"]
-    if hub.is_hub_id(name):
-        how = f"to fetch it: controlgraph fetch {name}, or run with --fetch"
-        searched.append(f"the local hub cache {hub.hub_cache()} ({how})")
-    there = listed(present) or "nothing"
-    pickled = sorted(path.name for root in _roots(shelf, folders) for path in root.glob("*") if path.suffix in PICKLES)
-    unread = f"Not opened: {listed(pickled)}; {PICKLE_REASON}. " if pickled else ""
-    return NodeError(
-        f"There is no {shelf.title} “{name}”. Looked in: {', '.join(searched)}. There is: {there}. "
-        f"{unread}Put the model there, give --models the folder where it lies, or name its full path.",
-        nearest=plain.get(near, ""),
-    )

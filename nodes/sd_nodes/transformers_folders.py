@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from graph_runtime import Folders, NodeError, listed
 from sd_nodes.digests import digest_files
-from sd_nodes.places import EMBEDDED, PICKLE_REASON, Shelf, find, names
+from sd_nodes.pickles import PICKLE_REASON
+from sd_nodes.places import EMBEDDED, Shelf, find, names
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from graph_runtime import Folders, NodeError
-from sd_nodes.places import BASE, CONTROLNET, VAE, find, names
+from sd_nodes.places import BASE, CONTROLNET, LORA, VAE, find, names
 
 
 @pytest.fixture
@@ -92,3 +92,87 @@ def test_an_id_that_is_not_cached_names_the_cache(
     snapshot = tmp_path / "hub/models--some--model/snapshots/1"
     snapshot.mkdir(parents=True)
     assert find("some/model", BASE, folders) == snapshot
+
+
+def test_slashes_of_either_direction_lead_to_the_same_model(folders: Folders) -> None:
+    """Workflows are saved on every system."""
+    assert find("sd15\\canny", CONTROLNET, folders) == find("sd15/canny", CONTROLNET, folders)
+    with pytest.raises(NodeError, match="names no ControlNet"):
+        find("..\\x", CONTROLNET, folders)
+
+
+def test_another_case_and_another_folder_are_told_as_the_nearest_name(folders: Folders) -> None:
+    """They may be other files on another machine, so they are not taken for the same."""
+    (folders.models[1] / "checkpoints/SD1").mkdir()
+    (folders.models[1] / "checkpoints/SD1/Real.safetensors").touch()
+    for name, near in (("Dream.safetensors", "dream.safetensors"), ("real.safetensors", "SD1/Real.safetensors")):
+        with pytest.raises(NodeError) as told:
+            find(name, BASE, folders)
+        assert told.value.nearest == near
+
+
+def test_a_file_on_another_shelf_is_told_with_its_place(folders: Folders) -> None:
+    """So is one that lies loose in the models folder."""
+    with pytest.raises(NodeError, match=r"A file of that name lies at .*second/checkpoints/other\.safetensors"):
+        (folders.models[1] / "checkpoints/other.safetensors").touch()
+        find("other", LORA, folders)
+    (folders.models[0] / "loose.safetensors").touch()
+    with pytest.raises(NodeError, match=r"A file of that name lies at .*first/loose\.safetensors"):
+        find("loose.safetensors", BASE, folders)
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """A misspelt --models is found out by the first model that is missing."""
+    with pytest.raises(NodeError, match=r"modles/loras \(not there\)"):
+        find("x", LORA, Folders(models=(tmp_path / "modles",)))
+
+
+def test_the_safetensors_file_stands_for_the_pickle_of_its_name(folders: Folders) -> None:
+    """Whoever saves a model as safetensors, as told, does not have to change the workflows that name it."""
+    assert find("dream.ckpt", BASE, folders) == folders.models[0] / "checkpoints/dream.safetensors"
+
+
+def test_models_beside_settings_of_others_are_listed(folders: Folders) -> None:
+    """A stray config.json, or a whole repository with single files at its top, hides nothing."""
+    base = folders.models[0]
+    for path in ("checkpoints/config.json", "checkpoints/a/config.json", "checkpoints/a/one.safetensors",
+                 "diffusers/sd15/sd15-pruned.sft", "checkpoints/a/b/c/deep.safetensors"):  # fmt: skip
+        (base / path).parent.mkdir(parents=True, exist_ok=True)
+        (base / path).touch()
+    found = names(BASE, folders)
+    assert {"a/one.safetensors", "a/b/c/deep.safetensors", "sd15", "sd15/sd15-pruned.sft"} <= set(found)
+    assert not [name for name in found if "diffusion_pytorch_model" in name]
+    assert find("sd15/sd15-pruned", BASE, folders) == base / "diffusers/sd15/sd15-pruned.sft"
+
+
+def test_models_are_found_where_a_yaml_file_says(tmp_path: Path) -> None:
+    """In folders that bear other names."""
+    (tmp_path / "webui/models/Stable-diffusion").mkdir(parents=True)
+    (tmp_path / "webui/models/Stable-diffusion/dream.safetensors").touch()
+    (tmp_path / "paths.yaml").write_text("a:\n  base_path: webui\n  checkpoints: models/Stable-diffusion\n")
+    folders = Folders(models=(tmp_path / "paths.yaml",))
+    assert "dream.safetensors" in names(BASE, folders)
+    assert find("dream", BASE, folders) == tmp_path / "webui/models/Stable-diffusion/dream.safetensors"
+
+
+def test_a_file_in_the_hubs_cache_is_found_by_its_name(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as only one file has it; the names that all parts of diffusers models share lead nowhere."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    blob = tmp_path / "hub/models--org--sd/blobs/1"
+    snapshot = tmp_path / "hub/models--org--sd/snapshots/1"
+    (snapshot / "fp16").mkdir(parents=True)
+    blob.parent.mkdir()
+    blob.touch()
+    for name in ("v1-5.safetensors", "fp16/half.safetensors", "diffusion_pytorch_model.safetensors"):
+        (snapshot / name).symlink_to(blob)
+    assert find("v1-5.safetensors", BASE, folders) == snapshot / "v1-5.safetensors"
+    assert find("half.safetensors", BASE, folders) == snapshot / "fp16/half.safetensors"
+    assert find("org/sd/fp16/half.safetensors", BASE, folders) == snapshot / "fp16/half.safetensors"
+    other = tmp_path / "hub/models--org--other/snapshots/1/v1-5.safetensors"
+    other.parent.mkdir(parents=True)
+    other.touch()
+    for name in ("v1-5.safetensors", "diffusion_pytorch_model.safetensors", "org/sd/../x.safetensors"):
+        with pytest.raises(NodeError):
+            find(name, BASE, folders)

@@ -1,0 +1,83 @@
+"""What is said of a model that is not there: where it was looked for, what comes nearest, what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from graph_runtime import NodeError, files_in, listed, nearest
+from sd_nodes import hub
+from sd_nodes.pickles import PICKLE_REASON, PICKLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from graph_runtime import Folders
+
+
+def not_found(name: str, title: str, present: Sequence[str], roots: Sequence[Path], folders: Folders) -> NodeError:
+    """Return the error of a name that leads to no model.
+
+    Args:
+        name: The name.
+        title: The kind of model.
+        present: The names of the models of this kind.
+        roots: The user's folders in which it was looked for.
+        folders: Where models of all kinds lie.
+    """
+    near = _near(name, present)
+    searched = [str(root) if root.is_dir() else f"{root} (not there)" for root in roots]
+    searched.append("the models that ship with the pack")
+    if hub.is_hub_id(name):
+        how = f"to fetch it: controlgraph fetch {name}, or run with --fetch"
+        searched.append(f"the local hub cache {hub.hub_cache()} ({how})")
+    there = f" There is: {listed(sorted(present, key=lambda each: each != near)) or 'nothing'}."
+    return NodeError(
+        f"There is no {title} “{name}”. Looked in: {', '.join(searched)}.{there}"
+        f"{_elsewhere(name, folders)}{_unread(roots)} {_advice(roots)}",
+        nearest=near,
+    )
+
+
+def _near(name: str, present: Sequence[str]) -> str:
+    """Return the name that comes nearest: one in another folder or with another ending, else one that is alike."""
+    bare = {_bare(each): each for each in present}
+    if same := bare.get(_bare(name)):
+        return same
+    whole = {each.removesuffix(".safetensors"): each for each in present}
+    return whole.get(nearest(name.removesuffix(".safetensors"), whole), "") or bare.get(nearest(_bare(name), bare), "")
+
+
+def _bare(name: str) -> str:
+    """Return a name without folders, without its ending, in lower case."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    return (path.stem if path.suffix in {".safetensors", ".sft", *PICKLES} else path.name).casefold()
+
+
+def _elsewhere(name: str, folders: Folders) -> str:
+    """Tell where a file of that name lies that is no model of the kind, as far as its place says."""
+    file = PurePosixPath(name.replace("\\", "/")).name
+    found = [str(path) for path in _everywhere(file if PurePosixPath(file).suffix else f"{file}.safetensors", folders)]
+    return f" A file of that name lies at {listed(found, 3)}." if found else ""
+
+
+def _everywhere(file: str, folders: Folders) -> Iterator[Path]:
+    roots = dict.fromkeys(folder for kind in folders.kinds for folder in folders.of(kind))
+    loose = (root / file for root in folders.models)
+    yield from (path for path in loose if path.is_file())
+    yield from (folder / path for folder in roots for path in files_in(folder, lambda name: name == file))
+
+
+def _unread(roots: Sequence[Path]) -> str:
+    found = {
+        PurePosixPath(path).name
+        for root in roots
+        for path in files_in(root, lambda name: PurePosixPath(name).suffix in PICKLES)
+    }
+    return f" Not opened: {listed(sorted(found))}; {PICKLE_REASON}." if found else ""
+
+
+def _advice(roots: Sequence[Path]) -> str:
+    first = next((root for root in roots if root.is_dir()), roots[0] if roots else None)
+    here = f"Put it into {first}, give" if first else "Give"
+    return f"{here} --models the folder where it lies, or name its full path."

@@ -13,8 +13,8 @@ from sd_nodes.diffusion.k.masking import gradual
 from sd_nodes.diffusion.k.network import Network
 from sd_nodes.diffusion.k.noise import start_noise
 from sd_nodes.diffusion.k.parameterization import Parameterization
-from sd_nodes.diffusion.k.perturbed import with_perturbed_attention
 from sd_nodes.diffusion.k.sample import Sampling, sample
+from sd_nodes.diffusion.perturbed import with_perturbed_attention
 from sd_nodes.diffusion.views import device_of
 from sd_nodes.latent_edits import edited
 from sd_nodes.previews import shown_by

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import torch
     from diffusers import UNet2DConditionModel
 
-    from sd_nodes.diffusion.condition import Guidance
     from sd_nodes.diffusion.control import Control as Placed
+    from sd_nodes.diffusion.guidance import Guidance
 
 
 @node("Sampler", category="sampling", id="Sampler", resource="gpu")
@@ -102,7 +102,7 @@ def _guidance(
     scale: float,
     rescale: float,
 ) -> Guidance:
-    from sd_nodes.diffusion.condition import Guidance
+    from sd_nodes.diffusion.guidance import Guidance
 
     return Guidance(told(wanted, unet, samples), told(unwanted, unet, samples, negative=True), scale, rescale)
 
@@ -132,7 +132,7 @@ def _placed(control: Control, latent: Latent, store: WeightStore, lent: ExitStac
     if (found := tuple(picture.shape[1:3])) != (height, width):
         progress.say(f"the control picture is scaled from {found[1]} x {found[0]} to {width} x {height}")
         picture = resize(picture, width, height, "lanczos", crop=True)
-    return Placed(net, picture, control.strength, control.start, control.end)
+    return Placed(net, picture, control.strength, control.start, control.end, task=control.net.task)
 
 
 def finite(latents: torch.Tensor) -> torch.Tensor:

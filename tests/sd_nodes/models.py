@@ -115,16 +115,16 @@ def controlnet(
 ) -> ControlNetModel:
     """A ControlNet whose zero convolutions are no longer zero."""
     torch.manual_seed(seed)
-    net = ControlNetModel(
-        block_out_channels=(32, 64),
-        layers_per_block=1,
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-        cross_attention_dim=width,
-        attention_head_dim=4,
-        norm_num_groups=8,
-        conditioning_embedding_out_channels=(4, 8, 8, 16),
-        **changes,
-    )
+    config: dict[str, object] = {
+        "block_out_channels": (32, 64),
+        "layers_per_block": 1,
+        "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
+        "cross_attention_dim": width,
+        "attention_head_dim": 4,
+        "norm_num_groups": 8,
+        "conditioning_embedding_out_channels": (4, 8, 8, 16),
+    }
+    net = ControlNetModel(**{**config, **changes})
     for module in [*net.controlnet_down_blocks, net.controlnet_mid_block, net.controlnet_cond_embedding.conv_out]:
         nn.init.normal_(module.weight, std=0.1)
         nn.init.normal_(module.bias, std=0.1)

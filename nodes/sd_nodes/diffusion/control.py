@@ -1,14 +1,16 @@
 """ControlNet: what a picture adds to the UNet's activations (arXiv:2302.05543)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
-from diffusers import ControlNetModel
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from sd_nodes.diffusion.condition import Condition
+from sd_nodes.diffusion.guidance import ALONE, Sides
 from sd_nodes.diffusion.pictures import to_channels_first
+from sd_nodes.diffusion.union import Net, picture_arguments, set_task
 from sd_nodes.diffusion.views import device_of, view_of
 
 
@@ -23,15 +25,20 @@ class Control:
         strength: What the residuals are multiplied by; 1 is as trained, 0 is off.
         start: The part of the run before which it is off, 0 to 1.
         end: The part of the run after which it is off, 0 to 1.
-        guess: The picture alone steers: only the conditional half is controlled, the shallow layers less.
+        guess: The picture alone steers: the negative prompt's predictions are not controlled, the shallow layers less.
+        mask: float32 [batch, height, width], 0..1 in any size: where and how much it steers; everywhere if None. Those
+            of a batch count like pictures.
+        task: The kind of picture, for a union of ControlNets; see `set_task`.
     """
 
-    net: ControlNetModel
+    net: Net
     picture: Tensor
     strength: float = 1.0
     start: float = 0.0
     end: float = 1.0
     guess: bool = False
+    mask: Tensor | None = None
+    task: int | None = None
 
     def acts_at(self, step: int, steps: int) -> bool:
         """Tells whether a step, counted from 0, lies in the window."""
@@ -49,10 +56,18 @@ class Residuals:
     def __add__(self, other: "Residuals") -> "Residuals":
         return Residuals([a + b for a, b in zip(self.down, other.down, strict=True)], self.mid + other.mid)
 
-    def for_conditional_half(self) -> "Residuals":
-        """Puts zeros before the residuals: the unconditional half of a guidance batch stays as it is."""
-        down = [torch.cat([torch.zeros_like(one), one]) for one in self.down]
-        return Residuals(down, torch.cat([torch.zeros_like(self.mid), self.mid]))
+    def after_nothing(self, count: int) -> "Residuals":
+        """Puts zeros for the first members of a batch before the residuals: those stay as they are."""
+        return self.map(lambda one: torch.cat([one.new_zeros(count, *one.shape[1:]), one]))
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> "Residuals":
+        """Returns the residuals with each of them changed."""
+        return Residuals([function(one) for one in self.down], function(self.mid))
+
+    def under(self, masks: "Residuals") -> "Residuals":
+        """Multiplies each residual by the mask in its size."""
+        down = [one * mask.to(one) for one, mask in zip(self.down, masks.down, strict=True)]
+        return Residuals(down, self.mid * masks.mid.to(self.mid))
 
 
 @dataclass(frozen=True)
@@ -63,39 +78,39 @@ class Conditioned:
         control: What the user asked for.
         net: A view of the ControlNet that returns the embedding instead of computing it.
         pixels: The picture as the ControlNet takes it, [batch, channel, height, width].
-        conditional_only: It sees only the conditional half of a guidance batch.
+        uncontrolled: How many members at the beginning of a batch it leaves alone.
+        masks: The mask in the size of each residual, [batch, 1, height, width].
     """
 
     control: Control
-    net: ControlNetModel
+    net: Net
     pixels: Tensor
-    conditional_only: bool
+    uncontrolled: int = 0
+    masks: Residuals | None = None
 
-    def residuals(self, latents: Tensor, timestep: Tensor, condition: Condition, guided: bool) -> Residuals:
+    def residuals(self, latents: Tensor, timestep: Tensor, condition: Condition) -> Residuals:
         """Computes the residuals for one step.
 
         Args:
-            latents: What the UNet sees, [batch, channel, height, width]; twice the latents if guided.
+            latents: What the UNet sees, [batch, channel, height, width].
             timestep: Scalar.
             condition: The prompts, in the same batch.
-            guided: The first half of the batch is unconditional.
         """
-        halved = guided and self.conditional_only
-        if halved:
-            latents, condition = latents.chunk(2)[1], condition.conditional_half()
+        if self.uncontrolled:
+            latents, condition = latents[self.uncontrolled :], condition.without_first(self.uncontrolled)
         told = condition.to(latents.device, self.net.dtype)
         down, mid = self.net(
             latents.to(self.net.dtype),
             timestep,
             encoder_hidden_states=told.states,
-            controlnet_cond=self.pixels,
-            conditioning_scale=self.control.strength,
-            guess_mode=self.conditional_only,
+            **picture_arguments(self.net, self.pixels, self.control.strength, self.control.task),
+            guess_mode=_alone(self.control),
             added_cond_kwargs=dict(told.added),
             return_dict=False,
         )
-        found = Residuals([one.to(latents.dtype) for one in down], mid.to(latents.dtype))
-        return found.for_conditional_half() if halved else found
+        found = Residuals(list(down), mid).map(lambda one: one.to(latents.dtype))
+        found = found if self.masks is None else found.under(self.masks)
+        return found.after_nothing(self.uncontrolled) if self.uncontrolled else found
 
 
 class _Embedded(nn.Module):
@@ -109,7 +124,7 @@ class _Embedded(nn.Module):
         return self.embedding
 
 
-def prepare(control: Control, latents: torch.Size, guided: bool) -> Conditioned:
+def prepare(control: Control, latents: torch.Size, sides: Sides = ALONE) -> Conditioned:
     """Embeds the picture of a control at the batch size at which it will be used.
 
     A smaller batch, expanded afterwards, would differ in the last bits.
@@ -117,17 +132,41 @@ def prepare(control: Control, latents: torch.Size, guided: bool) -> Conditioned:
     Args:
         control: A control in which `control_problems` finds nothing.
         latents: The shape of the latents, [batch, channel, height, width].
-        guided: The run is guided: the batch is doubled.
+        sides: What is predicted for them.
     """
-    net = control.net
-    conditional_only = control.guess or bool(net.config.global_pool_conditions)
+    net = set_task(control.net, control.task)
+    uncontrolled = latents[0] if sides.negative and _alone(control) else 0
+    copies = sides.count - bool(uncontrolled)
     each = latents[0] // len(control.picture)
     pixels = to_channels_first(control.picture).repeat_interleave(each, dim=0).to(device_of(net), net.dtype)
-    if guided and not conditional_only:
-        pixels = torch.cat([pixels] * 2)
+    pixels = torch.cat([pixels] * copies) if copies > 1 else pixels
     ordered = pixels.flip(1) if net.config.controlnet_conditioning_channel_order == "bgr" else pixels
     embedded = _Embedded(net.controlnet_cond_embedding(ordered))
-    return Conditioned(control, view_of(net, {"controlnet_cond_embedding": embedded}), pixels, conditional_only)
+    view = view_of(net, {"controlnet_cond_embedding": embedded})
+    masks = None if control.mask is None else _masks(control.mask, net, latents, copies)
+    return Conditioned(control, view, pixels, uncontrolled, masks)
+
+
+def _alone(control: Control) -> bool:
+    """Tells whether the picture alone steers, and the negative prompt's predictions are left alone."""
+    return control.guess or bool(control.net.config.global_pool_conditions)
+
+
+def _masks(mask: Tensor, net: Net, latents: torch.Size, copies: int) -> Residuals:
+    """Scales a mask to the size of each residual: each place counts by how much of it is covered."""
+    last, layers = len(net.config.block_out_channels) - 1, net.config.layers_per_block
+    sizes = [(latents[2], latents[3])]
+    for _ in range(last):
+        sizes.append(((sizes[-1][0] + 1) // 2, (sizes[-1][1] + 1) // 2))
+    whole = mask[:, None].float().to(device_of(net)).repeat_interleave(latents[0] // len(mask), dim=0)
+    scaled = [interpolate(whole, size, mode="area").repeat(copies, 1, 1, 1) for size in sizes]
+    # Below the first layer each level has a residual for each of its layers, and one for its downsampler.
+    down = [scaled[0], *(one for level in range(last + 1) for one in _level(scaled, level, layers))]
+    return Residuals(down, scaled[last])
+
+
+def _level(scaled: list[Tensor], level: int, layers: int) -> list[Tensor]:
+    return [scaled[level]] * layers + scaled[level + 1 : level + 2]
 
 
 def control_problems(control: Control, latents: torch.Size) -> list[str]:
@@ -150,6 +189,9 @@ def control_problems(control: Control, latents: torch.Size) -> list[str]:
         problems.append(f"The control picture is {list(shape[1:])} (height, width, channels), needed is {needed}.")
     elif latents[0] % shape[0]:
         problems.append(f"There are {shape[0]} control pictures for {latents[0]} latents; give one, or one for each.")
+    if control.mask is not None and latents[0] % len(control.mask):
+        found = len(control.mask)
+        problems.append(f"There are {found} masks of a ControlNet for {latents[0]} latents; give one, or one for each.")
     return problems
 
 

@@ -11,9 +11,11 @@ from diffusers import UNet2DConditionModel
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
-from sd_nodes.diffusion.condition import Condition, Guidance
+from sd_nodes.diffusion.condition import Condition
 from sd_nodes.diffusion.control import Conditioned, Control, control_problems, prepare, total
 from sd_nodes.diffusion.errors import SettingError
+from sd_nodes.diffusion.guidance import Guidance, Mixing, Sides
+from sd_nodes.diffusion.perturbed import with_perturbed_attention
 from sd_nodes.diffusion.schedulers import Generators, Schedule, Scheduler, full_schedule, last_part
 from sd_nodes.diffusion.views import device_of
 
@@ -42,10 +44,9 @@ class Sampling:
     controls: Sequence[Control] = ()
     beside: Tensor | None = None
 
-    @property
-    def guided(self) -> bool:
-        """Whether each step needs an unconditional prediction; a UNet that is told the scale needs none."""
-        return self.guidance.scale > 1 and self.unet.config.time_cond_proj_dim is None
+    def mixing(self) -> Mixing:
+        """Begins a run's guidance; a UNet that is told the scale has no use for any."""
+        return self.guidance.mixing(able=self.unet.config.time_cond_proj_dim is None)
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -201,41 +202,59 @@ def _not_finite(sampling: Sampling, latents: Tensor) -> str:
 
 
 @dataclass(frozen=True)
-class _Predictor:
-    """Predicts the guided noise in latents; what is the same at each step is computed once."""
+class _Batch:
+    """What is the same in all steps with the same sides, computed once."""
 
-    sampling: Sampling
+    sides: Sides
+    unet: UNet2DConditionModel
     condition: Condition
     controls: list[Conditioned]
+
+    @classmethod
+    def of(cls, sampling: Sampling, sides: Sides, latents: Tensor, acting: Sequence[Control]) -> "_Batch":
+        unet = with_perturbed_attention(sampling.unet, sides.count) if sides.disturbed else sampling.unet
+        condition = sampling.guidance.batch(len(latents), sides).to(latents.device, unet.dtype)
+        return cls(sides, unet, condition, [prepare(one, latents.shape, sides) for one in acting])
+
+
+@dataclass(frozen=True)
+class _Predictor:
+    """Predicts the guided noise in latents."""
+
+    sampling: Sampling
+    mixing: Mixing
+    batches: Sequence[_Batch]
     told_scale: Tensor | None
 
     @classmethod
     def of(cls, sampling: Sampling, latents: Tensor, steps: int) -> "_Predictor":
-        guided, guidance, unet = sampling.guided, sampling.guidance, sampling.unet
-        condition = guidance.batch(len(latents), guided).to(latents.device, unet.dtype)
-        problems = _problems(sampling, condition, latents.shape)
+        guidance, mixing = sampling.guidance, sampling.mixing()
+        sides = [Sides(mixing.guided(step, steps), guidance.perturbed != 0.0) for step in range(steps)]
+        problems = _problems(sampling, guidance.batch(len(latents), max(sides, key=lambda one: one.count)), latents)
         if problems:
             raise SettingError("\n".join(problems))
         acting = [one for one in sampling.controls if any(one.acts_at(index, steps) for index in range(steps))]
-        controls = [prepare(one, latents.shape, guided) for one in acting]
-        return cls(sampling, condition, controls, _told_scale(unet, guidance.scale, latents))
+        batches = {one: _Batch.of(sampling, one, latents, acting) for one in dict.fromkeys(sides)}
+        told_scale = _told_scale(sampling.unet, guidance.scale, latents)
+        return cls(sampling, mixing, [batches[one] for one in sides], told_scale)
 
     def __call__(self, latents: Tensor, timestep: Tensor, index: int, steps: int) -> Tensor:
-        guided = self.sampling.guided
-        seen = torch.cat([latents] * 2) if guided else latents
-        acting = [one for one in self.controls if one.control.acts_at(index, steps)]
-        residuals = total(one.residuals(seen, timestep, self.condition, guided) for one in acting)
-        prediction = self.sampling.unet(
+        batch = self.batches[index]
+        sides, condition = batch.sides, batch.condition
+        seen = torch.cat([latents] * sides.count) if sides.count > 1 else latents
+        acting = [one for one in batch.controls if one.control.acts_at(index, steps)]
+        residuals = total(one.residuals(seen, timestep, condition) for one in acting)
+        prediction = batch.unet(
             self._with_picture(seen),
             timestep,
-            encoder_hidden_states=self.condition.states,
-            timestep_cond=self.told_scale,
+            encoder_hidden_states=condition.states,
+            timestep_cond=None if self.told_scale is None else self.told_scale.repeat(sides.count, 1),
             down_block_additional_residuals=None if residuals is None else residuals.down,
             mid_block_additional_residual=None if residuals is None else residuals.mid,
-            added_cond_kwargs=dict(self.condition.added),
+            added_cond_kwargs=dict(condition.added),
             return_dict=False,
         )[0]
-        return self.sampling.guidance.mix(prediction) if guided else prediction
+        return self.sampling.guidance.mix(self.mixing, index, steps, sides, prediction)
 
     def _with_picture(self, seen: Tensor) -> Tensor:
         """Adds the channels in which an inpainting UNet sees the picture."""
@@ -243,9 +262,9 @@ class _Predictor:
         return seen if beside is None else torch.cat([seen, beside.repeat(len(seen) // len(beside), 1, 1, 1)], dim=1)
 
 
-def _problems(sampling: Sampling, condition: Condition, latents: torch.Size) -> list[str]:
+def _problems(sampling: Sampling, condition: Condition, drawn: Tensor) -> list[str]:
     """Everything that does not fit, before anything heavy runs."""
-    config, width = sampling.unet.config, condition.states.shape[2]
+    config, width, latents = sampling.unet.config, condition.states.shape[2], drawn.shape
     found = [problem for control in sampling.controls for problem in control_problems(control, latents)]
     beside = 0 if sampling.beside is None else sampling.beside.shape[1]
     if config.in_channels != latents[1] + beside:

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from sd_nodes.diffusion import vae
-from sd_nodes.diffusion.condition import Condition, Guidance
+from sd_nodes.diffusion.condition import Condition
 from sd_nodes.diffusion.control import Control
 from sd_nodes.diffusion.denoise import Sampling, draw_noise, image_to_image, seeded, text_to_image
+from sd_nodes.diffusion.guidance import Guidance
 from sd_nodes.diffusion.scheduler_options import Value
 from sd_nodes.diffusion.schedulers import make_scheduler
 from sd_nodes.diffusion.text import encode
@@ -32,6 +33,10 @@ class Ask:
     rescale: float = 0.0
     strength: float = 0.6
     batch: int = 1
+    perturbed: float = 0.0
+    window: tuple[float, float] = (0.0, 1.0)
+    method: str = ""
+    guider: Mapping[str, float] = field(default_factory=dict)
 
 
 def condition(models: Models, prompt: str, skip: int = 0) -> Condition:
@@ -40,7 +45,8 @@ def condition(models: Models, prompt: str, skip: int = 0) -> Condition:
 
 def sampling(models: Models, ask: Ask, controls: Sequence[Control] = ()) -> Sampling:
     negative = condition(models, ask.negative)
-    guidance = Guidance(condition(models, ask.prompt, ask.skip), negative, ask.scale, ask.rescale)
+    positive, way = condition(models, ask.prompt, ask.skip), (ask.method, ask.guider, ask.perturbed)
+    guidance = Guidance(positive, negative, ask.scale, ask.rescale, *ask.window, *way)
     return Sampling(models.unet, make_scheduler(ask.scheduler, ask.base, ask.options), guidance, ask.steps, controls)
 
 

@@ -129,6 +129,29 @@ def test_rescaled_guidance(plain: Models) -> None:
     assert not torch.equal(made, ours.from_text(plain, Ask()))
 
 
+def test_guidance_that_ends_on_the_way(plain: Models) -> None:
+    ask = Ask(steps=5, window=(0.0, 0.6))
+    made = ours.from_text(plain, ask)
+    assert same(made, theirs.from_text(plain, ask))
+    assert not torch.equal(made, ours.from_text(plain, Ask(steps=5)))
+
+
+@pytest.mark.parametrize("controls", [None, one])
+@pytest.mark.parametrize("scale", [5.0, 1.0])
+def test_perturbed_attention_guidance(
+    plain: Models, scale: float, controls: Callable[[Models], list[Control]] | None
+) -> None:
+    ask, asked = Ask(scale=scale, perturbed=3.0), controls(plain) if controls else []
+    made = ours.from_text(plain, ask, asked)
+    assert same(made, theirs.from_text(plain, ask, asked))
+    assert not torch.equal(made, ours.from_text(plain, Ask(scale=scale), asked))
+
+
+def test_perturbed_attention_guidance_rescaled(plain: Models) -> None:
+    ask = Ask(perturbed=3.0, rescale=0.7)
+    assert same(ours.from_text(plain, ask), theirs.from_text(plain, ask))
+
+
 def test_guess_mode(plain: Models) -> None:
     guessing = [Control(controlnet(), EDGES, guess=True)]
     made = ours.from_text(plain, Ask(), guessing)

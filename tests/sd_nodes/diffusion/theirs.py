@@ -1,6 +1,8 @@
 """The same picture through diffusers' own pipelines: the reference."""
 
 from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import diffusers
@@ -15,11 +17,26 @@ from tests.sd_nodes.models import Models
 
 
 def from_text(models: Models, ask: Ask, controls: Sequence[Control] = ()) -> Tensor:
+    if ask.perturbed:
+        return _perturbed(models, ask, controls)
     if not controls:
         pipe = _pipe("StableDiffusionPipeline", models, ask)
         return _call(pipe, ask, guidance_rescale=ask.rescale, height=64, width=64)
     pipe = _pipe("StableDiffusionControlNetPipeline", models, ask, controls)
     return _call(pipe, ask, image=_one_or_all([_pil(one.picture) for one in controls]), **_windows(controls))
+
+
+def _perturbed(models: Models, ask: Ask, controls: Sequence[Control]) -> Tensor:
+    """The pipelines leave their processors behind in the network."""
+    kind = "StableDiffusionControlNetPAGPipeline" if controls else "StableDiffusionPAGPipeline"
+    pipe = _pipe(kind, replace(models, unet=deepcopy(models.unet)), ask, controls)
+    pipe.set_pag_applied_layers("mid")
+    if not controls:
+        return _call(pipe, ask, guidance_rescale=ask.rescale, pag_scale=ask.perturbed, height=64, width=64)
+    pictures = _one_or_all([_pil(one.picture) for one in controls])
+    windows = _windows(controls)
+    windows.pop("guess_mode")
+    return _call(pipe, ask, image=pictures, pag_scale=ask.perturbed, **windows)
 
 
 def from_image(models: Models, ask: Ask, picture: Tensor, controls: Sequence[Control] = ()) -> Tensor:
@@ -49,6 +66,20 @@ def _pipe(name: str, models: Models, ask: Ask, controls: Sequence[Control] = ())
     return pipe
 
 
+def _unguided_after(ask: Ask) -> dict[str, Any]:
+    """Ends guidance on the way, as diffusers' documentation does it: the callback takes effect in the next step."""
+    if ask.window == (0.0, 1.0):
+        return {}
+
+    def stop(pipe: Any, step: int, timestep: int, given: dict[str, Tensor]) -> dict[str, Tensor]:
+        if step + 1 == int(pipe.num_timesteps * ask.window[1]):
+            pipe._guidance_scale = 0.0
+            given["prompt_embeds"] = given["prompt_embeds"].chunk(2)[1]
+        return given
+
+    return {"callback_on_step_end": stop, "callback_on_step_end_tensor_inputs": ["latents", "prompt_embeds"]}
+
+
 def _call(pipe: Any, ask: Ask, **more: Any) -> Tensor:
     made = pipe(
         prompt=ask.prompt,
@@ -58,6 +89,7 @@ def _call(pipe: Any, ask: Ask, **more: Any) -> Tensor:
         num_images_per_prompt=ask.batch,
         generator=torch.Generator().manual_seed(ask.seed),
         output_type="np",
+        **_unguided_after(ask),
         **more,
     )
     return torch.from_numpy(made.images)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from sd_nodes.diffusion.condition import rescaled
+from sd_nodes.diffusion.guidance import rescaled
 from sd_nodes.diffusion.k.network import Network
 from sd_nodes.diffusion.k.regions import Placed, Prompt
 from sd_nodes.diffusion.k.run import Denoised

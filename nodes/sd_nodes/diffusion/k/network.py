@@ -99,7 +99,7 @@ class Network:
         seen = self.parameterization.scaled(crops, sigma).to(self.unet.dtype)
         timestep = torch.tensor(self.parameterization.levels.timestep(sigma), device=latents.device)
         controls = [self._embedded(one, seen.shape, len(batch)) for one in batch[0].controls]
-        residuals = total(one.residuals(seen, timestep, told, guided=False) for one in controls)
+        residuals = total(one.residuals(seen, timestep, told) for one in controls)
         output = self.unet(
             _with_beside(seen, batch),
             timestep,
@@ -115,7 +115,7 @@ class Network:
     def _embedded(self, control: Control, seen: torch.Size, prompts: int) -> Conditioned:
         key = (id(control), seen, prompts)
         if key not in self.embedded:
-            self.embedded[key] = prepare(fitted_control(control, seen, prompts), seen, guided=False)
+            self.embedded[key] = prepare(fitted_control(control, seen, prompts), seen)
         return self.embedded[key]
 
 

@@ -5,9 +5,9 @@ import torch
 
 from sd_nodes.diffusion.k.guidance import Cfg, DualCfg, Guide, Perturbed, Rescaled
 from sd_nodes.diffusion.k.network import Network
-from sd_nodes.diffusion.k.perturbed import with_perturbed_attention
 from sd_nodes.diffusion.k.regions import sides_placed
 from sd_nodes.diffusion.k.run import Denoised
+from sd_nodes.diffusion.perturbed import with_perturbed_attention
 from tests.sd_nodes.diffusion.k.small import FORM, UNET, alone, latents, network, prompt
 
 SIGMA = 2.0

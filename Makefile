@@ -9,13 +9,14 @@ DEV := $(VENV)/.ready-dev
 # One thread for each process: two torch processes with several threads each slow each other down many times over.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench pictures clean help
+.PHONY: demo test lint bench parity pictures clean help
 
 help:
 	@echo "make demo    draw a picture: trace a photograph, let a small diffusion model follow the edges"
 	@echo "make test    run the tests"
 	@echo "make lint    ruff, mypy --strict, import contracts"
 	@echo "make bench   measure, and write the figures into the README"
+	@echo "make parity  draw what other programs drew from stock workflows, and compare; GOLDENS=DIR takes those of a folder"
 	@echo "make pictures   draw the pictures of the README"
 	@echo "make clean   remove .venv and everything that was made"
 
@@ -46,6 +47,9 @@ lint: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/python -m benchmarks
+
+parity: $(DEV)
+	$(BIN)/python -m benchmarks.parity $(GOLDENS)
 
 pictures: $(READY)
 	$(BIN)/python -m pictures

@@ -9,11 +9,10 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks import readme
 from benchmarks.table import Table
 
 MODULES = ("engine", "cli_start", "server", "pipeline")
-README = Path(__file__).parent.parent / "README.md"
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
 def machine() -> str:
@@ -44,15 +43,7 @@ def main() -> None:
             print(table.markdown(), end="\n\n", flush=True)
             tables.append(table)
     if tuple(chosen) == MODULES:
-        write("\n\n".join([described, *(table.markdown() for table in tables)]))
-
-
-def write(text: str) -> None:
-    """Put the tables between the README's marks."""
-    whole = README.read_text()
-    before, _, rest = whole.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    README.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+        readme.write("figures", "\n\n".join([described, *(table.markdown() for table in tables)]))
 
 
 if __name__ == "__main__":

@@ -1,96 +1,69 @@
-"""Run as: python -m benchmarks.parity --models DIR --cases FILE --goldens FILE."""
+"""Runs stock workflows and compares what they draw with what was drawn before.
+
+Run as: python -m benchmarks.parity [DIR] [--only SAMPLER_,LORA].
+"""
+
+from __future__ import annotations
 
 import argparse
-import json
-import math
 import sys
-import time
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import torch
-from safetensors.torch import load_file
-from torch import Tensor
+from benchmarks import readme
+from benchmarks.parity.cases import Case, read
+from benchmarks.parity.groups import table
+from benchmarks.parity.running import Found, run
+from benchmarks.parity.weights.files import make, needed
 
-from benchmarks.parity.stages import Stages
-
-Case = Mapping[str, Any]
+ROOT = Path(__file__).parent.parent.parent
+GOLDENS = ROOT / "tests/data/parity"
+MODELS = ROOT / "build/parity"
 
 
 def main() -> int:
-    """Computes the cases and prints a table; returns 0 if all are met."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--models", type=Path, required=True, help="a folder with checkpoints, loras, ..., input")
-    parser.add_argument("--cases", type=Path, required=True, help="JSON with workflows in the API format")
-    parser.add_argument("--goldens", type=Path, required=True, help="safetensors with the latents and pictures wanted")
-    parser.add_argument("--only", default="", help="comma-separated beginnings of features, or parts of names")
-    parser.add_argument("--seed-rule", choices=["same", "next"], default="same")
-    parser.add_argument("--latents-only", action="store_true", help="decode no pictures")
-    given = parser.parse_args()
-    goldens = load_file(given.goldens)
-    stages = Stages(given.models, given.seed_rule)
-    wanted = given.only.split(",")
-    cases = [
-        case
-        for case in json.loads(given.cases.read_text())["cases"]
-        if any(case["feature"].startswith(one) or one in case["name"] for one in wanted)
-        and any(key.startswith(case["name"] + "/") for key in goldens)
-    ]
-    passed = sum(_passes(case, stages, goldens, given.latents_only) for case in cases)
-    print(f"{passed} of {len(cases)} cases with PSNR >= 60 dB and relative latent error <= 1e-3")
-    return int(passed != len(cases))
+    """Runs the cases, tells how each went, and prints a table; returns 0 if all are met."""
+    given = _arguments()
+    cases = read(given.goldens, tuple(filter(None, given.only.split(","))))
+    make(given.models, needed(cases))
+    with tempfile.TemporaryDirectory() as work:
+        found = [_told(one) for one in run(cases, given.models, Path(work))]
+    print()
+    _sum_up(found, whole=given.goldens == GOLDENS and not given.only)
+    return int(not all(one.met for one in found))
 
 
-def _passes(case: Case, stages: Stages, goldens: Mapping[str, Tensor], latents_only: bool) -> bool:
-    begun, found, outputs = time.perf_counter(), {}, case["outputs"]
-    try:
-        done: dict[str, Any] = {}
-        if "latent" in outputs:
-            source = case["workflow"][outputs["latent"]]["inputs"]["samples"]
-            latent = _value(case["workflow"], source, stages, done)["samples"]
-            found["latent"] = _error(latent, goldens[f"{case['name']}/latent"])
-        if "image" in outputs and not (latents_only and found):
-            source = case["workflow"][outputs["image"]]["inputs"]["images"]
-            picture = (_value(case["workflow"], source, stages, done) * 255).clip(0, 255).to(torch.uint8)
-            found["image"] = _psnr(picture, goldens[f"{case['name']}/image"])
-        note = ""
-    except NotImplementedError as missing:
-        note = str(missing)
-    passed = not note and found.get("latent", 0.0) <= 1e-3 and found.get("image", 99.0) >= 60
-    told = f"{found.get('image', math.nan):6.2f} dB {found.get('latent', math.nan):9.2e}"
-    print(
-        f"{'ok  ' if passed else 'FAIL'} {told} {time.perf_counter() - begun:6.2f} s {case['name']} {note}", flush=True
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.parity", description=__doc__)
+    parser.add_argument(
+        "goldens", type=Path, nargs="?", default=GOLDENS, help="a folder with cases*.json and goldens*.safetensors"
     )
-    return passed
+    parser.add_argument("--models", type=Path, default=MODELS, help="where the model files lie, or are made")
+    parser.add_argument("--only", default="", help="comma-separated beginnings of features, or parts of names")
+    return parser.parse_args()
 
 
-def _value(workflow: Mapping[str, Case], link: list[Any], stages: Stages, done: dict[str, Any]) -> Any:
-    node, output = link
-    if node not in done:
-        kind, inputs = workflow[node]["class_type"], workflow[node]["inputs"]
-        stage = getattr(stages, kind, None)
-        if stage is None:
-            raise NotImplementedError(f"no stage {kind}")
-        given = {
-            name: _value(workflow, value, stages, done) if isinstance(value, list) else value
-            for name, value in inputs.items()
-        }
-        done[node] = stage(**given)
-    return done[node][output]
+def _told(found: Found) -> Found:
+    ratio = "" if found.ratio is None else f"{found.ratio:.2f} dB"
+    error = "" if found.error is None else f"{found.error:.2e}"
+    state = "met " if found.met else "FAIL"
+    print(f"{state} {ratio:>8} {error:>8} {found.seconds:6.2f} s  {found.case.name}  {found.reason}", flush=True)
+    return found
 
 
-def _error(found: Tensor, wanted: Tensor) -> float:
-    if found.shape != wanted.shape:
-        return math.inf
-    return float((found - wanted).double().norm() / wanted.double().norm().clamp(min=1e-12))
+def _sum_up(found: Sequence[Found], whole: bool) -> None:
+    text = table(found).markdown()
+    print(text)
+    for one in found:
+        if not one.met:
+            print(f"- {_named(one.case)}: {one.reason or 'the picture or the latents differ'}")
+    if whole:
+        readme.write("parity", text)
 
 
-def _psnr(found: Tensor, wanted: Tensor) -> float:
-    if found.shape != wanted.shape:
-        return -1.0
-    error = float((found.double() - wanted.double()).square().mean())
-    return 99.0 if error == 0 else 10 * math.log10(255**2 / error)
+def _named(case: Case) -> str:
+    return f"{case.name} ({case.feature})"
 
 
 if __name__ == "__main__":

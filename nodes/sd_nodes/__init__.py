@@ -28,6 +28,7 @@ from sd_nodes import (
     masks,
     model_tweaks,
     normals,
+    part_loaders,
     picture_batches,
     picture_sizes,
     pose,
@@ -54,6 +55,7 @@ from sd_nodes.guises import GUISES
 LIBRARY = Library.of(
     "sd_nodes",
     loaders,
+    part_loaders,
     loras,
     text,
     sdxl,

@@ -10,7 +10,7 @@ from graph_runtime import NodeError, listed
 from sd_nodes.headers import Header, read_header
 from sd_nodes.layouts import Names, parts
 from sd_nodes.open_clip import shape_of_piece
-from sd_nodes.places import PICKLE_REASON, PICKLES
+from sd_nodes.pickles import PICKLE_REASON, PICKLES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +23,7 @@ CLASSES = {
     "CLIPTextModelWithProjection": "text_encoder_2",
     "AutoencoderKL": "vae",
     "ControlNetModel": "controlnet",
+    "ControlNetUnionModel": "controlnet",
     "StableDiffusionSafetyChecker": "safety_checker",
 }
 BESIDE = {
@@ -112,7 +113,9 @@ def _of_file(path: Path) -> list[Component]:
 
 def _of_folder(root: Path) -> list[Component]:
     if (root / "model_index.json").is_file():
-        folders = {part: root / part for part in CLASSES.values() if (root / part / "config.json").is_file()}
+        folders = {
+            part: root / part for part in dict.fromkeys(CLASSES.values()) if (root / part / "config.json").is_file()
+        }
     elif (root / "config.json").is_file():
         folders = {_part_of(root): root}
     else:

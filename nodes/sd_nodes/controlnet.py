@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from dataclasses import replace
+from typing import Annotated, Literal, NamedTuple
 
 from graph_runtime import NodeError, Range, node
 from sd_nodes.types import Conditioning, Control, ControlNet, Image, Vae
 
 Strength = Annotated[float, Range(0.0, 10.0, 0.01)]
 Fraction = Annotated[float, Range(0.0, 1.0, 0.001)]
+UnionType = Literal[
+    "auto", "openpose", "depth", "hed/pidi/scribble/ted", "canny/lineart/anime_lineart/mlsd", "normal", "segment",
+    "tile", "repaint",
+]  # fmt: skip
+TASKS = ("openpose", "depth", "hed/pidi/scribble/ted", "canny/lineart/anime_lineart/mlsd", "normal", "segment", "tile",
+         "repaint")  # fmt: skip
+"""The kinds of pictures that a union of ControlNets knows, in its order."""
 
 
 class Pair(NamedTuple):
@@ -74,3 +82,17 @@ def controlnet_apply(
     if strength == 0.0:
         return conditioning
     return conditioning.controlled(Control(control_net, image, strength), shared=True)
+
+
+@node("Set Union ControlNet Type", category="conditioning/controlnet", id="SetUnionControlNetType", static=True)
+def set_union_controlnet_type(control_net: ControlNet, type: UnionType = "auto") -> ControlNet:
+    """Tell a union of ControlNets which kind of picture steers it; a ControlNet of one kind stays as it is.
+
+    Args:
+        control_net: The ControlNet.
+        type: The kind of picture; `auto` leaves it open.
+
+    Returns:
+        CONTROL_NET: The ControlNet, told the kind.
+    """
+    return replace(control_net, task=TASKS.index(type) if type in TASKS else None)

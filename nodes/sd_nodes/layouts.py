@@ -58,6 +58,9 @@ def parts(names: Iterable[str]) -> dict[str, Names]:
     present = set(listed)
     found: dict[str, Names] = {}
     for layout in LAYOUTS:
+        lone = layout.part in ENCODERS and not layout.prefix
+        if lone and any(part in found for part in ENCODERS):
+            continue
         if layout.part not in found and layout.prefix + layout.sign in present:
             own = [name.removeprefix(layout.prefix) for name in listed if name.startswith(layout.prefix)]
             found[layout.part] = {new: layout.prefix + old for new, old in layout.rename(own).items()}
@@ -141,6 +144,9 @@ def _same(names: list[str]) -> Names:
     return {name: name for name in names}
 
 
+ENCODERS = ("text_encoder", "text_encoder_2")
+"""The parts of which a file without prefixes holds one: the larger one of SDXL has 32 layers."""
+
 LAYOUTS = (
     Layout("unet", "model.diffusion_model.", "input_blocks.0.0.weight", _original_unet),
     Layout("vae", "first_stage_model.", "decoder.conv_in.weight", _original_vae),
@@ -166,5 +172,8 @@ LAYOUTS = (
     Layout("unet", "", "up_blocks.0.resnets.0.conv1.weight", _same),
     Layout("vae", "", "decoder.mid.block_1.conv1.weight", _original_vae),
     Layout("vae", "", "decoder.mid_block.resnets.0.conv1.weight", _same),
+    Layout("text_encoder_2", "", "transformer.resblocks.31.ln_1.weight", open_clip.projected),
+    Layout("text_encoder", "", "transformer.resblocks.0.ln_1.weight", open_clip.renamed),
+    Layout("text_encoder_2", "", "text_model.encoder.layers.31.mlp.fc1.weight", _text_encoder),
     Layout("text_encoder", "", "text_model.embeddings.token_embedding.weight", _text_encoder),
 )

@@ -45,6 +45,9 @@ MODULES: dict[str, ModuleClass] = {
     "text_encoder_2": transformers.CLIPTextModelWithProjection,
 }
 
+VARIANTS: dict[str, ModuleClass] = {"ControlNetUnionModel": diffusers.ControlNetUnionModel}
+"""Classes that a part may have instead, by the name in its configuration."""
+
 TOKENIZERS = {"text_encoder": "tokenizer", "text_encoder_2": "tokenizer_2"}
 """The folder beside a text encoder that holds its tokenizer."""
 
@@ -82,7 +85,10 @@ def _be_quiet() -> None:
         library.utils.logging.set_verbosity_error()
 
 
-def _module_class(part: str) -> ModuleClass:
+def _module_class(part: str, config: Config | None = None) -> ModuleClass:
+    variant = VARIANTS.get(str(config.get("_class_name"))) if config else None
+    if variant is not None:
+        return variant
     if part == "safety_checker":
         from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 
@@ -93,7 +99,7 @@ def _module_class(part: str) -> ModuleClass:
 
 def _from_folder(component: Component, folder: Path, dtype: torch.dtype) -> torch.nn.Module:
     try:
-        module, report = _module_class(component.part).from_pretrained(
+        module, report = _module_class(component.part, component.config()).from_pretrained(
             folder,
             dtype=dtype,
             variant=component.variant,
@@ -130,7 +136,7 @@ def _empty(part: str, config: Config) -> torch.nn.Module:
         kind = transformers.CLIPTextModelWithProjection if part == "text_encoder_2" else transformers.CLIPTextModel
         encoder: torch.nn.Module = kind(transformers.CLIPTextConfig(**config))
         return encoder
-    return MODULES[part].from_config(config)
+    return _module_class(part, config).from_config(config)
 
 
 def _fitted(component: Component, wanted: Mapping[str, torch.Tensor], dtype: torch.dtype) -> dict[str, torch.Tensor]:

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from graph_runtime import NodeError
 from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.lora import changes, merged
+from sd_nodes.headers import read_header
 from sd_nodes.patches import located
 
 if TYPE_CHECKING:
@@ -18,12 +19,16 @@ if TYPE_CHECKING:
     import torch
 
     from graph_runtime import Folders
+    from sd_nodes.components import Component
     from sd_nodes.types import Patch
 
 Tensors = dict[str, "torch.Tensor"]
 
 PROCESSOR = re.compile(r"\.processor\.to_(q|k|v|out)_lora\.(down|up)\.")
 """How older releases of diffusers name the changes of attention."""
+
+DIFFERENCE = "difference"
+"""The name of the tensor by which a ControlNet says so."""
 
 SLOTS = {"resnets": 0, "attentions": 1}
 
@@ -52,6 +57,18 @@ def patch(module: torch.nn.Module, part: str, patches: Iterable[Patch], folders:
             told = f"{len(unknown)} of its changes fit no weight of the {part}, such as {unknown[0]}"
             notes.append(f"the LoRA “{each.source.name}”: {told}")
     return notes
+
+
+def is_difference(component: Component) -> bool:
+    """Tell whether a file says that its weights are differences from those of a denoising network."""
+    return component.folder is None and DIFFERENCE in read_header(component.root)
+
+
+def add_weights(module: torch.nn.Module, base: torch.nn.Module) -> None:
+    """Add to a module's weights those of the same names in another one."""
+    theirs = base.state_dict()
+    sums = {name: mine + theirs[name] for name, mine in module.state_dict().items() if name in theirs}
+    module.load_state_dict(sums, strict=False)
 
 
 def renamed(file: Tensors, weights: list[str], part: str) -> Tensors:

@@ -106,7 +106,22 @@ def _controlnet(shapes: Shapes) -> Config:
     blocks = _count(shapes, rf"{hint}blocks\.(\d+)\.")
     first = shapes[f"{hint}conv_in.weight"]
     widths = [first[0], *(shapes[f"{hint}blocks.{i}.weight"][0] for i in range(1, blocks, 2))]
-    return {**_levels(shapes), "conditioning_channels": first[1], "conditioning_embedding_out_channels": widths}
+    own: Config = {"conditioning_channels": first[1], "conditioning_embedding_out_channels": widths}
+    return {**_levels(shapes), **own, **_union(shapes)}
+
+
+def _union(shapes: Shapes) -> Config:
+    """Read whether a ControlNet knows several kinds of pictures."""
+    if "task_embedding" not in shapes:
+        return {}
+    kinds, width = shapes["task_embedding"]
+    return {
+        "_class_name": "ControlNetUnionModel",
+        "num_control_type": kinds,
+        "num_trans_channel": width,
+        "num_trans_layer": _count(shapes, r"transformer_layes\.(\d+)\."),
+        "num_proj_channel": shapes["spatial_ch_projs.weight"][0],
+    }
 
 
 def _vae(shapes: Shapes) -> Config:

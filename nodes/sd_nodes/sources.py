@@ -9,7 +9,7 @@ from graph_runtime import NodeError
 from sd_nodes.components import Component, components
 from sd_nodes.digests import digest_file, digest_files
 from sd_nodes.families import family_of, kind_of
-from sd_nodes.places import BASE, CONTROLNET, SAFETY, VAE, Shelf, find
+from sd_nodes.places import BASE, CONTROLNET, SAFETY, TEXT, UNET, VAE, Shelf, find
 from sd_nodes.shapes import known_families, text_width
 from sd_nodes.types import Clip, ControlNet, Model, Recipe, SafetyChecker, Source, Vae
 
@@ -19,8 +19,19 @@ if TYPE_CHECKING:
 
     from graph_runtime import Folders
 
-SHELVES = {"vae": VAE, "controlnet": CONTROLNET, "safety_checker": SAFETY}
+SHELVES = {
+    "vae": VAE,
+    "controlnet": CONTROLNET,
+    "safety_checker": SAFETY,
+    "unet": UNET,
+    "text_encoder": TEXT,
+    "text_encoder_2": TEXT,
+}
 """Where a part lies that does not only come in a base model."""
+
+TABLE = "embeddings.token_embedding.weight"
+SECOND_WIDTH = 1024
+"""The width of the text encoder of Stable Diffusion 2."""
 
 ENCODERS = ("text_encoder", "text_encoder_2")
 
@@ -57,11 +68,11 @@ def checkpoint(name: str, folders: Folders) -> Checkpoint:
     if "unet" in found and found["unet"].folder is None:
         readable_family(found["unet"])
     _demand(name, found, ("unet", next((part for part in ENCODERS if part in found), ENCODERS[0]), "vae"))
-    family = _family(found["unet"])
-    sources = {part: _source(name, found[part], folders) for part in found if part != "controlnet"}
+    family = family_in(found["unet"])
+    sources = {part: source_at(name, found[part], folders) for part in found if part != "controlnet"}
     safety = SafetyChecker(sources["safety_checker"]) if "safety_checker" in sources else None
     first, *others = (sources[part] for part in ENCODERS if part in sources)
-    clip = Clip(first, family, skip=_skip(found), second=others[0] if others else None)
+    clip = Clip(first, family, skip=_skip(found), others=tuple(others))
     return Checkpoint(Model(sources["unet"], family), clip, Vae(sources["vae"], family), safety)
 
 
@@ -71,7 +82,7 @@ def controlnet(name: str, folders: Folders, kind: str = "") -> ControlNet:
     _demand(name, found, ("controlnet",))
     component = found["controlnet"]
     return ControlNet(
-        _source(name, component, folders), _family(component), kind or kind_of(name.rstrip("/").rpartition("/")[2])
+        source_at(name, component, folders), family_in(component), kind or kind_of(name.rstrip("/").rpartition("/")[2])
     )
 
 
@@ -79,15 +90,15 @@ def vae(name: str, folders: Folders) -> Vae:
     """Return the recipe of a VAE that lies by itself or in a base model; by itself it has no family."""
     found = components(find(name, VAE, folders))
     _demand(name, found, ("vae",))
-    family = _family(found["unet"]) if "unet" in found else ""
-    return Vae(_source(name, found["vae"], folders), family)
+    family = family_in(found["unet"]) if "unet" in found else ""
+    return Vae(source_at(name, found["vae"], folders), family)
 
 
 def safety_checker(name: str, folders: Folders) -> SafetyChecker:
     """Return the recipe of a safety checker that lies by itself or in a base model."""
     found = components(find(name, SAFETY, folders))
     _demand(name, found, ("safety_checker",))
-    return SafetyChecker(_source(name, found["safety_checker"], folders))
+    return SafetyChecker(source_at(name, found["safety_checker"], folders))
 
 
 def locate(source: Source, folders: Folders) -> Component:
@@ -100,7 +111,7 @@ def locate(source: Source, folders: Folders) -> Component:
     for root in _candidates(source, folders):
         component = components(root).get(source.part)
         if component:
-            digest = _source(source.name, component, folders).digest
+            digest = source_at(source.name, component, folders).digest
             if digest == source.digest:
                 return component
             present.append(f"{root} ({digest[:12]})")
@@ -130,7 +141,7 @@ def readable_family(component: Component) -> str:
     Raises:
         NodeError: No constants are known for it.
     """
-    family = _family(component) or _family_beside(component)
+    family = family_in(component) or _family_beside(component)
     if family not in known_families():
         raise NodeError(
             f"{component.root} is a single file of the family {family}; single files are read for "
@@ -154,13 +165,15 @@ def _is_there(name: str, shelf: Shelf, folders: Folders) -> bool:
     return True
 
 
-def _source(name: str, component: Component, folders: Folders) -> Source:
+def source_at(name: str, component: Component, folders: Folders) -> Source:
+    """Return where the weights of a part are, with the digest of what decides it."""
     if component.folder is None:
         return Source(name, digest_file(component.root, folders.state), component.part)
     return Source(name, digest_files(component.root, component.files, folders.state), component.part)
 
 
-def _family(component: Component) -> str:
+def family_in(component: Component) -> str:
+    """Return the family of a UNet or ControlNet; empty where nothing in it tells."""
     if config := component.config():
         width = config.get("cross_attention_dim")
         return family_of(width if isinstance(width, int) else None)
@@ -168,10 +181,22 @@ def _family(component: Component) -> str:
 
 
 def _family_beside(component: Component) -> str:
-    """Return the family of the UNet in the same file; alone, a part is as Stable Diffusion 1 has it."""
+    """Return the family of the UNet in the same file; alone, a part is as Stable Diffusion 1 has it.
+
+    The text encoder of Stable Diffusion 2 is told by its width.
+    """
     unet = components(component.root).get("unet")
-    alone = "sdxl" if component.part == "text_encoder_2" else "sd1"
-    return _family(unet) if unet else alone
+    if unet:
+        return family_in(unet)
+    if component.part == "text_encoder" and embedding_width(component) == SECOND_WIDTH:
+        return "sd2"
+    return "sdxl" if component.part == "text_encoder_2" else "sd1"
+
+
+def embedding_width(component: Component) -> int | None:
+    """Return the width of a text encoder's tokens."""
+    tables = (tensor.shape for name, tensor in component.header().items() if name.endswith(TABLE))
+    return next((shape[1] for shape in tables), None)
 
 
 def _skip(found: dict[str, Component]) -> int:
@@ -181,7 +206,7 @@ def _skip(found: dict[str, Component]) -> int:
     """
     first = found.get("text_encoder")
     cut = "text_encoder_2" not in found and (first is None or first.folder is not None)
-    return 0 if cut or _family(found["unet"]) == "sd1" else 1
+    return 0 if cut or family_in(found["unet"]) == "sd1" else 1
 
 
 def _demand(name: str, found: dict[str, Component], needed: tuple[str, ...]) -> None:

@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, NewType, NotRequired, TypedDict, final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NewType, NotRequired, TypedDict, final
 
-from sd_nodes.tweaks import Tweaks
+from sd_nodes.recipes import (
+    Attention,
+    Clip,
+    ClipVision,
+    ControlNet,
+    Device,
+    Dtype,
+    Gligen,
+    Model,
+    Offload,
+    Option,
+    Patch,
+    Recipe,
+    SafetyChecker,
+    Scheduler,
+    Settings,
+    Source,
+    StyleModel,
+    UpscaleModel,
+    Vae,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import torch
 
+__all__ = [
+    "Area", "Attention", "Clip", "ClipVision", "Condition", "Conditioning", "Control", "ControlNet", "Device",
+    "Dtype", "Framing", "Gligen", "Hole", "Image", "Latent", "Mask", "Model", "Offload", "Option", "Patch", "Recipe",
+    "SafetyChecker", "Scheduler", "Settings", "Source", "StyleModel", "UpscaleModel", "Vae",
+]  # fmt: skip
+
 Image = NewType("Image", "torch.Tensor")
 """Pictures: float32 `[batch, height, width, channel]`, 0..1."""
 
 Mask = NewType("Mask", "torch.Tensor")
 """Masks: float32 `[batch, height, width]`, 0..1, where 1 is masked."""
-
-Dtype = Literal["auto", "float32", "bfloat16", "float16"]
-Attention = Literal["auto", "sdpa", "xformers", "flash", "sage"]
-Offload = Literal["none", "model", "sequential"]
-Device = Literal["auto", "cpu", "cuda", "mps"]
-Option = str | int | float | bool | None
 
 
 class Latent(TypedDict):
@@ -38,139 +58,6 @@ class Latent(TypedDict):
     noise_mask: NotRequired[torch.Tensor]
     deviation: NotRequired[torch.Tensor]
     batch_index: NotRequired[list[int]]
-
-
-@final
-@dataclass(frozen=True)
-class Source:
-    """Where weights come from: a name that the weight store resolves, and what must be found there.
-
-    Args:
-        name: The file, folder, shipped model or hub id as the user named it; free of machine paths if the user's was.
-        digest: SHA-256 of the content of the files that this part reads, in hex.
-        part: The component in it, by its diffusers name: `unet`, `text_encoder`, `vae`, `controlnet`, `safety_checker`.
-    """
-
-    name: str
-    digest: str
-    part: str
-
-
-@final
-@dataclass(frozen=True)
-class Patch:
-    """Low-rank or other changes to weights: `strength` times what `source` holds is added."""
-
-    source: Source
-    strength: float = 1.0
-
-
-@final
-@dataclass(frozen=True)
-class Scheduler:
-    """A scheduler by name, with the options that differ from the model's own; no name means the model's own."""
-
-    name: str = ""
-    options: tuple[tuple[str, Option], ...] = ()
-
-
-@final
-@dataclass(frozen=True)
-class Settings:
-    """How modules are placed and computed; `auto` lets the machine decide."""
-
-    dtype: Dtype = "auto"
-    attention: Attention = "auto"
-    offload: Offload = "none"
-    device: Device = "auto"
-
-
-@final
-@dataclass(frozen=True)
-class Model:
-    """The recipe of a denoising network with its scheduler.
-
-    Args:
-        source: Where the UNet's weights are.
-        family: What it goes with: `sd1`, `sd2`, `sdxl`, or a name made of the width of its cross-attention.
-        patches: Changes to the weights, in the order in which they are added.
-        scheduler: Its choice of scheduler.
-        settings: Placement, dtype and attention.
-        tweaks: How the network is read and steered beyond that.
-    """
-
-    source: Source
-    family: str
-    patches: tuple[Patch, ...] = ()
-    scheduler: Scheduler = Scheduler()
-    settings: Settings = Settings()
-    tweaks: Tweaks = field(default_factory=Tweaks)
-
-
-@final
-@dataclass(frozen=True)
-class Clip:
-    """The recipe of a text encoder with its tokenizer, or of two that read a prompt side by side.
-
-    Args:
-        source: Where the weights of the first text encoder are.
-        family: What it goes with; see `Model`.
-        patches: Changes to the weights, in the order in which they are added.
-        skip: How many of the last layers are left out; SDXL was trained with one left out.
-        settings: Placement and dtype.
-        second: Where the weights of the second text encoder are, for the families that have two.
-    """
-
-    source: Source
-    family: str
-    patches: tuple[Patch, ...] = ()
-    skip: int = 0
-    settings: Settings = Settings()
-    second: Source | None = None
-
-    @property
-    def encoders(self) -> tuple[Clip, ...]:
-        """A recipe for each of the text encoders alone."""
-        first = replace(self, second=None)
-        return (first,) if self.second is None else (first, replace(first, source=self.second))
-
-    @property
-    def projects(self) -> bool:
-        """Tell whether a prompt is also told as one projected vector, and its states are read before the last norm."""
-        return any(each.source.part == "text_encoder_2" for each in self.encoders)
-
-
-@final
-@dataclass(frozen=True)
-class Vae:
-    """The recipe of an autoencoder."""
-
-    source: Source
-    family: str
-    settings: Settings = Settings()
-
-
-@final
-@dataclass(frozen=True)
-class ControlNet:
-    """The recipe of a ControlNet; `kind` is what it was trained for (`canny`, `depth`, ...), empty if unknown."""
-
-    source: Source
-    family: str
-    kind: str = ""
-    settings: Settings = Settings()
-
-
-@final
-@dataclass(frozen=True)
-class SafetyChecker:
-    """The recipe of a safety checker with its feature extractor."""
-
-    source: Source
-    settings: Settings = Settings()
-
-
-Recipe = Model | Clip | Vae | ControlNet | SafetyChecker
 
 
 @final

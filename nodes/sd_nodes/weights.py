@@ -167,13 +167,16 @@ class WeightStore(Service):
         import torch
 
         from sd_nodes.loading import load
-        from sd_nodes.patching import patch
+        from sd_nodes.patching import add_weights, is_difference, patch
 
         patches = getattr(recipe, "patches", ())
         component = locate(recipe.source, self.folders)
         self._evict(held.device, self._room(held.device) - _size(component, placement.dtype))
         with _ordinary_tensors():
-            loaded = load(component, torch.float32 if patches else placement.dtype)
+            base = recipe.base if isinstance(recipe, ControlNet) else None
+            loaded = load(component, torch.float32 if patches or base else placement.dtype)
+            if base is not None and is_difference(component):
+                add_weights(loaded.module, load(locate(base, self.folders), torch.float32).module)
             notes = patch(loaded.module, component.part, patches, self.folders) if patches else []
             loaded.module.to(placement.dtype)
             notes.append(_settle(loaded.module, recipe, placement))
@@ -213,7 +216,17 @@ def _key(recipe: Recipe, placement: Placement) -> Key:
     patches = getattr(recipe, "patches", ())
     attention = recipe.settings.attention
     source = recipe.source
-    return (source.digest, source.part, patches, placement.device, placement.dtype, placement.offload, attention)
+    base = getattr(recipe, "base", None)
+    return (
+        source.digest,
+        source.part,
+        base and base.digest,
+        patches,
+        placement.device,
+        placement.dtype,
+        placement.offload,
+        attention,
+    )
 
 
 def _size(component: Component, dtype: torch.dtype) -> int:

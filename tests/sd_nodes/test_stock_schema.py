@@ -8,18 +8,25 @@ import pytest
 from graph_runtime import Folders
 from graph_runtime.comfy.schema import entry
 from sd_nodes import LIBRARY
-from tests.sd_nodes.stock import conditionings, latents, masks, pictures, primitives, sampling
+from sd_nodes.places import EMBEDDED
+from tests.sd_nodes.stock import conditionings, latents, masks, parts, pictures, primitives, sampling
 
 NODES = {
     **pictures.NODES, **masks.NODES, **latents.NODES, **conditionings.NODES, **primitives.NODES, **sampling.NODES,
+    **parts.NODES,
 }  # fmt: skip
+
+
+SHIPPED = {path.name for path in EMBEDDED.iterdir()}
+"""Models that are offered wherever files are chosen."""
 
 
 def seen(config: list[object], optional: bool) -> object:
     """What an editor reads off an input: a type, a choice, or a type with its default and bounds."""
     kind, options = config
     if isinstance(kind, list):
-        return kind or "CHOICES"
+        shipped = any(str(each).partition("/")[0] in SHIPPED for each in kind)
+        return kind if kind and not shipped else "CHOICES"
     if "default" not in options:
         return f"{kind}?" if optional else kind
     bounds = (options["min"], options["max"], options["step"]) if kind in ("INT", "FLOAT") else ()

@@ -1,0 +1,79 @@
+"""From the names of models that lie by themselves to their recipes; see `sources` for those of whole base models."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from graph_runtime import NodeError
+from sd_nodes import sources
+from sd_nodes.components import Component, components
+from sd_nodes.families import family_of
+from sd_nodes.places import TEXT, UNET, find
+from sd_nodes.recipes import Clip, ControlNet, Model
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from graph_runtime import Folders
+
+ORDER = ("text_encoder", "text_encoder_2", "text_encoder_3")
+"""The order in which the text encoders of a family read a prompt, whatever order they are named in."""
+
+
+def unet(name: str, folders: Folders) -> Model:
+    """Return the recipe of a denoising network that lies by itself, or in a base model."""
+    component = _network(name, folders)
+    if component.folder is None:
+        sources.readable_family(component)
+    return Model(sources.source_at(name, component, folders), sources.family_in(component))
+
+
+def _network(name: str, folders: Folders) -> Component:
+    found = components(find(name, UNET, folders))
+    if "unet" in found:
+        return found["unet"]
+    raise NodeError(f"“{name}” has no denoising network: it holds {', '.join(found) or 'nothing'}.")
+
+
+def clip(names: Sequence[str], folders: Folders, family: str = "") -> Clip:
+    """Return the recipe of text encoders that lie by themselves and read a prompt side by side.
+
+    Args:
+        names: Their names, in any order.
+        folders: Where models lie.
+        family: What they go with; without it the width of a lone encoder tells.
+
+    Raises:
+        NodeError: One of them holds no text encoder, or two are of the same kind.
+    """
+    found: dict[str, tuple[str, Component]] = {}
+    for name in names:
+        held = components(find(name, TEXT, folders))
+        parts = [part for part in ORDER if part in held]
+        if not parts:
+            raise NodeError(f"“{name}” holds no text encoder: it holds {', '.join(held) or 'nothing'}.")
+        if parts[0] in found:
+            raise NodeError(f"“{found[parts[0]][0]}” and “{name}” are text encoders of the same kind.")
+        found[parts[0]] = (name, held[parts[0]])
+    ordered = [found[part] for part in ORDER if part in found]
+    first, *others = (sources.source_at(name, component, folders) for name, component in ordered)
+    told = family or _alone(ordered[0][1])
+    return Clip(first, told, skip=_skip(told, ordered[0][1]), others=tuple(others))
+
+
+def difference(base: Model, net: ControlNet) -> ControlNet:
+    """Return a ControlNet whose weights may be stored as differences from a model's."""
+    return replace(net, base=base.source)
+
+
+def _alone(component: Component) -> str:
+    """Return the family that a lone text encoder belongs to, by its width."""
+    return family_of(sources.embedding_width(component))
+
+
+def _skip(family: str, component: Component) -> int:
+    """Return how many of the last layers a family leaves out; a folder of Stable Diffusion 2 lacks them already."""
+    if family in ("sdxl", "sdxl-refiner", "sd3"):
+        return 1
+    return 1 if family == "sd2" and component.folder is None else 0

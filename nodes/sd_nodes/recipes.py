@@ -1,0 +1,194 @@
+"""Recipes of models: what to load, how to change it, how to compute it; the weight store makes modules of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal, final
+
+from sd_nodes.tweaks import Tweaks
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Attention = Literal["auto", "sdpa", "xformers", "flash", "sage"]
+Offload = Literal["none", "model", "sequential"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Option = str | int | float | bool | None
+
+
+@final
+@dataclass(frozen=True)
+class Source:
+    """Where weights come from: a name that the weight store resolves, and what must be found there.
+
+    Args:
+        name: The file, folder, shipped model or hub id as the user named it; free of machine paths if the user's was.
+        digest: SHA-256 of the content of the files that this part reads, in hex.
+        part: The component in it, by its diffusers name: `unet`, `text_encoder`, `vae`, `controlnet`, `safety_checker`.
+    """
+
+    name: str
+    digest: str
+    part: str
+
+
+@final
+@dataclass(frozen=True)
+class Patch:
+    """Low-rank or other changes to weights: `strength` times what `source` holds is added."""
+
+    source: Source
+    strength: float = 1.0
+
+
+@final
+@dataclass(frozen=True)
+class Scheduler:
+    """A scheduler by name, with the options that differ from the model's own; no name means the model's own."""
+
+    name: str = ""
+    options: tuple[tuple[str, Option], ...] = ()
+
+
+@final
+@dataclass(frozen=True)
+class Settings:
+    """How modules are placed and computed; `auto` lets the machine decide."""
+
+    dtype: Dtype = "auto"
+    attention: Attention = "auto"
+    offload: Offload = "none"
+    device: Device = "auto"
+
+
+@final
+@dataclass(frozen=True)
+class Model:
+    """The recipe of a denoising network with its scheduler.
+
+    Args:
+        source: Where the UNet's weights are.
+        family: What it goes with: `sd1`, `sd2`, `sdxl`, `sd3`, or a name made of the width of its cross-attention.
+        patches: Changes to the weights, in the order in which they are added.
+        scheduler: Its choice of scheduler.
+        settings: Placement, dtype and attention.
+        tweaks: How the network is read and steered beyond that.
+    """
+
+    source: Source
+    family: str
+    patches: tuple[Patch, ...] = ()
+    scheduler: Scheduler = Scheduler()
+    settings: Settings = Settings()
+    tweaks: Tweaks = field(default_factory=Tweaks)
+
+
+@final
+@dataclass(frozen=True)
+class Clip:
+    """The recipe of a text encoder with its tokenizer, or of several that read a prompt side by side.
+
+    Args:
+        source: Where the weights of the first text encoder are.
+        family: What it goes with; see `Model`.
+        patches: Changes to the weights, in the order in which they are added.
+        skip: How many of the last layers are left out; SDXL was trained with one left out.
+        settings: Placement and dtype.
+        others: Where the weights of further text encoders are, for the families that have several.
+    """
+
+    source: Source
+    family: str
+    patches: tuple[Patch, ...] = ()
+    skip: int = 0
+    settings: Settings = Settings()
+    others: tuple[Source, ...] = ()
+
+    @property
+    def encoders(self) -> tuple[Clip, ...]:
+        """A recipe for each of the text encoders alone."""
+        return tuple(replace(self, source=source, others=()) for source in (self.source, *self.others))
+
+    @property
+    def projects(self) -> bool:
+        """Tell whether a prompt is also told as one projected vector, and its states are read before the last norm."""
+        return any(each.source.part == "text_encoder_2" for each in self.encoders)
+
+
+@final
+@dataclass(frozen=True)
+class Vae:
+    """The recipe of an autoencoder."""
+
+    source: Source
+    family: str
+    settings: Settings = Settings()
+
+
+@final
+@dataclass(frozen=True)
+class ControlNet:
+    """The recipe of a ControlNet.
+
+    Args:
+        source: Where its weights are.
+        family: What it goes with; see `Model`.
+        kind: What it was trained for (`canny`, `depth`, ...), empty if unknown.
+        settings: Placement, dtype and attention.
+        base: The network that its weights are stored as differences from, where they may be.
+        task: The place of the kind of picture among those that a union of ControlNets knows; None leaves it open.
+    """
+
+    source: Source
+    family: str
+    kind: str = ""
+    settings: Settings = Settings()
+    base: Source | None = None
+    task: int | None = None
+
+
+@final
+@dataclass(frozen=True)
+class SafetyChecker:
+    """The recipe of a safety checker with its feature extractor."""
+
+    source: Source
+    settings: Settings = Settings()
+
+
+@final
+@dataclass(frozen=True)
+class ClipVision:
+    """The recipe of a network that sees pictures as CLIP does, with the processor that prepares them."""
+
+    source: Source
+    settings: Settings = Settings()
+
+
+@final
+@dataclass(frozen=True)
+class StyleModel:
+    """The recipe of a network that turns what was seen of a picture into words of a prompt."""
+
+    source: Source
+    settings: Settings = Settings()
+
+
+@final
+@dataclass(frozen=True)
+class Gligen:
+    """The recipe of layers that bind words to boxes (arXiv:2301.07093)."""
+
+    source: Source
+    family: str
+    settings: Settings = Settings()
+
+
+@final
+@dataclass(frozen=True)
+class UpscaleModel:
+    """The recipe of a network that enlarges pictures."""
+
+    source: Source
+    settings: Settings = Settings()
+
+
+Recipe = Model | Clip | Vae | ControlNet | SafetyChecker | ClipVision | StyleModel | Gligen | UpscaleModel

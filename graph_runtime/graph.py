@@ -13,7 +13,7 @@ from .library import Library
 from .network import Network, circle_problem, links
 from .placing import Sources, place, unknown_kind
 from .step import Step
-from .workflow import Workflow
+from .workflow import NodeCall, Workflow
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,16 @@ def _placed(
                 step, problem = foreseen(step, sources, folders)
                 wrong = [problem] if problem is not None else []
             steps[name] = own[name] = step
-        problems += [replace(problem, node=name, title=call.title, class_type=call.class_type) for problem in wrong]
+        problems += [_located(problem, name, call, workflow) for problem in wrong]
     return steps, problems
+
+
+def _located(problem: Problem, name: str, call: NodeCall, workflow: Workflow) -> Problem:
+    """Say of which node a problem is, and of a file that is missing where the workflow says that it is to be had."""
+    found = dict(problem.details).get("found") if problem.kind == "not_a_choice" else None
+    origin = workflow.origin_of(found) if isinstance(found, str) else ""
+    message = f"{problem.message} {origin}" if origin else problem.message
+    return replace(problem, message=message, node=name, title=call.title, class_type=call.class_type)
 
 
 def _can_be_placed(problem: Problem, workflow: Workflow) -> bool:

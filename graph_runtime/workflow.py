@@ -39,6 +39,30 @@ class NodeCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a file that a workflow names can be had, as the workflow says.
+
+    Attributes:
+        name: The file's name.
+        url: Its address.
+        kind: The kind of models that it belongs to, such as "loras"; or "".
+        digest: The digest of its content, or "".
+        algorithm: The digest's algorithm, such as "SHA256".
+    """
+
+    name: str
+    url: str = ""
+    kind: str = ""
+    digest: str = ""
+    algorithm: str = ""
+
+    def __str__(self) -> str:
+        digest = f" ({shown(self.algorithm, 20)} {shown(self.digest, 140)})" if self.digest else ""
+        kind = f", for the folder {shown(self.kind)}" if self.kind else ""
+        return f"{shown(self.url, 400) or 'a file'}{digest}{kind}"
+
+
+@dataclass(frozen=True, slots=True)
 class Workflow:
     """The nodes of a workflow by id, in the order of the file.
 
@@ -47,12 +71,20 @@ class Workflow:
         source: Where it came from, for messages.
         document: The editor's own document, where the workflow came with one.
         problems: What is malformed; a node with such a problem is placed if it names an input that has a value.
+        origins: Where files that it names can be had.
     """
 
     nodes: Mapping[str, NodeCall]
     source: str = ""
     document: Mapping[str, object] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    origins: tuple[Origin, ...] = ()
+
+    def origin_of(self, name: str) -> str:
+        """Say where the file of a name can be had, as the workflow says; "" where it says nothing."""
+        bare = _bare(name)
+        found = dict.fromkeys(str(origin) for origin in self.origins if _bare(origin.name) == bare)
+        return f"The workflow has it from {' or '.join(found)}." if found else ""
 
     def sound(self) -> Workflow:
         """Give the workflow itself, where nothing in it is malformed.
@@ -235,6 +267,10 @@ def _link_or_value(value: object) -> object:
         if isinstance(node, str) and isinstance(output, int | str) and not isinstance(output, bool):
             return Link(node, output)
     return value
+
+
+def _bare(name: str) -> str:
+    return name.replace("\\", "/").rpartition("/")[2].casefold()
 
 
 def _plain(value: object) -> object:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from ..errors import Problem, WorkflowError
 from ..graph import join
@@ -12,6 +13,7 @@ from ..library import Library
 from ..network import Network
 from ..workflow import Workflow, from_json
 from .complaints import Body, concerns_all, node_errors, refusal
+from .formats.origins import documented
 
 
 class Refused(Exception):
@@ -41,7 +43,13 @@ class Admission:
     node_errors: Body = field(default_factory=dict)
 
 
-def admit(prompt: object, targets: Sequence[str] | None, library: Library, folders: Folders) -> Admission:
+def admit(
+    prompt: object,
+    targets: Sequence[str] | None,
+    library: Library,
+    folders: Folders,
+    document: Mapping[str, object] = MappingProxyType({}),
+) -> Admission:
     """Check a prompt in full.
 
     Args:
@@ -49,13 +57,14 @@ def admit(prompt: object, targets: Sequence[str] | None, library: Library, folde
         targets: The nodes that are wanted; all sinks when left out.
         library: The nodes it may name.
         folders: Where its files lie.
+        document: The editor's document that came with it; it may say where missing files are to be had.
 
     Raises:
         Refused: Nothing of it can run.
     """
     workflow: Workflow | None = None
     try:
-        workflow = from_json(prompt).sound()
+        workflow = documented(from_json(prompt).sound(), document)
         return Admission(join(workflow, library, folders, targets).targets)
     except WorkflowError as error:
         if workflow is None or any(concerns_all(problem) for problem in error.problems):

@@ -26,17 +26,25 @@ def not_found(name: str, title: str, present: Sequence[str], roots: Sequence[Pat
         folders: Where models of all kinds lie.
     """
     near = _near(name, present)
-    searched = [str(root) if root.is_dir() else f"{root} (not there)" for root in roots]
-    searched.append("the models that ship with the pack")
-    if hub.is_hub_id(name):
-        how = f"to fetch it: controlgraph fetch {name}, or run with --fetch"
-        searched.append(f"the local hub cache {hub.hub_cache()} ({how})")
-    there = f" There is: {listed(sorted(present, key=lambda each: each != near)) or 'nothing'}."
+    there = listed(sorted(present, key=lambda each: each != near))
+    cache = f" Nor is it in the local hub cache {hub.hub_cache()}: {_fetching(name)}." if hub.is_hub_id(name) else ""
     return NodeError(
-        f"There is no {title} “{name}”. Looked in: {', '.join(searched)}.{there}"
+        f"There is no {title} “{name}”{_searched(roots)}.{cache}{f' There is: {there}.' if there else ''}"
         f"{_elsewhere(name, folders)}{_unread(roots)} {_advice(roots)}",
         nearest=near,
     )
+
+
+def _searched(roots: Sequence[Path]) -> str:
+    """Tell the folders that are there; where none is, that they are not."""
+    there = [str(root) for root in roots if root.is_dir()]
+    if there or not roots:
+        return f" in {listed(there)}" if there else ""
+    return f": {listed(map(str, roots))} {'is' if len(roots) == 1 else 'are'} not there"
+
+
+def _fetching(name: str) -> str:
+    return f"fetch it with controlgraph fetch {name}, or run with --fetch"
 
 
 def _near(name: str, present: Sequence[str]) -> str:
@@ -79,5 +87,4 @@ def _unread(roots: Sequence[Path]) -> str:
 
 def _advice(roots: Sequence[Path]) -> str:
     first = next((root for root in roots if root.is_dir()), roots[0] if roots else None)
-    here = f"Put it into {first}, give" if first else "Give"
-    return f"{here} --models the folder where it lies, or name its full path."
+    return f"{f'Put it into {first}, or give' if first else 'Give'} --models the folder where it lies."

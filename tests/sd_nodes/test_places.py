@@ -123,7 +123,7 @@ def test_a_file_on_another_shelf_is_told_with_its_place(folders: Folders) -> Non
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     """A misspelt --models is found out by the first model that is missing."""
-    with pytest.raises(NodeError, match=r"modles/loras \(not there\)"):
+    with pytest.raises(NodeError, match=r"modles/loras is not there"):
         find("x", LORA, Folders(models=(tmp_path / "modles",)))
 
 

@@ -10,6 +10,7 @@ from ...step import Link
 from ...workflow import NodeCall, Workflow
 from .document import EditorNode, read_document
 from .grouping import PREFIXES, ungrouped
+from .origins import documented
 from .spreading import BYPASSED, MUTED, Placed, Stored, spread_out
 from .tracing import Origin, Tracer
 from .widgets import widgets, wrapped
@@ -50,7 +51,7 @@ def from_document(document: Mapping[str, object], library: Mapping[str, Node], s
             problems += error.problems
     if not nodes and not problems:
         raise WorkflowError([Problem("no_nodes", "the workflow holds no node that runs.")], source)
-    return Workflow(nodes, source, document, tuple(problems))
+    return documented(Workflow(nodes, source, problems=tuple(problems)), document)
 
 
 def inputs_of(placed: Placed, library: Mapping[str, Node], tracer: Tracer) -> dict[str, Origin | Stored]:

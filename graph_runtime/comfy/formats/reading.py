@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from ...declaration import Node
@@ -13,6 +12,7 @@ from .document import is_editor_document
 from .editor import from_document
 from .limits import PictureError
 from .metadata import HEAD, Format, picture_format, read_texts
+from .origins import documented
 
 _NAMES: Mapping[Format, str] = {"png": "PNG", "webp": "WebP", "jpeg": "JPEG"}
 
@@ -61,13 +61,13 @@ def from_data(data: object, library: Mapping[str, Node], source: str = "") -> Wo
         return from_document(data, library, source)
     if not isinstance(data, dict):
         return from_json(data, source)
-    document = _sent_document(data)
+    document = sent_document(data)
     if document and "prompt" not in data:
         return from_document(document, library, source)
-    return replace(from_json(data, source), document=document)
+    return documented(from_json(data, source), document)
 
 
-def _sent_document(data: dict[str, object]) -> dict[str, object]:
+def sent_document(data: Mapping[str, object]) -> Mapping[str, object]:
     """The editor's document beside a prompt, as clients send it or programs wrap it."""
     found: object = data
     for key in ("extra_data", "extra_pnginfo"):
@@ -98,7 +98,7 @@ def _from_texts(texts: Mapping[str, str], library: Mapping[str, Node], source: s
     if "prompt" in texts:
         try:
             found = from_json(loads(texts["prompt"], source), source)
-            return replace(found.sound() if document else found, document=document)
+            return documented(found.sound() if document else found, document)
         except WorkflowError:
             if not document:
                 raise

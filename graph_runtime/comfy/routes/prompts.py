@@ -13,6 +13,7 @@ from ..admission import Admission, Refused, admit
 from ..bodies import object_body, refused
 from ..complaints import answer, complaint
 from ..context import Route, Server, server_of, whole_number
+from ..formats.reading import sent_document
 from ..jobs import Offer, Taken, as_json
 from ..messages import now
 from ..records import history_json, queue_json
@@ -31,13 +32,16 @@ async def post_prompt(request: web.Request) -> web.Response:
         raise Refused(answer(complaint("no_prompt", "needs a prompt: an object of nodes by id.", "No prompt provided")))
     offer = _offer(body)
     targets = _targets(body.get("partial_execution_targets"))
-    admission, number = await asyncio.to_thread(_accept, server, body["prompt"], targets, offer)
+    admission, number = await asyncio.to_thread(_accept, server, body, targets, offer)
     server.queue.wake()
     return web.json_response({"prompt_id": offer.id, "number": number, "node_errors": admission.node_errors})
 
 
-def _accept(server: Server, prompt: object, targets: list[str] | None, offer: Offer) -> tuple[Admission, float]:
-    admission = admit(prompt, targets, server.library, server.folders)
+def _accept(
+    server: Server, body: Mapping[str, object], targets: list[str] | None, offer: Offer
+) -> tuple[Admission, float]:
+    prompt = body["prompt"]
+    admission = admit(prompt, targets, server.library, server.folders, sent_document(body))
     try:
         return admission, server.jobs.add(offer.of(as_json(prompt), as_json(admission.targets)))
     except Taken:

@@ -72,11 +72,16 @@ def controlnet(
     show_default=True,
     help="Where `export` writes and `measure` reads.",
 )
+@click.option("--start-from", "start", type=EXISTING, help="Exported models to go on from, instead of from nothing.")
 @click.option("--steps", type=click.IntRange(1), help="Another length than the recipe's.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads of each process.")
-def demo(stage: str, folder: Path, out: Path, steps: int | None, threads: int) -> None:
+def demo(stage: str, folder: Path, out: Path, start: Path | None, steps: int | None, threads: int) -> None:
     """Train the demonstration model: one stage after the other, each resumable."""
     try:
+        if start is not None:
+            from .workshop import keep_start
+
+            keep_start(folder, start)
         _run(stage, folder, out, steps, threads)
     except FileNotFoundError as error:
         order = ", ".join(STAGES)

@@ -31,7 +31,7 @@ from .sheet import sheet
 from .variation import encode_all, vary
 from .workshop import Workshop
 
-TURNS, WATCHED, GAIN = 8, 12, 1.6
+TURNS, WATCHED, GAIN = 10, 12, 1.6
 HINT_CHANNELS = (16, 32, 64, 128)
 PROMPTS = (
     "a 3d render of a cat face on a teal background",
@@ -50,7 +50,7 @@ PROMPTS = (
 SCHEDULES = {
     "autoencoder": Schedule(steps=2800, rate=1.5e-3, warmup=100, every=400),
     "decoder": Schedule(steps=1200, rate=7e-4, warmup=50, average=0.998, every=200),
-    "text-to-image": Schedule(steps=5400, rate=1e-3, warmup=200, floor=0.03, average=0.999, every=500),
+    "text-to-image": Schedule(steps=10_000, rate=6e-4, warmup=200, floor=0.0, average=0.9995, every=500),
     "canny": Schedule(steps=4150, rate=1e-3, warmup=100, floor=0.03, average=0.995, every=500),
     "depth": Schedule(steps=700, rate=1e-3, warmup=100, floor=0.03, average=0.995, every=500),
 }
@@ -94,12 +94,13 @@ def compute_latents(shop: Workshop) -> None:
         for index, picture in enumerate(shop.pictures)
     ]
     (shop.folder / "captions.json").write_text(json.dumps(captions))
-    (shop.folder / "scaling.json").write_text(json.dumps(1 / float(latents.astype(np.float32).std())))
+    scaling = vae.config.scaling_factor if shop.start else 1 / float(latents.astype(np.float32).std())
+    (shop.folder / "scaling.json").write_text(json.dumps(scaling))
 
 
 def train_text_to_image(shop: Workshop, schedule: Schedule = SCHEDULES["text-to-image"]) -> None:
     """Trains the text encoder and the UNet."""
-    made = text_to_image.new_model(shop.tokenizer(), shop.autoencoder(), seed=schedule.seed)
+    made = shop.untrained_model(schedule.seed)
     with_plain_attention(made.unet)
     made.vae.to(shop.accelerator.device).requires_grad_(False)
 

@@ -42,7 +42,8 @@ class Question:
 def ask(scheduler: SchedulerMixin, latents: Tensor, random: Randomness) -> Question:
     """Noises latents to random levels.
 
-    The answer is the noise, or the velocity of Salimans & Ho (2022); the weight is Min-SNR of Hang et al. (2023).
+    The answer is the noise, or the velocity of Salimans & Ho (2022). The weight caps what fine detail counts, as
+    Min-SNR of Hang et al. (2023) does; for velocities the high noise levels, where text decides, keep full weight.
 
     Args:
         scheduler: Gives `alphas_cumprod` and the prediction type.
@@ -63,7 +64,7 @@ def ask(scheduler: SchedulerMixin, latents: Tensor, random: Randomness) -> Quest
         return Question(noisy, timesteps.to(latents.device), noise, capped / ratio)
     if kind == "v_prediction":
         velocity = kept.sqrt() * noise - (1 - kept).sqrt() * latents
-        return Question(noisy, timesteps.to(latents.device), velocity, capped / (ratio + 1))
+        return Question(noisy, timesteps.to(latents.device), velocity, (MIN_SNR / (ratio + 1)).clamp(max=1))
     raise ValueError(f'the scheduler predicts "{kind}"; training knows "epsilon" and "v_prediction"')
 
 

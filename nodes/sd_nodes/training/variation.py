@@ -20,6 +20,7 @@ from .autoencoder import as_tensor
 from .dataset import SIZE, Picture
 
 WHITE_SHARE, CLOSE_SHARE = 0.35, 0.12
+PORTRAITS = 6  # the first variations show the drawing large, in the middle and not mirrored
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,18 +45,24 @@ def vary(picture: Picture, drawing: Bytes, index: int, turn: int, size: int = SI
         picture: What the drawing shows.
         drawing: Premultiplied RGBA, a square.
         index: The picture's number in the dataset.
-        turn: Which of its variations; any number from 0.
+        turn: Which of its variations; any number from 0. The first `PORTRAITS` differ in background and little else.
         size: The result's edge in pixels.
     """
     random = np.random.default_rng([index, turn])
-    close = random.random() < CLOSE_SHARE
-    placement = Placement.sample(random, 0.95, 1.35) if close else Placement.sample(random)
+    placement = _placement(random, turn)
     white = random.random() < WHITE_SHARE
     name = "white" if white else str(random.choice(list(BACKGROUNDS)))
     canvas = place(drawing, placement, size)
     rgb = over(canvas, background(random, name))
     unnamed = name == "white" and random.random() < 0.5
     return Variation(rgb, canvas[..., 3], picture.caption(None if unnamed else name))
+
+
+def _placement(random: np.random.Generator, turn: int) -> Placement:
+    if turn < PORTRAITS:
+        return Placement(float(random.uniform(0.84, 0.9)))
+    close = random.random() < CLOSE_SHARE
+    return Placement.sample(random, 0.95, 1.35) if close else Placement.sample(random)
 
 
 def height_map(alpha: Bytes) -> Bytes:

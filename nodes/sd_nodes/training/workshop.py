@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from accelerate import Accelerator
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, ControlNetModel, ModelMixin, UNet2DConditionModel
 from numpy.typing import NDArray
 from safetensors import safe_open
 from torch import Tensor
-from transformers import CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTokenizer, PreTrainedModel
 
 from . import autoencoder, text_to_image
 from .augment import Bytes
@@ -21,23 +22,56 @@ from .model import LatentDiffusion
 from .text_to_image import Lesson
 
 BATCHES = {"autoencoder": 16, "decoder": 16, "text-to-image": 32, "canny": 32, "depth": 32}
-FAVOURED = {"smileys-emotion": 3.0, "animals-nature": 3.0, "food-drink": 3.0}
+STARTED = ("emoji/tokenizer", "emoji/text_encoder", "emoji/unet", "emoji/vae")
+Part = TypeVar("Part", bound=PreTrainedModel | ModelMixin)
+FAVOURED = {"smileys-emotion": 4.0, "animals-nature": 4.0, "food-drink": 4.0}
+
+
+def keep_start(folder: Path, start: Path) -> None:
+    """Notes in a working folder which exported models its parts go on from, so that every later stage knows.
+
+    Raises:
+        ValueError: If that is no folder that `export` wrote, or the working folder began from another one.
+    """
+    missing = [part for part in STARTED if not (start / part).is_dir()]
+    if missing:
+        raise ValueError(f"{start} holds no exported model: it has no {', no '.join(missing)}")
+    before = kept_start(folder)
+    if before is not None and before != start.resolve():
+        raise ValueError(f"{folder} began from {before} and cannot go on from {start}; take another working folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "start.json").write_text(json.dumps(str(start.resolve())))
+
+
+def kept_start(folder: Path) -> Path | None:
+    """Reads which exported models a working folder goes on from; None if it began from nothing."""
+    note = folder / "start.json"
+    return Path(json.loads(note.read_text())) if note.exists() else None
 
 
 @dataclass(frozen=True, eq=False)
 class Workshop:
-    """A working folder with the data, and the device to work on."""
+    """A working folder with the data, the device to work on, and where untrained parts begin.
+
+    Args:
+        folder: The working folder.
+        pictures: What is known of the drawings.
+        drawings: Their premultiplied RGBA bytes.
+        accelerator: The device, and the processes that share the work.
+        start: What `export` wrote, to go on from; None begins with random weights.
+    """
 
     folder: Path
     pictures: list[Picture]
     drawings: Bytes
     accelerator: Accelerator
+    start: Path | None = None
 
     @staticmethod
     def open(folder: Path, accelerator: Accelerator) -> Workshop:
-        """Opens a folder whose `data` holds what `dataset.build` wrote."""
+        """Opens a folder whose `data` holds what `dataset.build` wrote; a start that was kept there holds."""
         pictures, drawings = load(folder / "data")
-        return Workshop(folder, pictures, drawings, accelerator)
+        return Workshop(folder, pictures, drawings, accelerator, kept_start(folder))
 
     @property
     def learned(self) -> NDArray[np.intp]:
@@ -61,7 +95,7 @@ class Workshop:
 
     def autoencoder(self) -> AutoencoderKL:
         """Opens the autoencoder as far as it is trained, with its scaling factor once latents are there."""
-        vae = autoencoder.new_autoencoder()
+        vae = self._started(AutoencoderKL, "emoji/vae") or autoencoder.new_autoencoder()
         weights = self.weights("decoder", "vae") or self.weights("autoencoder", "vae")
         if weights:
             vae.load_state_dict(weights)
@@ -72,14 +106,34 @@ class Workshop:
 
     def tokenizer(self) -> CLIPTokenizer:
         """Opens the tokenizer, or learns it from all the captions and keeps it."""
+        if self.start is not None:
+            return CLIPTokenizer.from_pretrained(self.start / "emoji/tokenizer")
         folder = self.folder / "tokenizer"
         if not folder.exists():
             text_to_image.new_tokenizer(self.pictures).save_pretrained(folder)
         return CLIPTokenizer.from_pretrained(folder)
 
+    def untrained_model(self, seed: int) -> LatentDiffusion:
+        """Opens the model that text-to-image training begins with: from a seed, or as it is in the start."""
+        made = text_to_image.new_model(self.tokenizer(), self.autoencoder(), seed)
+        text_encoder = self._started(CLIPTextModel, "emoji/text_encoder") or made.text_encoder
+        return replace(
+            made, text_encoder=text_encoder, unet=self._started(UNet2DConditionModel, "emoji/unet") or made.unet
+        )
+
+    def started_controlnet(self, kind: str) -> ControlNetModel | None:
+        """Opens a ControlNet of the start, if there is one."""
+        return self._started(ControlNetModel, f"emoji-{kind}")
+
+    def _started(self, kind: type[Part], part: str) -> Part | None:
+        if self.start is None:
+            return None
+        opened: Part = kind.from_pretrained(self.start / part, use_safetensors=True).float()
+        return opened
+
     def model(self) -> LatentDiffusion:
         """Opens the whole model as far as it is trained."""
-        made = text_to_image.new_model(self.tokenizer(), self.autoencoder(), seed=0)
+        made = self.untrained_model(seed=0)
         for name in ("unet", "text_encoder"):
             weights = self.weights("text-to-image", name)
             if weights:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, ParamSpec, TypeAlias, TypeVar
@@ -94,8 +94,9 @@ class Node:
         sink: Whether it is run for its effect: it saves or shows.
         docs: What the docstring says.
         may_show: Whether it may show something though it is no sink.
-        further: Declares an input that only a workflow names, by its name and whether it is linked; gives None to pass
-            it over. Without it, such an input is a problem.
+        further: Declares inputs that come with what a workflow gives: a link or a value by the name of the input.
+            Without it, a name that is not among the inputs is a problem; with it, one that it does not declare is
+            passed over.
         inspect: Looks at a call before the run, like a fingerprint that is told all that is known: gives a digest of
             what the call depends on beside its inputs, or None where only the run can tell; raises NodeError for what
             it refuses.
@@ -117,14 +118,14 @@ class Node:
     sink: bool = False
     docs: docs.Docs = field(default_factory=docs.Docs)
     may_show: bool = False
-    further: Callable[[str, bool], Input | None] | None = None
+    further: Callable[[Mapping[str, object]], Iterable[Input]] | None = None
     inspect: Callable[[Prospect], str | None] | None = None
 
-    def widened(self, given: Mapping[str, bool]) -> Node:
-        """Give the node with those further inputs that it takes of the given ones: whether each is linked, by name."""
+    def widened(self, given: Mapping[str, object]) -> Node:
+        """Give the node with the inputs that come with what is given: a link or a value by name."""
         if self.further is None:
             return self
-        new = {name: found for name, linked in given.items() if (found := self.further(name, linked)) is not None}
+        new = {one.name: one for one in self.further(given) if one.name not in self.inputs}
         return dataclasses.replace(self, inputs={**self.inputs, **new}) if new else self
 
     @cached_property

@@ -49,8 +49,7 @@ def place(
     Returns:
         The step, and what is wrong with it; a step with problems has only the inputs that are right.
     """
-    if node.further is not None:
-        node = node.widened({key: isinstance(call.inputs[key], Link) for key in call.inputs if key not in node.inputs})
+    node = node.widened(call.inputs)
     problems: list[Problem] = []
     wires: dict[str, Wire] = {}
     found: dict[str, Socket] = {}
@@ -125,16 +124,14 @@ def _misfit(source: Step, index: int, input: Input) -> Problem | None:
     found, needed = source.outputs[index], input.socket
     fits = found.type is needed.type or compatible(found.type, needed.type)
     perhaps_nothing = found.optional and not needed.optional and needed.type is not object
-    late_list = found.is_list and needed.lazy
-    if fits and not perhaps_nothing and not late_list:
+    if fits and not perhaps_nothing:
         return None
     comes = f"found {'perhaps nothing, or ' if fits and perhaps_nothing else ''}{found}"
     place = f"from node {shown(source.id)} ({shown(source.name)}), output {source.node.outputs[index].name}"
-    why = " that is single: it is computed only on demand" if fits and not perhaps_nothing else ""
     details = (("found", found), ("needed", needed), ("source", source.id))
     return Problem(
         "type_mismatch",
-        f"{comes} {place}; needs {needed}{why}.",
+        f"{comes} {place}; needs {needed}.",
         input=input.name,
         nearest="" if fits else _fitting(source, needed),
         details=details,

@@ -99,11 +99,22 @@ class Lazy(Generic[T_co]):
     @classmethod
     def of(cls, value: T_co) -> Lazy[T_co]:  # type: ignore[misc]  # a constructor may take what the class gives
         """Wrap a value that is there already, to call a node as a plain function."""
-
-        async def ready() -> T_co:
-            return value
-
-        return cls(ready)
+        return Ready(value)
 
     def __await__(self) -> Generator[object, None, T_co]:
         return self._request().__await__()
+
+
+class Ready(Lazy[T_co]):
+    """A lazy input whose value is there already.
+
+    Args:
+        value: The value.
+    """
+
+    def __init__(self, value: T_co) -> None:
+        super().__init__(self._ready)
+        self.value = value
+
+    async def _ready(self) -> T_co:
+        return self.value

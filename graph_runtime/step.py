@@ -65,8 +65,8 @@ class Step:
         return self.title or self.node.title
 
     def is_lazy(self, name: str) -> bool:
-        """Tell whether an input is computed only when the node awaits it."""
-        return name in self.node.lazy
+        """Tell whether an input is computed only when the node awaits it; a list that is mapped over comes first."""
+        return name in self.node.lazy and name not in self.mapped
 
     @property
     def sources(self) -> Iterable[str]:
@@ -79,4 +79,4 @@ class Step:
         lazy = self.node.lazy
         if not lazy:
             return self.sources
-        return {wire.node: None for name, wire in self.wires.items() if name not in lazy}
+        return {wire.node: None for name, wire in self.wires.items() if not self.is_lazy(name)}

@@ -76,7 +76,6 @@ PLACES = [
     ("the other way round", one("Polish", apple=["p", 0]), "node x (Polish), input apple: found Apple from node p (Pick Apple), output apple; needs RedApple."),
     ("number into text", one("Word", text=["n", 0]), "node x (Word), input text: found integer from node n (Number), output int; needs text."),
     ("truth into number", one("Bump", n=["b", 0]), "node x (Bump), input n: found true or false from node b (Truth), output bool; needs integer."),
-    ("list into a lazy input", one("Choose", first=True, yes=["c", 0], no=1), "node x (Choose), input yes: found list of integer from node c (Crate), output int; needs integer that is single: it is computed only on demand."),
     ("itself", one("Bump", n=["x", 0]), "node x (Bump): the nodes feed each other in a circle: x (Bump) → x (Bump). One of these links has to go."),
 ]  # fmt: skip
 

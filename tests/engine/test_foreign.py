@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from graph_runtime.cache import MemoryCache
 from graph_runtime.declaration import Input, Output, Prospect
 from graph_runtime.events import NodeExpanded
 from graph_runtime.sockets import Choices, Kind, Range, Socket
+from graph_runtime.step import Link
 from tests.engine.apples import LIBRARY
 from tests.engine.runs import Told, graph, run
 
@@ -42,8 +44,8 @@ KILO, POUND = Weight("kilo"), Weight("pound")
 CALLS: list[str] = []
 
 
-def further(name: str, linked: bool) -> Input | None:
-    return Input(name, Socket(object)) if linked or name == "taken" else None
+def further(given: Mapping[str, object]) -> Iterable[Input]:
+    return [Input(name, Socket(object)) for name in given if isinstance(given[name], Link) or name == "taken"]
 
 
 def look(prospect: Prospect) -> str | None:

@@ -149,3 +149,10 @@ def test_what_cannot_be_had_is_told_to_who_awaits_it() -> None:
 
     made = graph({"r": ("Rot", {}), "c": ("Curious", {"n": ["r", 0]})}, "c", library=LIBRARY + Library.of("c", curious))
     assert run(made).value("c") == "what node r puts out cannot be had: it did not succeed."
+
+
+def test_a_list_on_a_lazy_input_is_computed_first_and_mapped_over() -> None:
+    nodes = {"c": ("Crate", {"count": 3}), "pick": ("Choose", {"first": True, "yes": ["c", 0], "no": ["far", 0]})}
+    told = run(nodes | {"far": ("Bump", {"n": 1})}, "pick")
+    assert told.value("pick") == [1, 2, 3]
+    assert told.started == ["c", "pick"]

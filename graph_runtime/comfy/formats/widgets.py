@@ -67,6 +67,8 @@ def widgets(item: EditorNode, node: Node | None) -> list[Widget]:
     Returns:
         One widget for each value that belongs to an input; values of the editor's own are left out.
     """
+    if node is not None:
+        node = node.widened(_listed(item))
     if isinstance(item.values, dict):
         found = [Widget(name, name, value) for name, value in item.values.items()]
     else:
@@ -88,6 +90,14 @@ def unwrapped(value: object) -> object:
     if isinstance(value, Mapping) and value.keys() == {"__value__"} and isinstance(value["__value__"], list):
         return value["__value__"]
     return value
+
+
+def _listed(item: EditorNode) -> dict[str, object]:
+    """What the file itself says of values by name: some inputs come with the choice that another one holds."""
+    if isinstance(item.values, dict):
+        return item.values
+    names = [slot.widget for slot in item.inputs if slot.widget]
+    return {widget.name: widget.value for widget in _placed(item.values, names, set(SEEDS))}
 
 
 def _counts(widget: Widget, node: Node) -> bool:

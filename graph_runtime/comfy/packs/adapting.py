@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -14,11 +14,13 @@ from ...errors import DeclarationError
 from ...guises import Guise
 from ...injected import Folders, NodeId, Progress, Surroundings
 from ...sockets import Socket
+from ...step import Link
 from ..wire import ANYTHING, WireType
 from .arguments import HIDDEN
+from .dynamic import Live, Sections, is_dynamic, live
 from .foreign import ForeignNode
 from .foreseeing import checked_by_class, checks_types, inspector
-from .sections import Section, input_of, options_of, outputs, sections
+from .sections import input_of, is_raw, options_of, outputs, sections
 from .work import Work
 
 HANDED = "controlgraph_"
@@ -43,17 +45,14 @@ def adapted(id: str, source: Any, title: str = "", guises: tuple[Guise, ...] = (
     found = sections(source)
     inputs = _inputs(source, found)
     hidden = {name: str.__str__(_word(spec)) for name, spec in found.get("hidden", {}).items()}
-    raw = frozenset(
-        name for part in ("required", "optional") for name, spec in found.get(part, {}).items()
-        if options_of(spec).get("rawLink")
-    )  # fmt: skip
+    raw = {one.name: bool(options_of(one.spec).get("lazy")) for one in live(found, {}) if is_raw(one.spec)}
     injected = _injected(hidden, raw, guises)
     node = ForeignNode(
         id, function, title or id, str(getattr(source, "CATEGORY", "") or ""),
         cached=not getattr(source, "NOT_IDEMPOTENT", False), inputs=inputs, outputs=outputs(source), injected=injected,
         named=True, sink=bool(getattr(source, "OUTPUT_NODE", False)), may_show=True,
         docs=Docs(inspect.cleandoc(str(getattr(source, "DESCRIPTION", "") or ""))),
-        further=partial(_further, source, found.get("optional", {})), inspect=inspector(source, hidden),
+        further=partial(_further, source, found), inspect=inspector(source, hidden, found),
         resource=_resource(source), source=source,
     )  # fmt: skip
     work = Work(node, hidden, raw, guises)
@@ -66,14 +65,15 @@ def _word(spec: Any) -> str:
     return str(getattr(word, "value", word))
 
 
-def _inputs(source: Any, found: Mapping[str, Section]) -> dict[str, Input]:
-    own_check, own_types = checked_by_class(source), checks_types(source)
-    inputs: dict[str, Input] = {}
-    for section in ("required", "optional"):
-        for name, spec in found.get(section, {}).items():
-            one = input_of(source, section, str(name), spec, own_check(str(name)))
-            inputs[one.name] = _opened(one) if own_types else one
-    return inputs
+def _inputs(source: Any, found: Sections) -> dict[str, Input]:
+    return {one.name: _input(source, one) for one in live(found, {})}
+
+
+def _input(source: Any, one: Live) -> Input:
+    """An input of a class; what its own VALIDATE_INPUTS looks at is not checked before."""
+    free = checked_by_class(source)(one.name) and not one.closed
+    declared = input_of(source, one.section, one.name, one.spec, free)
+    return _opened(declared) if checks_types(source) else declared
 
 
 def _opened(one: Input) -> Input:
@@ -83,7 +83,7 @@ def _opened(one: Input) -> Input:
     return replace(one, socket=replace(one.socket, type=word)) if word is not None else one
 
 
-def _injected(hidden: Mapping[str, str], raw: frozenset[str], guises: tuple[Guise, ...]) -> dict[str, object]:
+def _injected(hidden: Mapping[str, str], raw: Mapping[str, bool], guises: tuple[Guise, ...]) -> dict[str, object]:
     kinds: list[object] = [Progress, Folders]
     kinds += [kind for word in hidden.values() for kind in HIDDEN.get(word, ())]
     kinds += [NodeId, Surroundings] if raw else []
@@ -91,15 +91,23 @@ def _injected(hidden: Mapping[str, str], raw: frozenset[str], guises: tuple[Guis
     return {f"{HANDED}{place}": kind for place, kind in enumerate(dict.fromkeys(kinds))}
 
 
-def _further(source: Any, optional: Any, name: str, linked: bool) -> Input | None:
-    """Declare an input that only a workflow names: any link; a value only where the class says that it takes it."""
-    is_list = bool(getattr(source, "INPUT_IS_LIST", False))
-    if linked:
-        return Input(name, Socket(WireType(ANYTHING), is_list))
-    if name not in optional:  # packs bring dicts that say yes to every name, and have none
-        return None
-    spec = optional[name]
-    return input_of(source, "optional", name, spec, free=True)
+def _further(source: Any, found: Sections, given: Mapping[str, object]) -> Iterator[Input]:
+    """Declare the inputs that come with what is given: those that belong to dynamic inputs, then any link.
+
+    A value counts only where the class says that it takes it: packs bring dicts that say yes to every name.
+    """
+    known = {one.name: one for one in live(found, given)}
+    yield from (_input(source, one) for one in known.values())
+    is_list, optional = bool(getattr(source, "INPUT_IS_LIST", False)), found.get("optional", {})
+    for name in given.keys() - known.keys():
+        if is_dynamic(found, name):
+            continue  # it belongs to another choice
+        if isinstance(given[name], Link):
+            yield Input(name, Socket(WireType(ANYTHING), is_list))
+        elif name in optional:
+            yield input_of(source, "optional", name, optional[name], free=True)
+        elif getattr(source, "ACCEPT_ALL_INPUTS", False):
+            yield Input(name, Socket(WireType(ANYTHING, literal=True), is_list))
 
 
 def _resource(source: Any) -> Any:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ...declaration import Node
 from ...library import Library, Pack
+from .dynamic import MATCHING
 from .sections import labels, sections
 
 Handler = Any  # a pack's own function for aiohttp; what it takes and gives is its business
@@ -60,12 +61,13 @@ class ForeignNode(Node):
             "category": self.category,
             "output_node": self.sink,
         }
-        if tips := getattr(source, "OUTPUT_TOOLTIPS", None):
-            said["output_tooltips"] = plain(tips)
-        for flag in ("DEPRECATED", "EXPERIMENTAL"):
+        for name in ("OUTPUT_TOOLTIPS", "SEARCH_ALIASES", "ESSENTIALS_CATEGORY"):
+            if more := getattr(source, name, None):
+                said[name.lower()] = plain(more)
+        for flag in ("DEPRECATED", "EXPERIMENTAL", "DEV_ONLY", "HAS_INTERMEDIATE_OUTPUT"):
             if getattr(source, flag, False):
                 said[flag.lower()] = True
-        return said
+        return said | _matching(source, words)
 
     def config(self, name: str) -> list[object] | None:
         """Describe an input as `[type, options]`, or give None where the class declares no such input."""
@@ -74,6 +76,18 @@ class ForeignNode(Node):
                 found = plain(part[name])
                 return found if isinstance(found, list) else [found]
         return None
+
+
+def _matching(source: Any, words: Sequence[object]) -> dict[str, object]:
+    """Say which outputs have the type of a template."""
+    templates = tuple(getattr(source, "OUTPUT_MATCHTYPES", ()))
+    if not any(templates):
+        return {}
+    pairs = zip(words, templates, strict=True)
+    return {
+        "output": [plain(word) if template is None else MATCHING for word, template in pairs],
+        "output_matchtypes": list(templates),
+    }
 
 
 def foreign_packs(library: Library) -> Iterable[ForeignPack]:

@@ -14,6 +14,7 @@ from ...errors import NodeError
 from ...keys import Unkeyable, canonical, key
 from .. import wire
 from .calling import Call, entered
+from .dynamic import Sections, folded
 from .modules import importable
 from .sections import ABSENT
 
@@ -31,19 +32,20 @@ def checks_types(source: Any) -> bool:
     return "input_types" in _parameters(getattr(source, "VALIDATE_INPUTS", None))[0]
 
 
-def inspector(source: Any, hidden: Mapping[str, str]) -> Callable[[Prospect], str | None] | None:
+def inspector(source: Any, hidden: Mapping[str, str], found: Sections) -> Callable[[Prospect], str | None] | None:
     """What looks at a call before the run, or None where the class has nothing to say.
 
     Args:
         source: The class.
         hidden: The words of its hidden inputs by name.
+        found: What it declares.
     """
     if not hasattr(source, "VALIDATE_INPUTS") and not hasattr(source, "IS_CHANGED"):
         return None
 
     def inspect_call(prospect: Prospect) -> str | None:
         known = {name: value for name, value in prospect.values.items() if value is not ABSENT}
-        known |= dict.fromkeys(prospect.linked)
+        known = folded(found, known | dict.fromkeys(prospect.linked))
         known |= {name: prospect.id if word == "UNIQUE_ID" else None for name, word in hidden.items()}
         with importable(), entered(Call(prospect.folders)):
             _validate(source, known, prospect)

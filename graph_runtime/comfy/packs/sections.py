@@ -13,6 +13,7 @@ from ...injected import Folders
 from ...sockets import Choices, Range, Socket, Text
 from ..wire import ANYTHING, WireType
 from .calling import Call, current, entered
+from .dynamic import CHOOSING
 from .modules import importable
 from .shims.comfy_types import IO
 
@@ -102,10 +103,16 @@ def input_of(source: Any, section: str, name: str, spec: Any, free: bool) -> Inp
     """
     options = options_of(spec)
     is_list = bool(getattr(source, "INPUT_IS_LIST", False))
-    lazy = bool(options.get("rawLink")) or (bool(options.get("lazy")) and hasattr(source, "check_lazy_status"))
-    socket = _socket(source, section, name, spec, free, is_list and not lazy, lazy)
+    raw = is_raw(spec)  # whatever comes over its link is not looked at, be it one value or a list
+    lazy = raw or (bool(options.get("lazy")) and hasattr(source, "check_lazy_status"))
+    socket = _socket(source, section, name, spec, free, raw or (is_list and not lazy), lazy)
     default = ABSENT if section == "optional" else MISSING
     return Input(name, socket, default, str(options.get("tooltip") or ""), options.get("default"))
+
+
+def is_raw(spec: Any) -> bool:
+    """Tell whether a link is given to the function as it stands in the workflow."""
+    return bool(options_of(spec).get("rawLink"))
 
 
 def _socket(source: Any, section: str, name: str, spec: Any, free: bool, is_list: bool, lazy: bool) -> Socket:
@@ -127,12 +134,15 @@ def _choice(
     """A choice; names are looked up anew each time, since classes list files."""
     if values and not all(isinstance(value, str) for value in values):
         return Socket(object if free else Literal[tuple(values)], is_list, False, lazy, lenient=True)
-    names = Choices(partial(_names, source, section, name), open=free)
+    names = Choices(partial(_names, source, section, name, values), open=free)
     return Socket(str, is_list, False, lazy, choices=names, lenient=True)
 
 
-def _names(source: Any, section: str, name: str, folders: Folders) -> list[str]:
-    spec = sections(source, folders)[section][name]
+def _names(source: Any, section: str, name: str, known: list[Any], folders: Folders) -> list[str]:
+    """The choices as the class lists them now; as it did before where the input comes with another one."""
+    spec = sections(source, folders).get(section, {}).get(name)
+    if spec is None or type_of(spec) == CHOOSING:
+        return [str(value) for value in known]
     kind = type_of(spec)
     return [str(value) for value in (options_of(spec).get("options", ()) if isinstance(kind, str) else kind)]
 

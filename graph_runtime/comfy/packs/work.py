@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...guises import Guise
 from ...injected import Folders, NodeId, Progress, Service, Surroundings
-from ...results import Blocked, Lazy
+from ...results import Blocked, Lazy, Ready
 from .arguments import Handing, as_none, hidden_value, loaded
 from .calling import Call, entered
 from .foreign import ForeignNode
@@ -27,13 +27,13 @@ class Work:
     Attributes:
         node: The node, which names the class.
         hidden: The words of its hidden inputs by name.
-        raw: Its inputs that take a link as it is.
+        raw: Its inputs that take a link as it is, and whether what the link carries is not computed before the call.
         guises: How values of other packs look to it.
     """
 
     node: ForeignNode
     hidden: Mapping[str, str]
-    raw: frozenset[str]
+    raw: Mapping[str, bool]
     guises: tuple[Guise, ...]
     _idle: list[Any] = field(default_factory=list)
 
@@ -47,6 +47,7 @@ class Work:
         """Call a coroutine, or a function whose lazy inputs are computed as it asks for them."""
         one = self._turn(given)
         with self._surrounded(one, in_thread=False), self._instance() as instance:
+            await asyncio.gather(*one.before)
             if (block := await self._asked(one, instance)) is not None:
                 return block
             function = getattr(instance, self.node.source.FUNCTION)
@@ -77,18 +78,27 @@ class Work:
         """Sort out what was handed in."""
         by_kind: dict[Any, Any] = {kind: given.pop(name) for name, kind in self.node.injected.items()}
         services = {kind: value for kind, value in by_kind.items() if isinstance(value, Service)}
-        values = {name: value for name, value in given.items() if value is not ABSENT}
+        there = {name: self._there(name, value) for name, value in given.items()}
+        values = {name: value for name, value in there.items() if value is not ABSENT}
         lazy = {name: value for name, value in values.items() if isinstance(value, Lazy)}
-        if self.raw:
+        raw = {name: lazy.pop(name) for name in self.raw.keys() & lazy.keys()}
+        if raw:
             wires = by_kind[Surroundings].steps[by_kind[NodeId]].wires
-            for name in self.raw & wires.keys():
-                values[name] = [wires[name].node, wires[name].output]
-                lazy.pop(name, None)
+            values |= {name: self._raw([wires[name].node, wires[name].output]) for name in raw}
         hidden = {name: hidden_value(word, by_kind) for name, word in self.hidden.items()}
         if getattr(self.node.source, "INPUT_IS_LIST", False):
             hidden = {name: [value] for name, value in hidden.items()}
         call = Call(by_kind[Folders], by_kind[Progress], by_kind.get(NodeId, ""))
-        return Turn(call, values, lazy, hidden, Handing(self.guises, services))
+        before = [value for name, value in raw.items() if not self.raw[name]]
+        return Turn(call, values, lazy, hidden, Handing(self.guises, services), before)
+
+    def _there(self, name: str, value: Any) -> Any:
+        """A value that needs no waiting for; where a link would be given as it is, the engine holds it in a list."""
+        found = value.value if isinstance(value, Ready) else value
+        return found[0] if name in self.raw and isinstance(found, list) else found
+
+    def _raw(self, link: list[object]) -> object:
+        return [link] if getattr(self.node.source, "INPUT_IS_LIST", False) else link
 
     @contextmanager
     def _surrounded(self, one: Turn, in_thread: bool = True) -> Iterator[None]:
@@ -123,6 +133,7 @@ class Turn:
         lazy: Those that nobody has asked for yet.
         hidden: The hidden inputs by name.
         handing: Hands values to the function.
+        before: What is computed before the call though the function is not told of it.
     """
 
     call: Call
@@ -130,6 +141,7 @@ class Turn:
     lazy: dict[str, Lazy[Any]]
     hidden: Mapping[str, Any]
     handing: Handing
+    before: Sequence[Lazy[Any]] = ()
 
     def arguments(self) -> dict[str, Any]:
         """The arguments as they stand: None for what is not computed."""

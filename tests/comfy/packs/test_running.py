@@ -244,3 +244,20 @@ def test_newer_nodes(shelf: Library, folders: Folders) -> None:
     assert "plums come in numbers" in failure(shelf, folders, nodes)
     told = cook(shelf, folders, {"1": ("PantryShut", {}), "2": ("PantryShelf", {"jar": ["1", 0]})})
     assert told.failed == {"2": "the pantry is shut"}
+
+
+def test_what_a_raw_link_carries_is_computed_before_and_not_looked_at(shelf: Library, folders: Folders) -> None:
+    nodes = {"many": ("KitchenMany", {"count": 3}), "raw": ("KitchenRaw", {"link": ["many", 0]})}
+    told = cook(shelf, folders, nodes, ["raw"])
+    assert told.value("raw") == "['many', 0] True" and set(told.started) == {"many", "raw"}
+    nodes = {"no": ("KitchenBlock", {"message": ""}), "raw": ("KitchenRaw", {"link": ["no", 0]})}
+    assert cook(shelf, folders, nodes, ["raw"]).value("raw") == "['no', 0] True"
+    assert cook(shelf, folders, {"raw": ("KitchenRaw", {"link": 5})}, ["raw"]).value("raw") == "5 False"
+
+
+def test_a_list_on_a_lazy_input_is_mapped_over(shelf: Library, folders: Folders) -> None:
+    nodes = {
+        "many": ("KitchenMany", {"count": 3}),
+        "pick": ("KitchenChoose", {"first": True, "a": ["many", 0], "b": 9}),
+    }
+    assert cook(shelf, folders, nodes, ["pick"]).value("pick") == [0, 1, 2]

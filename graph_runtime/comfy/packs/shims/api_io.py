@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar
 
-from .api_types import Combo, ComfyType, Input, MatchType, MultiCombo, MultiType, Output, custom
+from .api_dynamic import Autogrow, DynamicCombo, DynamicSlot, MatchType, declared
+from .api_types import Combo, ComfyType, Input, MultiCombo, MultiType, Output, custom
 
 _TYPES = {
     "Image": "IMAGE", "Mask": "MASK", "Latent": "LATENT", "Conditioning": "CONDITIONING", "Model": "MODEL",
@@ -19,6 +20,13 @@ _TYPES = {
     "TimestepsRange": "TIMESTEPS_RANGE", "LatentOperation": "LATENT_OPERATION", "FlowControl": "FLOW_CONTROL",
     "Accumulation": "ACCUMULATION", "Load3D": "LOAD_3D", "SVG": "SVG", "Voxel": "VOXEL", "Mesh": "MESH",
     "ModelPatch": "MODEL_PATCH", "AudioEncoder": "AUDIO_ENCODER", "AudioEncoderOutput": "AUDIO_ENCODER_OUTPUT",
+    "Array": "ARRAY", "BackgroundRemoval": "BACKGROUND_REMOVAL", "BBOX": "BBOX", "BoundingBox": "BOUNDING_BOX",
+    "BoundingBoxes": "BOUNDING_BOXES", "Color": "COLOR", "Colors": "COLORS", "Curve": "CURVE", "Dict": "DICT",
+    "FaceAnalysis": "FACE_ANALYSIS", "File3DAny": "FILE_3D", "File3DFBX": "FILE_3D_FBX", "File3DGLB": "FILE_3D_GLB",
+    "File3DGLTF": "FILE_3D_GLTF", "File3DOBJ": "FILE_3D_OBJ", "File3DSTL": "FILE_3D_STL", "Histogram": "HISTOGRAM",
+    "ImageCompare": "IMAGECOMPARE", "LatentUpscaleModel": "LATENT_UPSCALE_MODEL", "Layers": "LAYERS",
+    "Load3DAnimation": "LOAD_3D_ANIMATION", "Load3DCamera": "LOAD3D_CAMERA", "Photomaker": "PHOTOMAKER",
+    "Point": "POINT", "Range": "RANGE", "SEGS": "SEGS", "Splat": "SPLAT", "Tracks": "TRACKS",
 }  # fmt: skip
 _MADE: dict[str, type[ComfyType]] = {name: custom(word) for name, word in _TYPES.items()}
 
@@ -30,8 +38,9 @@ UploadType = Enum(
 FolderType = Enum("FolderType", {"input": "input", "output": "output", "temp": "temp"})
 
 __all__ = [
-    "Combo", "ComfyNode", "ComfyType", "Custom", "FolderType", "Hidden", "Input", "MatchType", "MultiCombo",
-    "MultiType", "NodeOutput", "NumberDisplay", "Output", "Schema", "UploadType",
+    "Autogrow", "Combo", "ComfyNode", "ComfyType", "Custom", "DynamicCombo", "DynamicSlot", "FolderType", "Hidden",
+    "Input", "MatchType", "MultiCombo", "MultiType", "NodeOutput", "NumberDisplay", "Output", "Schema", "UploadType",
+    "declared",
 ]  # fmt: skip
 
 
@@ -87,6 +96,9 @@ class Schema:
     enable_expand: bool = False
     accept_all_inputs: bool = False
     price_badge: Any = None
+    essentials_category: str | None = None
+    has_intermediate_output: bool = False
+    loop_boundary: str | None = None
 
 
 class NodeOutput:

@@ -62,6 +62,7 @@ class Output:
         display_name: Its name for people.
         tooltip: What it is.
         is_output_list: Whether it gives a list.
+        template: The name of the template whose type it has, or None.
     """
 
     def __init__(
@@ -71,12 +72,14 @@ class Output:
         display_name: str | None = None,
         tooltip: str | None = None,
         is_output_list: bool = False,
+        template: str | None = None,
     ) -> None:
         self.io_type = io_type
         self.id = id
         self.display_name = display_name
         self.tooltip = tooltip
         self.is_output_list = is_output_list
+        self.template = template
 
 
 class ComfyType:
@@ -145,36 +148,6 @@ class MultiType(ComfyType):
             word = ",".join(dict.fromkeys([id.io_type, *words]))
             return Input(word, id.id, display_name, optional or id.optional, extra_dict=id.options, **options)
         return Input(",".join(dict.fromkeys(words)), id, display_name, optional, **options)
-
-
-class MatchType(ComfyType):
-    """A type that is whatever comes in, the same on all sockets of one template."""
-
-    class Template:
-        """What sockets share.
-
-        Args:
-            template_id: Its name.
-            allowed_types: The types it may become.
-        """
-
-        def __init__(self, template_id: str, allowed_types: Any = None) -> None:
-            self.template_id = template_id
-            self.allowed_types = allowed_types
-
-    @classmethod
-    def Input(  # type: ignore[override]
-        cls, id: str, template: Any = None, display_name: str | None = None, optional: bool = False, **options: Any
-    ) -> Input:
-        """Declare an input of the template's type."""
-        return Input("*", id, display_name, optional, **options)
-
-    @classmethod
-    def Output(  # type: ignore[override]
-        cls, template: Any = None, id: str | None = None, display_name: str | None = None, **options: Any
-    ) -> Output:
-        """Declare an output of the template's type."""
-        return Output("*", id, display_name, options.get("tooltip"), bool(options.get("is_output_list")))
 
 
 def _plain(value: Any) -> Any:

@@ -55,9 +55,56 @@ class Shut(io.ComfyNode):
         return io.NodeOutput(block_execution="the pantry is shut")
 
 
+class Mix(io.ComfyNode):
+    """Takes as many things as there are, in one of two ways, the second of which wants to know more."""
+
+    @classmethod
+    def define_schema(cls):
+        things = io.Autogrow.TemplatePrefix(io.Int.Input("thing"), prefix="thing", min=2, max=5)
+        named = io.Autogrow.TemplateNames(io.Float.Input("spice", optional=True), names=["salt", "pepper"])
+        stir = io.DynamicCombo.Option("stir", [io.Int.Input("times", min=1, max=9), io.String.Input("spoon")])
+        bake = io.DynamicCombo.Option("bake", [io.Float.Input("times"), io.Autogrow.Input("spices", named)])
+        return io.Schema(
+            "PantryMix",
+            inputs=[
+                io.Autogrow.Input("things", things),
+                io.DynamicCombo.Input("way", [io.DynamicCombo.Option("leave", []), stir, bake]),
+                io.DynamicSlot.Input(io.Int.Input("heat"), [io.Int.Input("minutes")]),
+            ],
+            outputs=[io.String.Output()],
+        )
+
+    @classmethod
+    def validate_inputs(cls, way):
+        return "way: the spoon is dirty" if way.get("spoon") == "dirty" else True
+
+    @classmethod
+    def execute(cls, things, way, heat=None):
+        return io.NodeOutput(f"{things} {way} {heat}")
+
+
+class Same(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        kind = io.MatchType.Template("kind", [io.Int, io.String])
+        inputs = [io.MatchType.Input("a", kind, lazy=True), io.MatchType.Input("b", kind, lazy=True)]
+        growing = io.Autogrow.TemplatePrefix(io.Int.Input("more", lazy=True, optional=True), "more", 0)
+        return io.Schema(
+            "PantrySame", inputs=[*inputs, io.Autogrow.Input("rest", growing)], outputs=[io.MatchType.Output(kind)]
+        )
+
+    @classmethod
+    def check_lazy_status(cls, a, b, rest):
+        return [name for value, name in rest.values() if value is None] if a is not None else ["a"]
+
+    @classmethod
+    def execute(cls, a, b, rest):
+        return io.NodeOutput(f"{a} {b} {rest}")
+
+
 class Pantry(ComfyExtension):
     async def get_node_list(self):
-        return [Jar, Shelf, Shut]
+        return [Jar, Shelf, Shut, Mix, Same]
 
 
 async def comfy_entrypoint():

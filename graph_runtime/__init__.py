@@ -3,14 +3,14 @@
 from .builder import Builder, Given, Handle
 from .cache import Cache
 from .declaration import Node, node
-from .errors import DeclarationError, GraphError, Interrupted, NodeError, Problem, WorkflowError, listed, nearest
+from .errors import DeclarationError, GraphError, Interrupted, NodeError, OutOfMemory, Problem, WorkflowError, listed, nearest
 from .events import Event
 from .executor import Cancellation, Executor, Outcome
+from .file_trees import files_in
 from .graph import Graph, join
 from .guises import Guise
 from .injected import SILENT, EditorDocument, Folders, NodeId, Preview, Progress, Prompt, Service, Surroundings
 from .library import Library, discover
-from .model_folders import files_in
 from .results import Blocked, Expand, Lazy, Result, Shown, ShownFile
 from .sockets import Choices, Fresh, Range, Seed, Text
 from .step import Link, Step, Wire
@@ -43,6 +43,7 @@ __all__ = [
     "NodeCall",
     "NodeError",
     "NodeId",
+    "OutOfMemory",
     "Outcome",
     "Preview",
     "Problem",

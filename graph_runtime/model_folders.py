@@ -8,7 +8,7 @@ these come before all others. Such a file beside a models folder counts too, as 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -114,30 +114,6 @@ def read_paths(file: Path) -> Listed:
         return _read(file.absolute(), file.stat().st_mtime_ns)
     except OSError as error:
         return Listed(problem=f"{file} cannot be read: {error.strerror or error}.")
-
-
-def files_in(folder: Path, wanted: Callable[[str], bool]) -> list[str]:
-    """The files below a folder whose names are wanted, at any depth, as sorted relative paths with forward slashes.
-
-    Links are followed, and each folder is entered once, so that links in a circle do no harm. Folders whose names begin
-    with a dot are passed over, and so is what may not be read.
-    """
-    found: list[str] = []
-    seen: set[tuple[int, int]] = set()
-    for place, below, names in os.walk(folder, followlinks=True):
-        try:
-            status = os.stat(place)  # noqa: PTH116 - thousands of folders: os.walk and os.path are the quick ones
-        except OSError:
-            below.clear()
-            continue
-        if (status.st_dev, status.st_ino) in seen:
-            below.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        here = [os.path.join(place, name) for name in names if wanted(name)]  # noqa: PTH118
-        found += [os.path.relpath(path, folder) for path in here if os.path.isfile(path)]  # noqa: PTH113
-    return sorted(path.replace(os.sep, "/") for path in found)
 
 
 def _folders_in(base: Path) -> list[str]:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph_runtime import Folders
-from graph_runtime.model_folders import files_in, folders_of, kinds_in, problems_in, read_paths
+from graph_runtime.file_trees import files_in
+from graph_runtime.model_folders import folders_of, kinds_in, problems_in, read_paths
 
 A1111 = """
 a111:
@@ -159,6 +160,26 @@ def test_links_are_followed_and_circles_are_not(tmp_path: Path) -> None:
     (tmp_path / "models/gone.safetensors").symlink_to(tmp_path / "nowhere")
     assert files_in(tmp_path / "models", lambda name: True) == ["a.safetensors", "more/sd/b.safetensors"]
     assert files_in(tmp_path / "nowhere", lambda name: True) == []
+
+
+def test_a_list_that_is_remembered_sees_every_change(tmp_path: Path) -> None:
+    """Right after the folder was made, and long after; in folders behind links too, and those that go away."""
+    touch(tmp_path / "disk/a", tmp_path / "models/b")
+    (tmp_path / "models/more").symlink_to(tmp_path / "disk")
+
+    def listed() -> list[str]:
+        return files_in(tmp_path / "models", lambda name: True)
+
+    assert listed() == ["b", "more/a"]
+    touch(tmp_path / "disk/c")
+    assert listed() == ["b", "more/a", "more/c"]
+    for folder in ("disk", "models"):
+        os.utime(tmp_path / folder, ns=(1, 1))
+    assert listed() == listed() == ["b", "more/a", "more/c"]
+    (tmp_path / "disk/a").unlink()
+    assert listed() == ["b", "more/c"]
+    (tmp_path / "disk").rename(tmp_path / "gone")
+    assert listed() == ["b"]
 
 
 def test_ten_thousand_files_are_listed_in_no_time(tmp_path: Path) -> None:

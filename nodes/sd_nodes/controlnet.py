@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Annotated, Literal, NamedTuple
 
 from graph_runtime import NodeError, Range, node
-from sd_nodes.types import Conditioning, Control, ControlNet, Image, Vae
+from sd_nodes.types import Conditioning, Control, ControlNet, Image, Mask, Vae
 
 Strength = Annotated[float, Range(0.0, 10.0, 0.01)]
 Fraction = Annotated[float, Range(0.0, 1.0, 0.001)]
@@ -54,14 +54,49 @@ def controlnet_apply_advanced(
         end_percent: The fraction of the steps after which it is off.
         vae: Only ControlNets that work on latents need it; the others leave it alone.
     """
-    if strength == 0.0:
-        return Pair(positive, negative)
-    if start_percent >= end_percent:
-        raise NodeError(
-            f"the window is {start_percent:g} to {end_percent:g}: it ends before it starts.", input="end_percent"
-        )
     control = Control(control_net, image, strength, start_percent, end_percent)
+    return _applied(positive, negative, control, "end_percent")
+
+
+def _applied(positive: Conditioning, negative: Conditioning, control: Control, end: str) -> Pair:
+    if control.strength == 0.0:
+        return Pair(positive, negative)
+    if control.start >= control.end:
+        raise NodeError(f"the window is {control.start:g} to {control.end:g}: it ends before it starts.", input=end)
     return Pair(positive.controlled(control), negative.controlled(control))
+
+
+@node("Apply ControlNet (Masked)", category="conditioning/controlnet", id="ControlNetApplyMasked", resource="io")
+def controlnet_apply_masked(
+    positive: Conditioning,
+    negative: Conditioning,
+    control_net: ControlNet,
+    image: Image,
+    strength: Strength = 1.0,
+    start: Fraction = 0.0,
+    end: Fraction = 1.0,
+    mask: Mask | None = None,
+    guess: bool = False,
+) -> Pair:
+    """Let a picture steer the sampler through a ControlNet, in a part of the picture and of the sampling.
+
+    Several of these in a row have each its own mask; where masks overlap, what the ControlNets say adds up.
+
+    Args:
+        positive: What the picture should show.
+        negative: What it should not.
+        control_net: The ControlNet.
+        image: The control picture: edges, depth, or what else the ControlNet was trained for.
+        strength: How strongly it steers; 0 is off, 1 is as trained.
+        start: The fraction of the steps before which it is off.
+        end: The fraction of the steps after which it is off.
+        mask: Where on the drawn picture it steers: 1 fully, 0 not at all; everywhere if there is none. It is scaled to
+            the size of what the ControlNet adds at each layer of the model.
+        guess: The ControlNet guesses what the picture shows: the negative prompt's half is left alone, and what it adds
+            counts from a tenth at the shallowest layer to all at the deepest. A guidance of 3 to 5 suits it.
+    """
+    control = Control(control_net, image, strength, start, end, mask, guess)
+    return _applied(positive, negative, control, "end")
 
 
 @node("Apply ControlNet (Simple)", category="conditioning/controlnet", id="ControlNetApply", resource="io")

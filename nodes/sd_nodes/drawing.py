@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 from graph_runtime import NodeError
-from sd_nodes.diffusion.denoise import Kept, draw_noise, image_to_image, inpaint, text_to_image
+from sd_nodes.diffusion.denoise import Kept, draw_noise, image_to_image, inpaint, resume, text_to_image
 from sd_nodes.diffusion.vae import Distribution
 from sd_nodes.diffusion.views import device_of
 from sd_nodes.imaging.masking import layers
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     import torch
     from diffusers import UNet2DConditionModel
 
-    from sd_nodes.diffusion.denoise import OnStep, Sampling
+    from sd_nodes.diffusion.denoise import OnStep
+    from sd_nodes.diffusion.predicting import Sampling
+    from sd_nodes.diffusion.schedulers import Generators
     from sd_nodes.types import Hole, Latent
 
 
@@ -35,27 +37,47 @@ class Run:
     Args:
         sampling: The model, the prompts and the rest.
         scale: What the autoencoder's latents are multiplied by for the model.
-        generator: Where all noise is drawn from.
+        generator: Where all noise is drawn from; one for the batch, or one for each picture.
         strength: Which part of the way is gone.
         on_step: Is told about each step.
     """
 
     sampling: Sampling
     scale: float
-    generator: torch.Generator
+    generator: Generators
     strength: float
     on_step: OnStep
 
     def drawn(self, latent: Latent, hole: Hole | None) -> torch.Tensor:
-        """Return the autoencoder's latents of the picture; a model for inpainting is told of the `hole` in it."""
-        if "noise_mask" in latent or takes_picture(self.sampling.unet):
-            return self._inpainted(latent, hole) / self.scale
+        """Return the autoencoder's latents of the picture; a model for inpainting is told of the `hole` in it.
+
+        Latents that keep some of their noise are float64: multiplied again they are to the bit what was drawn.
+        """
+        found = self._drawn(latent, hole)
+        return found / self.scale if self.sampling.end == 1.0 else found.cpu().double() / self.scale
+
+    def _drawn(self, latent: Latent, hole: Hole | None) -> torch.Tensor:
+        inpainted = "noise_mask" in latent or takes_picture(self.sampling.unet)
+        if self.sampling.start > 0.0:
+            return self._resumed(latent, inpainted)
+        if inpainted:
+            return self._inpainted(latent, hole)
         samples = self._own(latent)
         noise = draw_noise(samples.shape, self.generator, self.sampling.unet)
         if self.strength == 1.0 and not samples.any():
-            return text_to_image(self.sampling, noise, self.generator, self.on_step) / self.scale
+            return text_to_image(self.sampling, noise, self.generator, self.on_step)
         clean = self.scale * samples
-        return image_to_image(self.sampling, clean, noise, self.strength, self.generator, self.on_step) / self.scale
+        return image_to_image(self.sampling, clean, noise, self.strength, self.generator, self.on_step)
+
+    def _resumed(self, latent: Latent, inpainted: bool) -> torch.Tensor:
+        """Go on where another run ended: its latents are taken as they are."""
+        if inpainted:
+            raise NodeError(
+                "a part of the picture cannot be drawn anew from the middle: set start to 0.", input="start"
+            )
+        unet = self.sampling.unet
+        left = (self.scale * latent["samples"].double()).to(unet.dtype).to(device_of(unet))
+        return resume(self.sampling, left, self.generator, self.on_step)
 
     def _own(self, latent: Latent) -> torch.Tensor:
         """Draw the picture's latents, where the autoencoder told how far they are uncertain."""

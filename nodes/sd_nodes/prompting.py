@@ -40,11 +40,14 @@ class Nets:
     def ready(self, control: Control) -> Steering:
         """Return a ControlNet at work, with its network."""
         for other, steering in self.made:
-            if _alike(control, other):
+            if control.alike(other):
                 return steering
         net = self.lent.enter_context(self.store.controlnet(control.net))
         picture = control.picture[..., : net.config.conditioning_channels]
-        steering = Steering(net, picture, control.strength, control.start, control.end)
+        steering = Steering(
+            net, picture, control.strength, control.start, control.end, control.guess, control.mask,
+            task=control.net.task,
+        )  # fmt: skip
         self.made.append((control, steering))
         return steering
 
@@ -79,7 +82,7 @@ class Scene:
             strength=one.strength * (1.0 if one.mask is None else one.mask_strength),
             start=one.start,
             end=one.end,
-            controls=tuple(self.nets.ready(control) for control in one.controls),
+            controls=tuple(self.nets.ready(each) for each in one.controls if not (negative and each.guess)),
             shares_controls=one.shares_controls,
             beside=self._beside(one) if takes_picture(self.unet) else None,
         )
@@ -105,8 +108,3 @@ def _area(place: Place | None) -> Area | Share | None:
     if place.relative:
         return Share(place.height, place.width, place.y, place.x)
     return Area(int(place.height), int(place.width), int(place.y), int(place.x))
-
-
-def _alike(one: Control, other: Control) -> bool:
-    ours, theirs = ((each.net, each.strength, each.start, each.end) for each in (one, other))
-    return ours == theirs and (one.picture is other.picture or one.picture.equal(other.picture))

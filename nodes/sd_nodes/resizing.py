@@ -33,6 +33,26 @@ def resize(image: Image, width: int, height: int, method: Method, crop: bool = F
     return Image(interpolate(channels_first, (height, width), mode=method).movedim(1, -1).contiguous())
 
 
+def resize_around_holes(image: Image, width: int, height: int) -> Image:
+    """Scale pictures with holes, pixels of -1, that others are not to mix with; sides keep their proportion.
+
+    Args:
+        image: `[batch, height, width, channel]`, 0..1, or -1 in all channels where a hole is.
+        width: The new width in pixels.
+        height: The new height in pixels.
+
+    Returns:
+        Pictures in which a pixel is a hole where at least half of it lies in holes, else the mean of what lies around.
+    """
+    source = centred(image, width / height).movedim(-1, 1)
+    known = (source[:, :1] >= 0).to(source)
+    smaller = height < source.shape[2] or width < source.shape[3]
+    sized = interpolate(torch.cat([source * known, known], dim=1), (height, width), mode="bilinear", antialias=smaller)
+    share = sized[:, -1:]
+    filled = torch.where(share > 0.5, sized[:, :-1] / share.clamp(min=0.5), -1.0)
+    return Image(filled.movedim(1, -1).contiguous())
+
+
 def centred(image: Image, proportion: float) -> Image:
     """Cut pictures from their middle to a proportion of width to height."""
     height, width = image.shape[1:3]

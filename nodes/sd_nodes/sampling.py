@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from graph_runtime import SILENT, NodeError, Progress, Range, Seed, node
+from sd_nodes.sampling_types import CFG, GuidanceMethod
 from sd_nodes.telling import told
 from sd_nodes.tweaks import Tweaks
-from sd_nodes.types import Condition, Conditioning, Control, Image, Latent, Model, Recipe
+from sd_nodes.types import Condition, Conditioning, Latent, Model, Recipe
 from sd_nodes.weights import WeightStore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import torch
-    from diffusers import UNet2DConditionModel
 
-    from sd_nodes.diffusion.control import Control as Placed
+    from sd_nodes.diffusion.condition import Condition as Told
     from sd_nodes.diffusion.guidance import Guidance
 
 
@@ -32,6 +33,10 @@ def sampler(
     guidance: Annotated[float, Range(0.0, 100.0, 0.1)] = 7.5,
     denoise: Annotated[float, Range(0.0, 1.0, 0.01)] = 1.0,
     rescale: Annotated[float, Range(0.0, 1.0, 0.01)] = 0.0,
+    method: GuidanceMethod | None = None,
+    start: Annotated[float, Range(0.0, 1.0, 0.001)] = 0.0,
+    end: Annotated[float, Range(0.0, 1.0, 0.001)] = 1.0,
+    seeds: Literal["one", "each"] = "one",
     *,
     store: WeightStore,
     progress: Progress = SILENT,
@@ -44,38 +49,56 @@ def sampler(
         negative: What the picture should not show; unused where the guidance is 1 or less.
         latent: Empty latents to draw from noise alone, or those of a picture to change: all of it, or what its noise
             mask covers.
-        seed: Where the noise comes from.
+        seed: Where the noise comes from: one generator draws for the whole batch, in order.
         steps: How many steps the whole way from noise takes.
         guidance: The scale of classifier-free guidance: how far the prompt is followed (arXiv:2207.12598).
         denoise: Which part of the way is gone, for the latents of a picture: at 0 they stay as they are.
         rescale: How far strong guidance is kept from burning out colours (arXiv:2305.08891, section 3.4).
+        method: When there is guidance, and how; without it, classifier-free guidance in every step.
+        start: The part of the noise that is gone already, for latents of a sampler that ended there: a refiner goes on
+            where the base model ended. Diffusers calls it `denoising_start`.
+        end: The part of the noise that is gone at the end; the rest stays in the latents. Diffusers calls it
+            `denoising_end`.
+        seeds: `each` gives every picture of the batch a generator of its own: that of the seed, that of the seed after
+            it, and so on, as diffusers does for a list of generators. Alone, a picture is drawn again by its own seed,
+            but for the last bits where the size of the batch changes the arithmetic.
 
     Returns:
         LATENT: The drawn latents.
     """
-    from sd_nodes.diffusion.denoise import Sampling, seeded
+    from sd_nodes.diffusion.denoise import seeded, seeded_each
+    from sd_nodes.diffusion.predicting import Sampling
     from sd_nodes.diffusion.schedulers import make_scheduler
     from sd_nodes.drawing import Run, takes_picture
     from sd_nodes.previews import shown_by
+    from sd_nodes.steering import demand_same, steering
 
-    if denoise == 0.0:
+    _demand_window(start, end)
+    if denoise == 0.0 and start == 0.0:
         return latent
-    if model.tweaks != Tweaks():
+    if replace(model.tweaks, perturbed=0.0) != Tweaks():
         message = "how it is read or steered was changed; that is followed by KSampler and SamplerCustom."
         raise NodeError(message, input="model")
     wanted, unwanted = _only(positive, "positive"), _only(negative, "negative")
-    _same_controls(wanted.controls, unwanted.controls)
+    demand_same(wanted.controls, unwanted.controls)
     with ExitStack() as lent:
         unet = lent.enter_context(store.unet(model))
-        controls = [_placed(one, latent, store, lent, progress) for one in wanted.controls]
+        controls = [steering(one, latent, store, lent, progress) for one in wanted.controls]
         _say_notes([model, *(control.net for control in wanted.controls)], store, progress)
         scheduler = make_scheduler(model.scheduler.name, store.scheduler_config(model), dict(model.scheduler.options))
-        guide = _guidance(wanted, unwanted, unet, latent["samples"], guidance, rescale)
-        sampling = Sampling(unet, scheduler, guide, steps, controls)
+        both = told(wanted, unet, latent["samples"]), told(unwanted, unet, latent["samples"], negative=True)
+        guide = _guidance(both, guidance, rescale, method or CFG, model.tweaks.perturbed)
+        sampling = Sampling(unet, scheduler, guide, steps, controls, start=start, end=end)
         show = shown_by(store, model)
-        run = Run(sampling, store.latent_scale(model), seeded(seed), denoise, lambda i, n, x: progress(i, n, show(x)))
+        generator = seeded(seed) if seeds == "one" else seeded_each(seed, len(latent["samples"]))
+        run = Run(sampling, store.latent_scale(model), generator, denoise, lambda i, n, x: progress(i, n, show(x)))
         drawn = run.drawn(latent, wanted.hole if takes_picture(unet) else None)
     return {"samples": finite(drawn)}
+
+
+def _demand_window(start: float, end: float) -> None:
+    if not start < end:
+        raise NodeError(f"found {start:g} to {end:g}: it ends before it starts.", input="end")
 
 
 def _only(conditioning: Conditioning, name: str) -> Condition:
@@ -95,48 +118,16 @@ def _say_notes(recipes: Sequence[Recipe], store: WeightStore, progress: Progress
 
 
 def _guidance(
-    wanted: Condition,
-    unwanted: Condition,
-    unet: UNet2DConditionModel,
-    samples: torch.Tensor,
-    scale: float,
-    rescale: float,
+    told: tuple[Told, Told], scale: float, rescale: float, method: GuidanceMethod, perturbed: float
 ) -> Guidance:
     from sd_nodes.diffusion.guidance import Guidance
 
-    return Guidance(told(wanted, unet, samples), told(unwanted, unet, samples, negative=True), scale, rescale)
-
-
-def _same_controls(positive: Sequence[Control], negative: Sequence[Control]) -> None:
-    """The ControlNets see both halves of a guidance batch at once, so both must ask for the same ones, or only one."""
-
-    def alike(one: Control, other: Control) -> bool:
-        ours, theirs = ((c.net, c.strength, c.start, c.end) for c in (one, other))
-        return ours == theirs and one.picture.equal(other.picture)
-
-    if negative and (len(positive) != len(negative) or not all(map(alike, positive, negative))):
-        raise NodeError(
-            "its ControlNets are others than those of the positive conditioning; apply each to both.", input="negative"
-        )
-
-
-def _placed(control: Control, latent: Latent, store: WeightStore, lent: ExitStack, progress: Progress) -> Placed:
-    """Make a control ready for the loop: its network lent, its picture in the size of the picture to be drawn."""
-    from sd_nodes.diffusion.control import Control as Placed
-    from sd_nodes.resizing import resize
-
-    net = lent.enter_context(store.controlnet(control.net))
-    factor = 2 ** (len(net.config.conditioning_embedding_out_channels) - 1)
-    height, width = (side * factor for side in latent["samples"].shape[2:])
-    picture = Image(control.picture[..., : net.config.conditioning_channels])
-    if (found := tuple(picture.shape[1:3])) != (height, width):
-        progress.say(f"the control picture is scaled from {found[1]} x {found[0]} to {width} x {height}")
-        picture = resize(picture, width, height, "lanczos", crop=True)
-    return Placed(net, picture, control.strength, control.start, control.end, task=control.net.task)
+    window = (method.start, method.end)
+    return Guidance(*told, scale, rescale, *window, method.name, dict(method.settings), perturbed)
 
 
 def finite(latents: torch.Tensor) -> torch.Tensor:
-    """Return drawn latents in float32 on the CPU.
+    """Return drawn latents on the CPU, in float32 where they are not finer.
 
     Raises:
         NodeError: They hold NaN or infinite numbers.
@@ -145,4 +136,4 @@ def finite(latents: torch.Tensor) -> torch.Tensor:
         raise NodeError(
             "the latents became NaN or infinite: use a wider dtype (Model Dtype) or other scheduler options."
         )
-    return latents.float().cpu()
+    return latents.cpu() if latents.dtype.itemsize > 4 else latents.float().cpu()

@@ -61,3 +61,25 @@ class Guider:
     middle: Conditioning | None = None
     middle_scale: float = 1.0
     nested: bool = False
+
+
+@final
+@dataclass(frozen=True)
+class GuidanceMethod:
+    """The recipe of how the predictions for a prompt and its negative are mixed.
+
+    Args:
+        name: A guider by its short name; empty is classifier-free guidance.
+        settings: Its settings, by diffusers' names.
+        start: The part of the steps before which there is no guidance.
+        end: The part of the steps after which there is none.
+    """
+
+    name: str = ""
+    settings: tuple[tuple[str, float | int], ...] = ()
+    start: float = 0.0
+    end: float = 1.0
+
+
+CFG = GuidanceMethod()
+"""Classifier-free guidance in every step."""

@@ -52,26 +52,32 @@ def encoded(texts: Sequence[str], clip: Clip, store: WeightStore, progress: Prog
 
     for text in dict.fromkeys(texts):
         demand_family(text, clip, store.folders)
-    found = [_read(text, each, clip, store, progress) for text, each in zip(texts, clip.encoders, strict=True)]
+    pairs = list(zip(texts, clip.encoders, strict=True))
+    found = [_read(text, each, clip, store, progress) for text, each in pairs]
+    windows = max(one.windows for one in found)
+    # SDXL joins both encoders' states side by side: the shorter prompt is filled up with empty windows.
+    whole = [
+        one if one.windows == windows else _read(text, each, clip, store, windows=windows)
+        for one, (text, each) in zip(found, pairs, strict=True)
+    ]
+    if windows > 1:
+        progress.say(f"the prompt is long: it is encoded in {windows} parts")
     missing = {word for text in texts for word in WORD.findall(text) if learned(word, store.folders) is None}
     for word in sorted(missing):
         progress.say(f"there is no embedding “{word}”: it is left out of the prompt")
-    whole = found[0] if len(found) == 1 else side_by_side(*found)
-    pooled = None if whole.pooled is None else whole.pooled.cpu()
-    return Condition(whole.states.cpu(), pooled, " ".join(dict.fromkeys(texts)))
+    joined = whole[0] if len(whole) == 1 else side_by_side(*whole)
+    pooled = None if joined.pooled is None else joined.pooled.cpu()
+    return Condition(joined.states.cpu(), pooled, " ".join(dict.fromkeys(texts)))
 
 
-def _read(text: str, one: Clip, whole: Clip, store: WeightStore, progress: Progress) -> Weighted:
-    """Let one of the text encoders read a prompt."""
-    from sd_nodes.diffusion.text import window
+def _read(
+    text: str, one: Clip, whole: Clip, store: WeightStore, progress: Progress = SILENT, windows: int = 1
+) -> Weighted:
+    """Let one of the text encoders read a prompt, in so many windows at least."""
     from sd_nodes.diffusion.weighting import Encoding, encode_weighted
 
-    encoding = Encoding(one.skip, normed=not whole.projects, pooled=one.projects)
+    encoding = Encoding(one.skip, normed=not whole.projects, pooled=one.projects, windows=windows)
     with store.text_encoder(one) as (tokenizer, encoder):
         for note in store.notes(one):
             progress.say(note)
-        found = encode_weighted(text, tokenizer, encoder, encoding, finder(one, store.folders))
-        parts = found.states.shape[1] // window(tokenizer, encoder)
-    if parts > 1:
-        progress.say(f"the prompt is long: it is encoded in {parts} parts")
-    return found
+        return encode_weighted(text, tokenizer, encoder, encoding, finder(one, store.folders))

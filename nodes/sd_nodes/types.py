@@ -48,7 +48,8 @@ Mask = NewType("Mask", "torch.Tensor")
 class Latent(TypedDict):
     """A batch of latents as ComfyUI's LATENT has it.
 
-    `samples` is float32 `[batch, 4, height / 8, width / 8]`, not multiplied by the VAE's scaling factor; `noise_mask`
+    `samples` is float32 `[batch, 4, height / 8, width / 8]`, not multiplied by the VAE's scaling factor; float64 where a
+    sampler left noise in them, so that one that goes on from there sees them to the bit. `noise_mask`
     is 1 where noise is drawn, `[batch or 1, 1, height, width]` in any size; `batch_index` holds the places of the
     samples in the batch they were taken from. Where the samples are the means that an autoencoder gave, `deviation`
     holds the standard deviations, in the same shape.
@@ -63,13 +64,32 @@ class Latent(TypedDict):
 @final
 @dataclass(frozen=True, eq=False)
 class Control:
-    """One ControlNet at work: `picture` steers with `strength` from `start` to `end`, fractions of the sampling."""
+    """One ControlNet at work: `picture` steers with `strength` from `start` to `end`, fractions of the sampling.
+
+    Args:
+        net: The ControlNet.
+        picture: The control picture.
+        strength: How strongly it steers; 1 is as trained.
+        start: The fraction of the sampling before which it is off.
+        end: The fraction of the sampling after which it is off.
+        mask: Where it steers, on the picture that is drawn; None is everywhere.
+        guess: The picture alone steers: predictions for the negative prompt are left alone, shallow layers count less.
+    """
 
     net: ControlNet
     picture: Image
     strength: float = 1.0
     start: float = 0.0
     end: float = 1.0
+    mask: Mask | None = None
+    guess: bool = False
+
+    def alike(self, other: Control) -> bool:
+        """Whether two do the same."""
+        ours, theirs = ((one.net, one.strength, one.start, one.end, one.guess) for one in (self, other))
+        pictures = ((self.picture, other.picture), (self.mask, other.mask))
+        same = (one is two or (one is not None and two is not None and one.equal(two)) for one, two in pictures)
+        return ours == theirs and all(same)
 
 
 @final

@@ -12,6 +12,7 @@ from graph_runtime import Folders, Interrupted, NodeError, Preview, Progress
 from graph_runtime.injected import Tick
 from sd_nodes.arrays import bytes_of
 from sd_nodes.controlnet import controlnet_apply, controlnet_apply_advanced
+from sd_nodes.diffusion.scheduler_names import resolve
 from sd_nodes.images import image_scale
 from sd_nodes.latents import empty_latent_image, vae_decode, vae_encode
 from sd_nodes.loaders import BaseModel, controlnet_loader, load_base_model
@@ -49,12 +50,11 @@ def reference(kind: str, base: BaseModel, folders: Folders, dtype: torch.dtype, 
     pipe = getattr(diffusers, kind).from_pretrained(
         root / "diffusers/small", dtype=dtype, safety_checker=None, requires_safety_checker=False, **more
     )
-    pipe.scheduler = diffusers.UniPCMultistepScheduler.from_config(pipe.scheduler.config)
+    kind = resolve(str(call.pop("scheduler", "unipc"))).scheduler
+    pipe.scheduler = getattr(diffusers, kind).from_config(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=True)
-    drawn = pipe(
-        PROMPT, negative_prompt=NEGATIVE, num_inference_steps=5, guidance_scale=6.0, output_type="np",
-        generator=torch.Generator().manual_seed(3), **call,
-    ).images  # fmt: skip
+    asked = {"negative_prompt": NEGATIVE, "num_inference_steps": 5, "guidance_scale": 6.0, "output_type": "np"}
+    drawn = pipe(PROMPT, **{**asked, "generator": torch.Generator().manual_seed(3), **call}).images
     return Image(torch.from_numpy(drawn))
 
 
@@ -132,6 +132,30 @@ def test_from_a_picture_with_two_controlnets_it_is_diffusers_to_the_bit(base, sm
         controlnet_conditioning_scale=[0.7, 0.7],
     )  # fmt: skip
     assert torch.equal(ours, theirs)
+
+
+def test_one_seed_for_a_batch_is_diffusers_with_one_generator(base, small_folders, small_store):
+    model, latent = swap_scheduler(base.model, "unipc"), empty_latent_image(64, 64, 3)
+    latents = sampler(model, *told(base, small_store), latent, 3, 5, 6.0, store=small_store)
+    theirs = reference(
+        "StableDiffusionPipeline", base, small_folders, torch.float32, height=64, width=64, num_images_per_prompt=3
+    )
+    assert torch.equal(vae_decode(latents, base.vae, store=small_store), theirs)
+
+
+@pytest.mark.parametrize("scheduler", ["unipc", "euler_ancestral"])
+def test_a_seed_for_each_picture_is_diffusers_with_a_list_of_generators(base, small_folders, small_store, scheduler):
+    model, latent = swap_scheduler(base.model, scheduler), empty_latent_image(64, 64, 3)
+    pair = told(base, small_store)
+    latents = sampler(model, *pair, latent, 3, 5, 6.0, seeds="each", store=small_store)
+    generators = [torch.Generator().manual_seed(3 + place) for place in range(3)]
+    theirs = reference(
+        "StableDiffusionPipeline", base, small_folders, torch.float32, height=64, width=64, num_images_per_prompt=3,
+        generator=generators, scheduler=model.scheduler.name,
+    )  # fmt: skip
+    assert torch.equal(vae_decode(latents, base.vae, store=small_store), theirs)
+    alone = sampler(model, *pair, empty_latent_image(64, 64), 5, 5, 6.0, seeds="each", store=small_store)
+    torch.testing.assert_close(latents["samples"][2:], alone["samples"], atol=1e-4, rtol=1e-4)
 
 
 def test_a_denoise_of_nothing_leaves_the_latents(base, small_store):

@@ -12,6 +12,7 @@ from sd_nodes.controlnet import controlnet_apply_advanced
 from sd_nodes.latents import empty_latent_image, vae_decode, vae_encode
 from sd_nodes.loaders import controlnet_loader, load_base_model
 from sd_nodes.sampling import sampler
+from sd_nodes.schedulers import swap_scheduler
 from sd_nodes.sdxl import clip_text_encode_sdxl, clip_text_encode_sdxl_refiner, sdxl_sizes
 from sd_nodes.text import clip_text_encode
 from sd_nodes.types import Image
@@ -92,6 +93,77 @@ def test_the_layer_that_is_read_is_set_for_both_encoders(folders, store):
         positive.conditions[0].embedding[..., :32], told(base, store)[0].conditions[0].embedding[..., :32]
     )
     assert torch.equal(positive.conditions[0].pooled, encoder(ids).text_embeds)
+
+
+def test_the_shorter_of_two_prompts_is_filled_up(folders, store):
+    """Nothing of the longer one is lost; empty windows stand beside its rest."""
+    base = load_base_model("xl", folders)
+
+    def states(text_l: str, text_g: str) -> torch.Tensor:
+        told = clip_text_encode_sdxl(base.clip, text_l=text_l, text_g=text_g, store=store)
+        return told.conditions[0].embedding
+
+    long, empty = "abc " * 40, states("", "")
+    for both in (states(long, "a dog"), states("a dog", long)):
+        assert both.shape == (1, 2 * 77, 72)
+    alone = states(long, long)
+    assert torch.equal(states(long, "a dog")[..., :32], alone[..., :32])
+    assert torch.equal(states("a dog", long)[..., 32:], alone[..., 32:])
+    assert torch.equal(states(long, "a dog")[:, 77:, 32:], empty[..., 32:])
+
+
+@pytest.mark.parametrize(
+    "scheduler", ["EulerDiscreteScheduler", "HeunDiscreteScheduler", "DPMSolverMultistepScheduler"]
+)
+def test_base_and_refiner_split_the_noise_as_diffusers_does_to_the_bit(folders, store, scheduler):
+    """The base ends with noise left, the refiner goes on from there."""
+    base, refiner = (load_base_model(name, folders) for name in ("xl", "refiner"))
+    root, call = folders.models[0] / "diffusers", {**CALL, "num_inference_steps": 7}
+    pair = told(base, store)
+    first = swap_scheduler(base.model, scheduler)
+    left = sampler(first, *pair, empty_latent_image(64, 64), 3, 7, 6.0, end=0.6, store=store)
+    second = swap_scheduler(refiner.model, scheduler)
+    ours = sampler(second, *told(refiner, store), left, 3, 7, 6.0, start=0.6, store=store)
+
+    pipes = [
+        diffusers.StableDiffusionXLPipeline.from_pretrained(root / "xl", add_watermarker=False),
+        diffusers.StableDiffusionXLImg2ImgPipeline.from_pretrained(root / "refiner", add_watermarker=False),
+    ]
+    for pipe in pipes:
+        pipe.scheduler = getattr(diffusers, scheduler).from_config(pipe.scheduler.config)
+        pipe.set_progress_bar_config(disable=True)
+    generator = torch.Generator().manual_seed(3)
+    noisy = pipes[0](
+        PROMPT, height=64, width=64, generator=generator, denoising_end=0.6, **{**call, "output_type": "latent"}
+    ).images  # fmt: skip
+    generator = torch.Generator().manual_seed(3)
+    theirs = pipes[1](PROMPT, image=noisy, generator=generator, denoising_start=0.6, **call).images
+    assert torch.equal(vae_decode(ours, refiner.vae, store=store), torch.from_numpy(theirs))
+    assert left["samples"].dtype == torch.float64 and ours["samples"].dtype == torch.float32
+
+
+def test_a_run_that_ends_before_it_starts_is_refused(folders, store):
+    base = load_base_model("xl", folders)
+    with pytest.raises(NodeError, match=r"0\.6 to 0\.5: it ends before it starts"):
+        sampler(base.model, *told(base, store), empty_latent_image(64, 64), start=0.6, end=0.5, store=store)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_turbo_is_diffusers_to_the_bit(folders, store, steps):
+    """Turbo is drawn without guidance, from the end of each stretch of timesteps, in one step or few."""
+    base = load_base_model("xl", folders)
+    turbo = swap_scheduler(base.model, "EulerAncestralDiscreteScheduler", more='{"timestep_spacing": "trailing"}')
+    latents = sampler(turbo, *told(base, store), empty_latent_image(64, 64), 3, steps, 0.0, store=store)
+    pipe = diffusers.StableDiffusionXLPipeline.from_pretrained(
+        folders.models[0] / "diffusers/xl", add_watermarker=False
+    )
+    pipe.scheduler = diffusers.EulerAncestralDiscreteScheduler.from_config(
+        pipe.scheduler.config, timestep_spacing="trailing"
+    )
+    pipe.set_progress_bar_config(disable=True)
+    call = {**CALL, "num_inference_steps": steps, "guidance_scale": 0.0}
+    theirs = pipe(PROMPT, height=64, width=64, generator=torch.Generator().manual_seed(3), **call).images
+    assert torch.equal(vae_decode(latents, base.vae, store=store), torch.from_numpy(theirs))
 
 
 def test_with_a_controlnet_it_is_diffusers_to_the_bit(folders, store):

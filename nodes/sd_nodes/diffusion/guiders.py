@@ -41,7 +41,8 @@ class Guider:
 
     def __init__(self, name: str, scale: float, window: tuple[float, float], options: Mapping[str, Value]) -> None:
         if name not in NAMES:
-            raise SettingError(f"There is no guidance {name!r}; there is {', '.join(NAMES)}.{did_you_mean(name, NAMES)}")
+            near = did_you_mean(name, NAMES)
+            raise SettingError(f"There is no guidance {name!r}; there is {', '.join(NAMES)}.{near}")
         kind = _class(NAMES[name])
         known = [one for one in inspect.signature(kind).parameters if one not in OURS]
         if unknown := [one for one in options if one not in known]:

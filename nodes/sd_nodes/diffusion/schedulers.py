@@ -4,7 +4,7 @@ import inspect
 import warnings
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import diffusers
 import torch
@@ -111,11 +111,18 @@ class Schedule:
         solver: This run's own copy of the scheduler.
         timesteps: The timesteps to visit, [n], falling.
         step_options: What each step is given beside the prediction, the timestep and the latents.
+        whole: How many steps there would be if it did not end early; 0 where it does not.
     """
 
     solver: SchedulerMixin
     timesteps: Tensor
     step_options: Mapping[str, object]
+    whole: int = 0
+
+    @property
+    def steps(self) -> int:
+        """How many steps parts of the run are counted by: all of them, with those after an early end."""
+        return self.whole or len(self.timesteps)
 
     def scale(self, latents: Tensor, timestep: Tensor) -> Tensor:
         """Scales latents to what the UNet was trained on at this timestep."""
@@ -174,6 +181,42 @@ def last_part(schedule: Schedule, steps: int, strength: float) -> Schedule:
     if hasattr(schedule.solver, "set_begin_index"):
         schedule.solver.set_begin_index(begin)
     return Schedule(schedule.solver, schedule.timesteps[begin:], schedule.step_options)
+
+
+def resumed(schedule: Schedule, start: float) -> Schedule:
+    """Keeps what comes after a place in the noise, as diffusers' `denoising_start` does.
+
+    Args:
+        schedule: A full schedule.
+        start: The part of the noise that is gone already, 0 to 1.
+    """
+    if start <= 0.0:
+        return schedule
+    count = int((schedule.timesteps < _cutoff(schedule, start)).sum())
+    if schedule.solver.order == 2 and count % 2 == 0:
+        count += 1  # a step of second order has two timesteps, all but the first step of a schedule
+    begin = len(schedule.timesteps) - count
+    if hasattr(schedule.solver, "set_begin_index"):
+        schedule.solver.set_begin_index(begin)
+    return replace(schedule, timesteps=schedule.timesteps[begin:])
+
+
+def ended(schedule: Schedule, end: float) -> Schedule:
+    """Keeps what comes before a place in the noise, as diffusers' `denoising_end` does: the rest of it stays.
+
+    Args:
+        schedule: A schedule.
+        end: The part of the noise that is gone then, 0 to 1.
+    """
+    if end >= 1.0:
+        return schedule
+    count = int((schedule.timesteps >= _cutoff(schedule, end)).sum())
+    return replace(schedule, timesteps=schedule.timesteps[:count], whole=len(schedule.timesteps))
+
+
+def _cutoff(schedule: Schedule, gone: float) -> int:
+    table = int(schedule.solver.config.num_train_timesteps)
+    return round(table - gone * table)
 
 
 def _repeatable(solver: diffusers.DPMSolverSDEScheduler, generator: Generators) -> None:

@@ -38,11 +38,13 @@ class Weighted:
         states: The token states that the UNet attends to, [1, windows * length, width].
         pooled: What the first window says as a whole, [1, width], if it was asked for; never weighted.
         unknown: Learned words that were asked for and are not there, in order.
+        windows: How many windows of the text encoder it fills.
     """
 
     states: Tensor
     pooled: Tensor | None = None
     unknown: tuple[str, ...] = ()
+    windows: int = 1
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,14 @@ class Encoding:
         normed: Whether the final norm follows.
         padding: The token that fills a window; the tokenizer's own if there is none.
         pooled: Whether what a prompt says as a whole is wanted too.
+        windows: How many windows there are at least; those that the prompt does not fill are empty ones.
     """
 
     skip: int = 0
     normed: bool = True
     padding: int | None = None
     pooled: bool = False
+    windows: int = 1
 
 
 def _nothing(_: str) -> None:
@@ -90,6 +94,7 @@ def encode_weighted(
     groups, unknown = grouped(prompt, tokenizer, find)
     frame = _frame(tokenizer, text_encoder, encoding)
     windows = framed(groups, frame)
+    windows += framed([], frame) * (encoding.windows - len(windows))
     states = torch.cat([_encoded(one, text_encoder, encoding) for one in windows])
     weights = torch.tensor([[token.weight for token in one] for one in windows])
     if (weights != 1.0).any():
@@ -97,17 +102,16 @@ def encode_weighted(
         moved = (states - empty) * weights[..., None].to(states) + empty
         states = torch.where(weights[..., None].to(states.device) == 1.0, states, moved)
     pooled = _pooled(windows[0], text_encoder) if encoding.pooled else None
-    return Weighted(states.flatten(0, 1)[None], pooled, tuple(unknown))
+    return Weighted(states.flatten(0, 1)[None], pooled, tuple(unknown), len(windows))
 
 
 def side_by_side(first: Weighted, second: Weighted) -> Weighted:
     """Joins what two text encoders made of a prompt along the width, as SDXL reads it.
 
-    The longer one is cut to the shorter one's tokens; the second says what the prompt says as a whole.
+    Both have as many windows; the second says what the prompt says as a whole.
     """
-    length = min(first.states.shape[1], second.states.shape[1])
-    states = torch.cat([first.states[:, :length], second.states[:, :length]], dim=2)
-    return Weighted(states, second.pooled, tuple(dict.fromkeys((*first.unknown, *second.unknown))))
+    states = torch.cat([first.states, second.states], dim=2)
+    return Weighted(states, second.pooled, tuple(dict.fromkeys((*first.unknown, *second.unknown))), first.windows)
 
 
 class Frame(NamedTuple):

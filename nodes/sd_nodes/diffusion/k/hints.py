@@ -18,7 +18,8 @@ def fitted_control(control: Control, latents: torch.Size, prompts: int) -> Contr
     """
     factor = 2 ** (len(control.net.config.conditioning_embedding_out_channels) - 1)
     picture = fitted_picture(control.picture, latents[2] * factor, latents[3] * factor)
-    return replace(control, picture=_for_batch(picture, latents[0] // prompts, prompts))
+    mask = None if control.mask is None else _for_batch(control.mask, latents[0] // prompts, prompts)
+    return replace(control, picture=_for_batch(picture, latents[0] // prompts, prompts), mask=mask)
 
 
 def fitted_picture(picture: Tensor, height: int, width: int) -> Tensor:
@@ -47,4 +48,4 @@ def _for_batch(picture: Tensor, batch: int, prompts: int) -> Tensor:
     if len(picture) == 1:
         return picture
     each = picture[torch.arange(batch) % len(picture)]
-    return each.repeat(prompts, 1, 1, 1)
+    return torch.cat([each] * prompts)

@@ -1,0 +1,135 @@
+"""What is predicted in each step of a run: by the UNet with its ControlNets, for each side of the guidance."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from diffusers import UNet2DConditionModel
+from torch import Tensor
+
+from sd_nodes.diffusion.condition import Condition
+from sd_nodes.diffusion.control import Conditioned, Control, control_problems, prepare, total
+from sd_nodes.diffusion.errors import SettingError
+from sd_nodes.diffusion.guidance import Guidance, Mixing, Sides
+from sd_nodes.diffusion.perturbed import with_perturbed_attention
+from sd_nodes.diffusion.schedulers import Scheduler
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """What a run consists of, beside where it starts.
+
+    Args:
+        unet: The model that predicts the noise.
+        scheduler: How the predictions become steps.
+        guidance: The prompts and how far they are followed.
+        steps: How many steps the whole way from noise takes, from 1.
+        controls: The ControlNets with their pictures.
+        beside: What an inpainting UNet sees beside the latents, [batch, 1 + channel, height, width]: the mask, and the
+            latents of the picture without what is masked.
+        start: The part of the noise that is gone before the run; `resume` goes on from there.
+        end: The part of the noise that is gone after the run; the rest of it stays.
+    """
+
+    unet: UNet2DConditionModel
+    scheduler: Scheduler
+    guidance: Guidance
+    steps: int
+    controls: Sequence[Control] = ()
+    beside: Tensor | None = None
+    start: float = 0.0
+    end: float = 1.0
+
+    def mixing(self) -> Mixing:
+        """Begins a run's guidance; a UNet that is told the scale has no use for any."""
+        return self.guidance.mixing(able=self.unet.config.time_cond_proj_dim is None)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What is the same in all steps with the same sides, computed once."""
+
+    sides: Sides
+    unet: UNet2DConditionModel
+    condition: Condition
+    controls: list[Conditioned]
+
+    @classmethod
+    def of(cls, sampling: Sampling, sides: Sides, latents: Tensor, acting: Sequence[Control]) -> "_Batch":
+        unet = with_perturbed_attention(sampling.unet, sides.count) if sides.disturbed else sampling.unet
+        condition = sampling.guidance.batch(len(latents), sides).to(latents.device, unet.dtype)
+        return cls(sides, unet, condition, [prepare(one, latents.shape, sides) for one in acting])
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Predicts the guided noise in latents."""
+
+    sampling: Sampling
+    mixing: Mixing
+    batches: Sequence[_Batch]
+    told_scale: Tensor | None
+
+    @classmethod
+    def of(cls, sampling: Sampling, latents: Tensor, steps: int) -> "Predictor":
+        guidance, mixing = sampling.guidance, sampling.mixing()
+        sides = [Sides(mixing.guided(step, steps), guidance.perturbed != 0.0) for step in range(steps)]
+        problems = _problems(sampling, guidance.batch(len(latents), max(sides, key=lambda one: one.count)), latents)
+        if problems:
+            raise SettingError("\n".join(problems))
+        acting = [one for one in sampling.controls if any(one.acts_at(index, steps) for index in range(steps))]
+        batches = {one: _Batch.of(sampling, one, latents, acting) for one in dict.fromkeys(sides)}
+        told_scale = _told_scale(sampling.unet, guidance.scale, latents)
+        return cls(sampling, mixing, [batches[one] for one in sides], told_scale)
+
+    def __call__(self, latents: Tensor, timestep: Tensor, index: int, steps: int) -> Tensor:
+        batch = self.batches[index]
+        sides, condition = batch.sides, batch.condition
+        seen = torch.cat([latents] * sides.count) if sides.count > 1 else latents
+        acting = [one for one in batch.controls if one.control.acts_at(index, steps)]
+        residuals = total(one.residuals(seen, timestep, condition) for one in acting)
+        prediction = batch.unet(
+            self._with_picture(seen),
+            timestep,
+            encoder_hidden_states=condition.states,
+            timestep_cond=None if self.told_scale is None else self.told_scale.repeat(sides.count, 1),
+            down_block_additional_residuals=None if residuals is None else residuals.down,
+            mid_block_additional_residual=None if residuals is None else residuals.mid,
+            added_cond_kwargs=dict(condition.added),
+            return_dict=False,
+        )[0]
+        return self.sampling.guidance.mix(self.mixing, index, steps, sides, prediction)
+
+    def _with_picture(self, seen: Tensor) -> Tensor:
+        """Adds the channels in which an inpainting UNet sees the picture."""
+        beside = self.sampling.beside
+        return seen if beside is None else torch.cat([seen, beside.repeat(len(seen) // len(beside), 1, 1, 1)], dim=1)
+
+
+def _problems(sampling: Sampling, condition: Condition, drawn: Tensor) -> list[str]:
+    """Everything that does not fit, before anything heavy runs."""
+    config, width, latents = sampling.unet.config, condition.states.shape[2], drawn.shape
+    found = [problem for control in sampling.controls for problem in control_problems(control, latents)]
+    beside = 0 if sampling.beside is None else sampling.beside.shape[1]
+    if config.in_channels != latents[1] + beside:
+        found.append(f"The latents have {latents[1] + beside} channels, this UNet takes {config.in_channels}.")
+    for control in sampling.controls:
+        theirs, ours = list(control.net.config.block_out_channels), list(config.block_out_channels)
+        if theirs != ours:
+            found.append(f"The ControlNet was made for a UNet with channels {theirs}, this one has {ours}.")
+    for name, module in [("UNet", sampling.unet), *(("ControlNet", control.net) for control in sampling.controls)]:
+        if module.config.cross_attention_dim != width:
+            needed = module.config.cross_attention_dim
+            found.append(f"The prompt has width {width}, this {name} needs {needed}: it belongs to another base model.")
+    return found
+
+
+def _told_scale(unet: UNet2DConditionModel, scale: float, latents: Tensor) -> Tensor | None:
+    """The guidance scale as sines and cosines, for a UNet distilled to be told it (arXiv:2310.04378)."""
+    size = unet.config.time_cond_proj_dim
+    if size is None:
+        return None
+    frequencies = torch.exp(torch.arange(size // 2) * -(torch.log(torch.tensor(10000.0)) / (size // 2 - 1)))
+    angles = torch.tensor(scale - 1).repeat(len(latents))[:, None] * 1000.0 * frequencies[None, :]
+    waves = torch.cat([angles.sin(), angles.cos()], dim=1)
+    return torch.nn.functional.pad(waves, (0, size % 2)).to(latents)

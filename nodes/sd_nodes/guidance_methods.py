@@ -1,0 +1,117 @@
+"""Ways of guiding beside plain classifier-free guidance, for the Sampler: diffusers' guiders, and when they guide."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+from graph_runtime import NodeError, Range, node
+from sd_nodes.sampling_types import CFG, GuidanceMethod
+
+Fraction = Annotated[float, Range(0.0, 1.0, 0.001)]
+Amount = Annotated[float, Range(0.0, 100.0, 0.1)]
+Share = Annotated[float, Range(0.0, 1.0, 0.01)]
+Momentum = Annotated[float, Range(-1.0, 1.0, 0.01)]
+CATEGORY = "sampling/guidance"
+
+
+@node("Guidance Window", category=CATEGORY, static=True)
+def guidance_window(start: Fraction = 0.0, end: Fraction = 1.0, method: GuidanceMethod | None = None) -> GuidanceMethod:
+    """Guide in a part of the steps only; the others take half the time (arXiv:2404.07724).
+
+    Args:
+        start: The fraction of the steps before which there is no guidance.
+        end: The fraction of the steps after which there is none.
+        method: How it is guided in between; by classifier-free guidance if there is none.
+
+    Returns:
+        method: The method with this window.
+    """
+    if not start < end:
+        raise NodeError(f"the window is {start:g} to {end:g}: it ends before it starts.", input="end")
+    return replace(method or CFG, start=start, end=end)
+
+
+@node("Adaptive Projected Guidance", category=CATEGORY, static=True)
+def adaptive_projected_guidance(momentum: Momentum = -0.5, limit: Amount = 15.0, eta: Share = 1.0) -> GuidanceMethod:
+    """Guide strongly without burning out colours: what lies along the prediction counts less (arXiv:2410.02416).
+
+    Args:
+        momentum: How much of earlier steps' guidance is added; below zero it is taken away, which evens it; 0 is none.
+        limit: The largest norm of what is added; larger ones are made so long. 0 sets no limit.
+        eta: How much the part along the prediction counts, which saturates colours; 1 is all of it.
+
+    Returns:
+        method: The method.
+    """
+    remembered = (("adaptive_projected_guidance_momentum", momentum),) if momentum else ()
+    return GuidanceMethod(
+        "adaptive projected", (*remembered, ("adaptive_projected_guidance_rescale", limit), ("eta", eta))
+    )
+
+
+@node("Adaptive Projected Mix", category=CATEGORY, static=True)
+def adaptive_projected_mix(
+    scale: Amount = 10.0,
+    first: Annotated[int, Range(0, 1000)] = 5,
+    momentum: Momentum = -0.5,
+    limit: Amount = 10.0,
+    eta: Share = 0.0,
+) -> GuidanceMethod:
+    """Guide by classifier-free guidance in the first steps, and by adaptive projected guidance in the others.
+
+    Args:
+        scale: The scale of adaptive projected guidance; that of the sampler is for the first steps.
+        first: How many steps come first.
+        momentum: How much of earlier steps' guidance is added; below zero it is taken away; 0 is none.
+        limit: The largest norm of what is added; larger ones are made so long. 0 sets no limit.
+        eta: How much the part along the prediction counts; 1 is all of it.
+
+    Returns:
+        method: The method.
+    """
+    settings = (
+        ("adaptive_projected_guidance_scale", scale),
+        ("adaptive_projected_guidance_start_step", first),
+        ("adaptive_projected_guidance_momentum", momentum),
+        ("adaptive_projected_guidance_rescale", limit),
+        ("eta", eta),
+    )
+    return GuidanceMethod("adaptive projected mix", settings)
+
+
+@node("Zero-Star Guidance", category=CATEGORY, static=True)
+def zero_star_guidance(zero_steps: Annotated[int, Range(0, 1000)] = 0) -> GuidanceMethod:
+    """Guide away from the negative prediction in the length that fits the prompt's best (CFG-Zero*, arXiv:2503.18886).
+
+    Args:
+        zero_steps: In how many steps at the beginning nothing is predicted: about 4 in 100 for models of flows; models
+            that predict noise want none.
+
+    Returns:
+        method: The method.
+    """
+    return GuidanceMethod("zero star", (("zero_init_steps", zero_steps),))
+
+
+@node("Tangential Guidance", category=CATEGORY, static=True)
+def tangential_guidance() -> GuidanceMethod:
+    """Guide along what both predictions share, without what the negative one has for itself (arXiv:2503.18137).
+
+    Returns:
+        method: The method.
+    """
+    return GuidanceMethod("tangential")
+
+
+@node("Magnitude-Aware Guidance", category=CATEGORY, static=True)
+def magnitude_aware_guidance(alpha: Amount = 8.0) -> GuidanceMethod:
+    """Guide less where the predictions lie far apart, so that high scales stay calm (arXiv:2508.03442).
+
+    Args:
+        alpha: How quickly the scale falls with the distance.
+
+    Returns:
+        method: The method.
+    """
+    return GuidanceMethod("magnitude aware", (("alpha", alpha),))

@@ -20,6 +20,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from .loss_plot import write_loss_plot
+
 LossOfStep = Callable[["Randomness"], Tensor]
 AtTrainingCheckpoint = Callable[["Training"], None]
 AtStep = Callable[[int, float], None]
@@ -94,7 +96,7 @@ class Training:
         modules: What learns, by name; the names are those in the checkpoint.
         groups: Parameter groups for AdamW; a group's `lr` is relative to the schedule's rate.
         schedule: How long and how fast.
-        folder: Where `checkpoint.safetensors` and `losses.jsonl` lie; resumed from if they are there.
+        folder: Where `checkpoint.safetensors`, `losses.jsonl` and `losses.png` lie; resumed from if they are there.
         accelerator: The device, and the processes that share the work.
     """
 
@@ -116,6 +118,8 @@ class Training:
         folder.mkdir(parents=True, exist_ok=True)
         if self.checkpoint.exists():
             self._restore()
+        if accelerator.is_main_process:
+            self._forget_later_losses()
 
     @property
     def checkpoint(self) -> Path:
@@ -147,6 +151,7 @@ class Training:
             at_step(self.step, loss)
             if self.step % self.schedule.every == 0 or self.step == last:
                 self.save()
+                write_loss_plot(self.folder)
                 at_checkpoint(self)
 
     def _advance(self, loss_of: LossOfStep) -> float:
@@ -193,6 +198,13 @@ class Training:
         unwritten = self.checkpoint.with_suffix(".part")
         save_file({k: v.detach().clone().contiguous() for k, v in tensors.items()}, unwritten, {"step": str(self.step)})
         unwritten.replace(self.checkpoint)
+
+    def _forget_later_losses(self) -> None:
+        """Takes those steps out of the log that came after the checkpoint and are now repeated."""
+        log = self.folder / "losses.jsonl"
+        if log.exists():
+            lines = log.read_text().splitlines(keepends=True)
+            log.write_text("".join(line for line in lines if json.loads(line)["step"] <= self.step))
 
     def _restore(self) -> None:
         with safe_open(self.checkpoint, "pt") as file:

@@ -51,6 +51,23 @@ def test_the_log_has_one_line_for_each_step(tmp_path: Path) -> None:
     assert [row["step"] for row in rows] == [1, 2, 3, 4]
 
 
+def test_a_resumed_run_takes_the_steps_that_it_repeats_out_of_the_log(tmp_path: Path) -> None:
+    learn(tmp_path, until=2)
+    with (tmp_path / "losses.jsonl").open("a") as log:
+        log.write('{"step": 3, "loss": 7.0, "seconds": 1.0}\n')
+    learn(tmp_path)
+    rows = [json.loads(row) for row in (tmp_path / "losses.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 2, 3, 4]
+    assert rows[2]["loss"] != 7.0
+
+
+def test_the_curve_is_drawn_at_every_checkpoint(tmp_path: Path) -> None:
+    learn(tmp_path, until=2)
+    first = (tmp_path / "losses.png").read_bytes()
+    learn(tmp_path)
+    assert (tmp_path / "losses.png").read_bytes() != first
+
+
 def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path) -> None:
     learn(tmp_path)
     assert [path.name for path in tmp_path.glob("checkpoint*")] == ["checkpoint.safetensors"]

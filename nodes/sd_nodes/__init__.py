@@ -47,6 +47,7 @@ from sd_nodes import (
     soft_edges,
     text,
     tiling,
+    upscaling,
 )
 from sd_nodes.checks import CHECKS
 from sd_nodes.environment import around, environment
@@ -64,6 +65,7 @@ LIBRARY = Library.of(
     regions,
     images,
     picture_sizes,
+    upscaling,
     picture_batches,
     filters,
     compositing,

@@ -107,7 +107,7 @@ def _of_file(path: Path) -> list[Component]:
     if not found:
         some = ", ".join(sorted(header)[:3]) or "nothing"
         what = "it looks like a LoRA" if any("lora" in name for name in header) else f"it holds {some}, ..."
-        raise NodeError(f"{path} holds no UNet, VAE, text encoder or ControlNet of a known layout: {what}.")
+        raise NodeError(f"{path} holds no UNet, VAE, text encoder, ControlNet or other model of a known layout: {what}.")
     return [Component(part, path, None, (path,), (path,), names=names) for part, names in found.items()]
 
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from sd_nodes import open_clip
+from sd_nodes import open_clip, upscaler_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -176,4 +176,9 @@ LAYOUTS = (
     Layout("text_encoder", "", "transformer.resblocks.0.ln_1.weight", open_clip.renamed),
     Layout("text_encoder_2", "", "text_model.encoder.layers.31.mlp.fc1.weight", _text_encoder),
     Layout("text_encoder", "", "text_model.embeddings.token_embedding.weight", _text_encoder),
+    *(
+        Layout("upscaler", prefix, sign, upscaler_names.renamed)
+        for prefix in upscaler_names.PREFIXES
+        for sign in upscaler_names.SIGNS
+    ),
 )

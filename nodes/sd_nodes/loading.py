@@ -12,19 +12,20 @@ import transformers
 from safetensors import safe_open
 
 from graph_runtime import NodeError
+from sd_nodes.imaging.upscaling import upscaler_of
 from sd_nodes.open_clip import piece
 from sd_nodes.shapes import config_of
 from sd_nodes.sources import readable_family
 from sd_nodes.vocabulary import SIZE, clip_tokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import torch
 
     from sd_nodes.components import Component
-    from sd_nodes.shapes import Config
+    from sd_nodes.shapes import Config, Shapes
 
 
 class ModuleClass(Protocol):
@@ -47,6 +48,9 @@ MODULES: dict[str, ModuleClass] = {
 
 VARIANTS: dict[str, ModuleClass] = {"ControlNetUnionModel": diffusers.ControlNetUnionModel}
 """Classes that a part may have instead, by the name in its configuration."""
+
+OWN: dict[str, Callable[[Shapes], torch.nn.Module]] = {"upscaler": upscaler_of}
+"""Modules of the pack's own, built by the shapes of their weights."""
 
 TOKENIZERS = {"text_encoder": "tokenizer", "text_encoder_2": "tokenizer_2"}
 """The folder beside a text encoder that holds its tokenizer."""
@@ -117,18 +121,22 @@ def _from_file(component: Component, dtype: torch.dtype) -> torch.nn.Module:
     """Build the module that the shapes in a single file ask for, and put the tensors in place."""
     shapes = {name: tensor.shape for name, tensor in component.header().items()}
     try:
-        config = config_of(component.part, readable_family(component), shapes)
+        with accelerate.init_empty_weights():
+            module = _built(component, shapes)
     except KeyError as problem:
         raise NodeError(f"{component.root} lacks the tensor {problem} of its {component.part}.") from problem
-    try:
-        with accelerate.init_empty_weights():
-            module = _empty(component.part, config)
     except (ValueError, TypeError) as problem:
         raise NodeError(f"{component.root}: its shapes make no {component.part}: {problem}.") from problem
     tensors = _fitted(component, module.state_dict(), dtype)
     _demand_all(component, [name for name in module.state_dict() if name not in tensors])
     module.load_state_dict(tensors, assign=True, strict=True)
     return module
+
+
+def _built(component: Component, shapes: Shapes) -> torch.nn.Module:
+    if component.part in OWN:
+        return OWN[component.part](shapes)
+    return _empty(component.part, config_of(component.part, readable_family(component), shapes))
 
 
 def _empty(part: str, config: Config) -> torch.nn.Module:

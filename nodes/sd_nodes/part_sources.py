@@ -9,8 +9,8 @@ from graph_runtime import NodeError
 from sd_nodes import sources
 from sd_nodes.components import Component, components
 from sd_nodes.families import family_of
-from sd_nodes.places import TEXT, UNET, find
-from sd_nodes.recipes import Clip, ControlNet, Model
+from sd_nodes.places import TEXT, UNET, UPSCALE, Shelf, find
+from sd_nodes.recipes import Clip, ControlNet, Model, Source, UpscaleModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +60,19 @@ def clip(names: Sequence[str], folders: Folders, family: str = "") -> Clip:
     first, *others = (sources.source_at(name, component, folders) for name, component in ordered)
     told = family or _alone(ordered[0][1])
     return Clip(first, told, skip=_skip(told, ordered[0][1]), others=tuple(others))
+
+
+def upscaler(name: str, folders: Folders) -> UpscaleModel:
+    """Return the recipe of a network that enlarges pictures."""
+    return UpscaleModel(_source(name, "upscaler", UPSCALE, folders))
+
+
+def _source(name: str, part: str, shelf: Shelf, folders: Folders) -> Source:
+    """Return where the weights of a part lie that is looked for on a shelf."""
+    found = components(find(name, shelf, folders))
+    if part not in found:
+        raise NodeError(f"“{name}” is no {shelf.title}: it holds {', '.join(found) or 'nothing'}.")
+    return sources.source_at(name, found[part], folders)
 
 
 def difference(base: Model, net: ControlNet) -> ControlNet:

@@ -9,7 +9,7 @@ from graph_runtime import NodeError
 from sd_nodes.components import Component, components
 from sd_nodes.digests import digest_file, digest_files
 from sd_nodes.families import family_of, kind_of
-from sd_nodes.places import BASE, CONTROLNET, SAFETY, TEXT, UNET, VAE, Shelf, find
+from sd_nodes.places import BASE, CONTROLNET, SAFETY, TEXT, UNET, UPSCALE, VAE, Shelf, find
 from sd_nodes.shapes import known_families, text_width
 from sd_nodes.types import Clip, ControlNet, Model, Recipe, SafetyChecker, Source, Vae
 
@@ -26,6 +26,7 @@ SHELVES = {
     "unet": UNET,
     "text_encoder": TEXT,
     "text_encoder_2": TEXT,
+    "upscaler": UPSCALE,
 }
 """Where a part lies that does not only come in a base model."""
 

@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 
     from graph_runtime import Folders
     from sd_nodes.components import Component
+    from sd_nodes.imaging.upscaling import Upscaler
     from sd_nodes.loading import Loaded
     from sd_nodes.placement import Placement
     from sd_nodes.shapes import Config
-    from sd_nodes.types import Clip, Recipe, SafetyChecker
+    from sd_nodes.types import Clip, Recipe, SafetyChecker, UpscaleModel
 
 Key = tuple[object, ...]
 LATENT_SCALE = 0.18215
@@ -109,6 +110,12 @@ class WeightStore(Service):
     def controlnet(self, controlnet: ControlNet) -> Iterator[ControlNetModel]:
         """Lend a ControlNet."""
         with self._lend(controlnet) as loaded:
+            yield loaded.module
+
+    @contextmanager
+    def upscaler(self, model: UpscaleModel) -> Iterator[Upscaler]:
+        """Lend a network that enlarges pictures."""
+        with self._lend(model) as loaded:
             yield loaded.module
 
     @contextmanager

@@ -75,6 +75,27 @@ def encode_in_tiles(picture: Tensor, vae: AutoencoderKL, tile: int, overlap: int
     return _averaged(pixels, lambda one: encode(one.movedim(1, -1), vae), tile, overlap, 1 / side, on_tile)
 
 
+def mapped_in_tiles(
+    items: Tensor, compute: Callable[[Tensor], Tensor], tile: int, overlap: int, scale: float, on_tile: OnTile
+) -> Tensor:
+    """Computes something of pictures in square tiles, which fade into each other.
+
+    Args:
+        items: [batch, channels, height, width].
+        compute: Makes of a tile what is `scale` times as large.
+        tile: The side of a tile.
+        overlap: How far tiles overlap; less than a tile.
+        scale: How much larger the result is.
+        on_tile: Told after each tile.
+
+    Returns:
+        float32 [batch, channels, height * scale, width * scale] on the CPU.
+    """
+    cut = _cut(tuple(items.shape[2:]), (tile, tile), overlap)
+    told = _telling(compute, len(items) * len(cut), on_tile)
+    return torch.cat([_joined(item[None], told, cut, overlap, scale) for item in items])
+
+
 def _averaged(
     items: Tensor, compute: Callable[[Tensor], Tensor], tile: int, overlap: int, scale: float, on_tile: OnTile
 ) -> Tensor:
@@ -84,17 +105,21 @@ def _averaged(
             f"The overlap is {overlap} of a tile of {tile}: needed is less than half, such as {tile // 4}."
         )
     cuts = [_cut(tuple(items.shape[2:]), shape, overlap) for shape in shapes]
-    total, number = len(items) * sum(map(len, cuts)), count(1)
+    told = _telling(compute, len(items) * sum(map(len, cuts)), on_tile)
+    means = [torch.stack([_joined(item[None], told, cut, overlap, scale) for cut in cuts]).mean(0) for item in items]
+    return torch.cat(means)
+
+
+def _telling(compute: Callable[[Tensor], Tensor], total: int, on_tile: OnTile) -> Callable[[Tensor], Tensor]:
+    """Tell after each tile how many are done."""
+    number = count(1)
 
     def computed(one: Tensor) -> Tensor:
         found = compute(one).float().cpu()
         on_tile(next(number), total)
         return found
 
-    means = [
-        torch.stack([_joined(item[None], computed, cut, overlap, scale) for cut in cuts]).mean(0) for item in items
-    ]
-    return torch.cat(means)
+    return computed
 
 
 def _cut(size: tuple[int, ...], tile: tuple[int, int], overlap: int) -> list[tuple[Side, Side]]:

@@ -32,4 +32,6 @@ NODES: Nodes = {
     "DiffusersLoader": ({"model_path": CHOICES}, ["MODEL", "CLIP", "VAE"]),
     "DiffControlNetLoader": ({"model": "MODEL", "control_net_name": CHOICES}, ["CONTROL_NET"]),
     "SetUnionControlNetType": ({"control_net": "CONTROL_NET", "type": UNIONS}, ["CONTROL_NET"]),
+    "UpscaleModelLoader": ({"model_name": CHOICES}, ["UPSCALE_MODEL"]),
+    "ImageUpscaleWithModel": ({"upscale_model": "UPSCALE_MODEL", "image": "IMAGE"}, ["IMAGE"]),
 }  # fmt: skip

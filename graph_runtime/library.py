@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import importlib.util
 import sys
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from .declaration import Node, is_node
 from .errors import DeclarationError, Problem, listed, shown
@@ -89,9 +90,15 @@ class Failure:
 
 
 class Dialect(Protocol):
-    """Another way in which packs are written."""
+    """Another way in which packs are written.
 
-    def importing(self, library: Library) -> AbstractContextManager[object]:
+    Attributes:
+        groups: Further groups of entry points under which such packs are installed.
+    """
+
+    groups: ClassVar[tuple[str, ...]]
+
+    def importing(self, path: Path, library: Library) -> AbstractContextManager[object]:
         """What is entered while a pack is imported and read, beside the packs that were loaded before."""
 
     def read(self, name: str, module: ModuleType, path: Path, library: Library) -> Library | None:
@@ -188,17 +195,20 @@ class Library(Mapping[str, Node]):
 def discover(folders: Iterable[Path] = (), dialect: Dialect | None = None) -> Library:
     """Load every installed pack and the packs in the given folders.
 
-    Installed packs are found through the entry-point group `graph_runtime.nodes`, which names a `Library`. Naming a
-    folder is trusting it: each `.py` file and each package in it is imported. A pack that fails is reported in
-    `failures` and stops nothing else.
+    Installed packs are found through the entry-point group `graph_runtime.nodes`, which names a `Library`, or a module
+    with nodes. Naming a folder is trusting it: each `.py` file and each package in it is imported. A pack that fails
+    is reported in `failures` and stops nothing else.
 
     Args:
         folders: Folders with packs.
-        dialect: Another way in which packs of folders may be written.
+        dialect: Another way in which packs may be written.
     """
     library = Library()
-    for point in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
-        library += tried(point.name, point.load)
+    groups = (ENTRY_POINTS, *(dialect.groups if dialect is not None else ()))
+    installed = importlib.metadata.entry_points()
+    for group in groups:
+        for point in sorted(installed.select(group=group), key=lambda point: point.name):
+            library += of_point(point, library, dialect)
     for folder in folders:
         if not folder.is_dir():
             library += Library(failures=(Failure(str(folder), "there is no such folder."),))
@@ -227,12 +237,35 @@ def of_path(path: Path, library: Library, dialect: Dialect | None = None) -> Lib
     def load() -> Library:
         if dialect is None:
             return _native(name, _imported(name, path))
-        with dialect.importing(library):
+        with dialect.importing(path, library):
             module = _imported(name, path)
             found = dialect.read(name, module, path, library)
             return found if found is not None else _native(name, module)
 
     return tried(name, load)
+
+
+def of_point(point: importlib.metadata.EntryPoint, library: Library, dialect: Dialect | None = None) -> Library:
+    """Load an installed pack; whatever it raises becomes a reason.
+
+    Args:
+        point: Names a `Library`, or a module with nodes.
+        library: The packs that were loaded before.
+        dialect: Another way in which the module may be written.
+    """
+
+    def load() -> Library:
+        spec = importlib.util.find_spec(point.module)
+        if dialect is None or spec is None or spec.origin is None:
+            return _native(point.name, importlib.import_module(point.module))
+        path = Path(spec.origin)
+        path = path.parent if spec.submodule_search_locations else path
+        with dialect.importing(path, library):
+            module = importlib.import_module(point.module)
+            found = dialect.read(point.name, module, path, library)
+            return found if found is not None else _native(point.name, module)
+
+    return tried(point.name, point.load if point.attr else load)
 
 
 def _main(path: Path) -> Path:

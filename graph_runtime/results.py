@@ -61,10 +61,12 @@ class Expand(Generic[T]):
         graph: The sub-graph; its links may name nodes outside it.
         values: What the node puts out: handles of the sub-graph's outputs, or plain values; a tuple where the node
             has several outputs.
+        shown: What the node itself shows, once the sub-graph is done.
     """
 
     graph: Builder
     values: object = None
+    shown: Shown[object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -19,6 +19,10 @@ from .logs import Logs
 from .queue import Queue
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Posted: TypeAlias = Mapping[str, object]
+"""What a client posts to have a prompt run, as JSON data."""
+
+Rewrite: TypeAlias = Callable[[Posted], Posted]
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Server:
         companions: Folders of packages that go with the editor, by the first part of their address.
         web: Folders with scripts that extend the editor, by the name under which they are served.
         templates: Folders with workflows that the editor offers as templates, by the name it shows.
+        rewrites: What packs change in what clients post.
         started: When it started, in seconds since 1970.
     """
 
@@ -53,6 +58,7 @@ class Server:
     companions: dict[str, Path] = field(default_factory=dict)
     web: dict[str, Path] = field(default_factory=dict)
     templates: dict[str, Path] = field(default_factory=dict)
+    rewrites: tuple[Rewrite, ...] = ()
     started: float = field(default_factory=time.time)
 
 

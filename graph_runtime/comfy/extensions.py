@@ -9,13 +9,17 @@ from pathlib import Path
 
 from aiohttp import web
 
-from .context import Server
+from .context import Posted, Rewrite, Server
 
 _log = logging.getLogger(__name__)
 
 
 def _nothing(server: Server) -> None:
     return None
+
+
+def _unchanged(body: Posted) -> Posted:
+    return body
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,14 @@ class Extension:
         scripts: The folder with its scripts, or None.
         routes: Its routes, as aiohttp collects them.
         started: Called with the server once it can be reached, to send messages through its hub.
+        rewrite: Changes what a client posted, before it is checked.
     """
 
     name: str
     scripts: Path | None = None
     routes: Iterable[web.AbstractRouteDef] = ()
     started: Callable[[Server], None] = _nothing
+    rewrite: Rewrite = _unchanged
 
 
 def add_routes(app: web.Application, extensions: Iterable[Extension]) -> None:

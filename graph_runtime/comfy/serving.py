@@ -157,7 +157,10 @@ def _server(
     scripts = {one.name: one.scripts for one in options.extensions if one.scripts is not None}
     scripts["controlgraph"] = Path(__file__).parent / "web"
     templates = dict(options.templates)
-    return Server(library, folders, state, jobs, queue, hub, logs, gate, frontend(), companions(), scripts, templates)
+    rewrites = tuple(one.rewrite for one in options.extensions)
+    return Server(
+        library, folders, state, jobs, queue, hub, logs, gate, frontend(), companions(), scripts, templates, rewrites
+    )  # fmt: skip
 
 
 def _tell_readers(hub: Hub, line: Mapping[str, str]) -> None:

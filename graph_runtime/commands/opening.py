@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..comfy.dialect import ComfyPacks
 from ..errors import GraphError, WorkflowError, nearest
 from ..graph import Graph, join
 from ..injected import Folders
@@ -42,15 +43,12 @@ def library(folders: Iterable[Path], home: Folders | None = None) -> Library:
     if missing:
         raise GraphError("\n".join(_no_folder(folder) for folder in missing))
     users = pack_folder()
-    if not folders and not users.is_dir():
-        found = discover()
-    else:
-        from ..comfy.packs.loading import Comfy
+    home = home or Folders(state=state_folder())
+    dialect = ComfyPacks(home)
+    found = discover(folders, dialect)
+    if users.is_dir():
         from ..comfy.packs.trust import trusted
 
-        home = home or Folders(state=state_folder())
-        dialect = Comfy(home)
-        found = discover(folders, dialect)
         found = trusted(users, (home.state or state_folder()) / TRUST, found, dialect)
     for failure in found.failures:
         terminal.complain(

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
+from ..comfy.dialect import ComfyPacks
 from ..comfy.packs.trust import Standing, Trust, packs_by_name
 from ..errors import GraphError, nearest
+from ..injected import Folders
 from ..library import Library, discover
 from .opening import TRUST
 from .options import STATE, pack_folder, state_folder
@@ -38,7 +40,8 @@ def command(ctx: click.Context) -> None:
 @STATE
 def list_packs(state: Path | None = None) -> None:
     """List the installed packs and those of your pack folder; none of the latter is imported for it."""
-    say("\n".join(_lines(discover(), _trust(state))))
+    home = Folders(state=state or state_folder())
+    say("\n".join(_lines(discover((), ComfyPacks(home)), _trust(state))))
 
 
 @command.command()

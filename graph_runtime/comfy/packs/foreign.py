@@ -24,11 +24,17 @@ class ForeignPack(Pack):
         web: The folder of its scripts for the editor, or None.
         templates: The folder of its example workflows, or None.
         routes: The routes it adds to a server: method, path, handler.
+        on_prompt: Its functions that change what clients post before it is checked.
+        locales: The folder of its translations, or None.
+        subgraphs: The folder of the sub-graphs that it offers, or None.
     """
 
     web: Path | None = None
     templates: Path | None = None
     routes: tuple[tuple[str, str, Handler], ...] = ()
+    on_prompt: tuple[Handler, ...] = ()
+    locales: Path | None = None
+    subgraphs: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
+import runpy
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 from ...errors import DeclarationError
 from ...guises import Guise
@@ -26,6 +28,8 @@ from .schemas import as_class
 from .shims import nodes as nodes_module
 from .shims.prompt_server import PromptServer
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Comfy:
@@ -36,16 +40,19 @@ class Comfy:
     """
 
     folders: Folders
+    groups: ClassVar[tuple[str, ...]] = ()
 
     @contextmanager
-    def importing(self, library: Library) -> Iterator[None]:
-        """Have the modules there that packs import, while one is imported and read."""
-        before = len(PromptServer.instance.routes.added)
+    def importing(self, path: Path, library: Library) -> Iterator[None]:
+        """Have the modules there that packs import, while one is imported and read; what it does at first is done."""
+        server = PromptServer.instance
         try:
             with importable(), entered(Call(self.folders)):
+                _prepare(path)
                 yield
         finally:
-            del PromptServer.instance.routes.added[before:]
+            server.routes.added.clear()
+            server.handlers.clear()
 
     def read(self, name: str, module: ModuleType, path: Path, library: Library) -> Library | None:
         """Read a pack; a class that cannot be a node is reported and stops nothing else."""
@@ -62,11 +69,27 @@ class Comfy:
         nodes_module.NODE_DISPLAY_NAME_MAPPINGS.update(titles)
         guises = tuple(guise for pack in library.packs for guise in pack.guises)
         nodes, failures = _nodes(name, found, titles, guises)
+        server = PromptServer.instance
         pack = ForeignPack(
             name, tuple(nodes), environment=partial(_environment, path), web=_web(module, path),
-            templates=_templates(path), routes=tuple(PromptServer.instance.routes.added),
+            templates=_folder(path, *_EXAMPLES), routes=tuple(server.routes.added), on_prompt=tuple(server.handlers),
+            locales=_folder(path, "locales"), subgraphs=_folder(path, "subgraphs"),
         )  # fmt: skip
         return Library((pack,), tuple(failures))
+
+
+_EXAMPLES = ("example_workflows", "example", "examples", "workflow", "workflows")
+"""What packs call the folder of their example workflows."""
+
+
+def _prepare(path: Path) -> None:
+    """Run what a pack has to be run before it is imported; where that fails, its import tells whether it matters."""
+    script = path / "prestartup_script.py"
+    if path.is_dir() and script.is_file():
+        try:
+            runpy.run_path(str(script), run_name="prestartup_script")
+        except (Exception, SystemExit):
+            _log.warning("%s fails", script, exc_info=True)
 
 
 def _environment(path: Path) -> dict[str, str]:
@@ -116,6 +139,7 @@ def _project(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _templates(path: Path) -> Path | None:
-    names = ("example_workflows", "example", "examples", "workflow", "workflows")
-    return next((path / name for name in names if path.is_dir() and (path / name).is_dir()), None)
+def _folder(path: Path, *names: str) -> Path | None:
+    """The first of some folders that a pack has; never outside of the pack."""
+    found = (path / name for name in names if path.is_dir() and (path / name).is_dir())
+    return next((folder for folder in found if folder.resolve().is_relative_to(path.resolve())), None)

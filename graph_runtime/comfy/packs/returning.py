@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,9 @@ class Returning:
         if parts is None:
             return self._answer(returned, None)
         if parts.get("expand"):
-            return self._expanded(parts["expand"], parts.get("result", ()))
+            ui = parts.get("ui")
+            told = shown(ui, None, self._folders) if ui else None
+            return replace(self._expanded(parts["expand"], parts.get("result", ())), shown=told)
         result = parts.get("result")
         if isinstance(result, ExecutionBlocker):
             return Blocked(result.message or "")

@@ -6,6 +6,7 @@ import asyncio
 import re
 import uuid
 from collections.abc import Mapping
+from functools import reduce
 
 from aiohttp import web
 
@@ -28,6 +29,8 @@ async def post_prompt(request: web.Request) -> web.Response:
     """Check a prompt in full, and put it into the queue."""
     server = server_of(request)
     body = await object_body(request)
+    if server.rewrites:
+        body = await asyncio.to_thread(reduce, lambda found, change: change(found), server.rewrites, body)
     if "prompt" not in body:
         raise Refused(answer(complaint("no_prompt", "needs a prompt: an object of nodes by id.", "No prompt provided")))
     offer = _offer(body)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from graph_runtime import Folders, Library
+from graph_runtime import Folders, Library, discover
+from graph_runtime.comfy.dialect import ComfyPacks
 from graph_runtime.comfy.packs.digests import digest_of_pack
 from graph_runtime.comfy.packs.foreign import ForeignNode, ForeignPack, foreign_packs
 from graph_runtime.comfy.packs.modules import importable
@@ -107,3 +108,25 @@ def test_results_depend_on_the_files_of_the_pack(shelf: Library) -> None:
 def test_nodes_are_foreign(shelf: Library) -> None:
     assert all(isinstance(node, ForeignNode) for node in shelf.values())
     assert all(isinstance(pack, ForeignPack) for pack in shelf.packs)
+
+
+def test_a_pack_is_prepared_before_it_is_imported(shelf: Library) -> None:
+    assert sys.modules.pop("kitchen_is_prepared").get_input_directory()
+    assert "KitchenNumber" in shelf
+
+
+@pytest.mark.parametrize("group", ["graph_runtime.nodes", "comfyui.custom_nodes"])
+def test_an_installed_pack_is_found(group: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cellar" / "web").mkdir(parents=True)
+    source = (SHELF / "pantry.py").read_text() + f"\nWEB_DIRECTORY = 'web'\nGROUP = {group!r}\n"
+    (tmp_path / "cellar" / "__init__.py").write_text(source)
+    facts = tmp_path / "cellar-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Name: cellar\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text(f"[{group}]\ncellar = cellar\nnone = no_such_module\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    library = discover((), ComfyPacks(Folders()))
+    del sys.modules["cellar"]
+    (pack,) = foreign_packs(library)
+    assert (pack.name, pack.web) == ("cellar", tmp_path / "cellar" / "web") and "PantryJar" in pack.nodes
+    assert [failure.name for failure in library.failures] == ["none"]

@@ -261,3 +261,11 @@ def test_a_list_on_a_lazy_input_is_mapped_over(shelf: Library, folders: Folders)
         "pick": ("KitchenChoose", {"first": True, "a": ["many", 0], "b": 9}),
     }
     assert cook(shelf, folders, nodes, ["pick"]).value("pick") == [0, 1, 2]
+
+
+def test_a_node_may_show_something_and_expand(shelf: Library, folders: Folders) -> None:
+    cache = MemoryCache(10**6)
+    for reused in (False, True):
+        told = cook(shelf, folders, {"a": ("KitchenAnnounce", {})}, ["a"], cache)
+        (event,) = told.of(NodeShowed)
+        assert told.value("a") == 6 and (event.shown.text, event.reused) == (("soup soon",), reused)

@@ -85,3 +85,13 @@ def test_sub_graphs_show_their_progress_at_their_node(shelf: Library, tmp_path: 
         assert shown["2.~0.1"] == "2" and shown["2.~0.2.~0.1"] == "2"
 
     converse(tmp_path, shelf, conversation)
+
+
+def test_a_pack_may_change_what_is_posted(shelf: Library, tmp_path: Path) -> None:
+    async def conversation(client: Client) -> None:
+        graph = {"1": ("KitchenNumber", {"value": 4, "double": True}), "2": ("KitchenShow", {"what": ["1", 0]})}
+        job = await client.done((await client.prompt(graph))["prompt_id"])
+        assert job["outputs"] == {"2": {"text": ["8"]}}
+        await client.post("/prompt", {"prompt": 5}, 400)
+
+    converse(tmp_path, shelf, conversation)

@@ -9,6 +9,7 @@ from ....injected import Preview
 from ..calling import current
 from .progress import drawn
 
+Handler: TypeAlias = Callable[[dict[str, Any]], Any]  # a pack's function: what it takes was posted by a client
 Send: TypeAlias = Callable[[str | None, str, Mapping[str, Any] | Preview], None]
 """Takes the client or None for all, the type of a message, and its data or a picture."""
 
@@ -61,6 +62,7 @@ class PromptServer:
         self.client_id: str | None = None
         self.last_node_id: str | None = None
         self.supports = ["custom_nodes_from_web"]
+        self.handlers: list[Handler] = []
         self._send: Send | None = None
 
     def connect(self, send: Send | None) -> None:
@@ -84,9 +86,9 @@ class PromptServer:
         """Say something at the node that runs."""
         current().progress.say(text.decode("utf-8", "replace") if isinstance(text, bytes) else text)
 
-    def add_on_prompt_handler(self, handler: Callable[..., Any]) -> None:
-        """Refuse, in words, to let a pack rewrite prompts."""
-        raise NotImplementedError("prompts are checked as they were sent: a pack cannot rewrite them here")
+    def add_on_prompt_handler(self, handler: Handler) -> None:
+        """Have a function look at each prompt before it is checked, and change it: it takes what was posted."""
+        self.handlers.append(handler)
 
 
 PromptServer.instance = PromptServer()

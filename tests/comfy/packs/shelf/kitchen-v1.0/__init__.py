@@ -25,6 +25,22 @@ async def menu(request):
     return web.json_response({"menu": ["soup"]})
 
 
+def doubled(posted):
+    """Doubles each number that wants it; what cannot be read makes it fail."""
+    for node in posted["prompt"].values():
+        if node["inputs"].pop("double", False):
+            node["inputs"]["value"] *= 2
+    return posted
+
+
+def broken(posted):
+    return {**posted, "extra_data": object()}
+
+
+PromptServer.instance.add_on_prompt_handler(broken)
+PromptServer.instance.add_on_prompt_handler(doubled)
+
+
 class Base:
     FUNCTION = "cook"
     CATEGORY = "kitchen"
@@ -273,6 +289,15 @@ class Repeat(Base):
             return {"expand": builder.finalize(), "result": (bumped.out(0),)}
         again = builder.node("KitchenRepeat", times=times - 1, value=bumped.out(0))
         return {"expand": builder.finalize(), "result": (again.out(0),)}
+
+
+class Announce(Base):
+    """Says something, and expands."""
+
+    def cook(self):
+        builder = GraphBuilder()
+        number = builder.node("KitchenNumber", value=6)
+        return {"ui": {"text": ["soup soon"]}, "expand": builder.finalize(), "result": (number.out(0),)}
 
 
 class Circle(Base):

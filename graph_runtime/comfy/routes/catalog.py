@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
 
 from aiohttp import web
 
+from ...file_trees import files_in
+from ...model_folders import OTHER_NAMES
 from ..bodies import refused
 from ..context import Route, server_of
-from ..places import inside
 from ..schema import entry, object_info
 from ..templates import Template, templates_in
 from .files import SANDBOX
@@ -92,7 +93,8 @@ async def get_template(request: web.Request) -> web.StreamResponse:
 
 async def get_embeddings(request: web.Request) -> web.Response:
     """List the embeddings by name."""
-    return web.json_response([Path(name).with_suffix("").as_posix() for name in await _models(request, "embeddings")])
+    found = await _models(request, "embeddings")
+    return web.json_response([PurePosixPath(name).with_suffix("").as_posix() for name in found])
 
 
 async def get_model_folders(request: web.Request) -> web.Response:
@@ -102,41 +104,46 @@ async def get_model_folders(request: web.Request) -> web.Response:
 
 async def get_models(request: web.Request) -> web.Response:
     """List the models of a kind."""
-    return web.json_response(await _models(request, _kind(request)))
+    return web.json_response(list(await _models(request, _kind(request))))
 
 
 async def get_folder_facts(request: web.Request) -> web.Response:
     """List the kinds of models, each with the folders it is looked for in."""
-    return web.json_response([{"name": kind, "folders": [kind]} for kind in _kinds(request)])
+    folders = server_of(request).folders
+    facts = [{"name": kind, "folders": [str(folder) for folder in folders.of(kind)]} for kind in _kinds(request)]
+    return web.json_response(facts)
 
 
 async def get_model_facts(request: web.Request) -> web.Response:
     """List the models of a kind with the place of their folder."""
-    return web.json_response([{"name": name, "pathIndex": 0} for name in await _models(request, _kind(request))])
+    found = await _models(request, _kind(request))
+    return web.json_response([{"name": name, "pathIndex": place} for name, place in found.items()])
 
 
 def _kinds(request: web.Request) -> list[str]:
-    roots = server_of(request).folders.models
-    return sorted({entry.name for root in roots if root.is_dir() for entry in root.iterdir() if entry.is_dir()})
+    return server_of(request).folders.kinds
 
 
 def _kind(request: web.Request) -> str:
     kind = request.match_info["folder"]
-    if kind not in _kinds(request):
+    known = _kinds(request)
+    if kind not in known and OTHER_NAMES.get(kind) not in known:
         raise refused("there is no such folder of models.", 404)
     return kind
 
 
-async def _models(request: web.Request, kind: str) -> list[str]:
-    roots = server_of(request).folders.models
-    return await asyncio.to_thread(lambda: [name for root in roots for name in _names(inside(root, kind))])
+async def _models(request: web.Request, kind: str) -> dict[str, int]:
+    """The models of a kind, each with the number of its folder; of two with one name, the first is used."""
+    folders = server_of(request).folders
+    return await asyncio.to_thread(lambda: _names(folders.of(kind)))
 
 
-def _names(folder: Path) -> list[str]:
-    files = folder.rglob("*") if folder.is_dir() else ()
-    return sorted(
-        path.relative_to(folder).as_posix() for path in files if path.suffix in MODEL_FILES and path.is_file()
-    )
+def _names(folders: Iterable[Path]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for place, folder in enumerate(folders):
+        for name in files_in(folder, lambda name: PurePosixPath(name).suffix in MODEL_FILES):
+            found.setdefault(name, place)
+    return dict(sorted(found.items()))
 
 
 ROUTES = (

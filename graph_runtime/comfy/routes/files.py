@@ -12,6 +12,8 @@ from urllib.parse import quote
 
 from aiohttp import BodyPartReader, web
 
+from ...file_trees import files_in
+from ...model_folders import OTHER_NAMES
 from ..bodies import parsed, refused
 from ..context import Route, server_of
 from ..places import folder_of, inside
@@ -151,11 +153,10 @@ async def _take(form: Form, part: BodyPartReader) -> None:
 
 async def get_metadata(request: web.Request) -> web.Response:
     """Give what a safetensors file says about itself."""
-    name = request.query.get("filename", "")
-    for root in server_of(request).folders.models:
-        path = inside(root, request.match_info["folder"], name)
-        if path.is_file() and path.suffix == ".safetensors":
-            return web.json_response(await asyncio.to_thread(_metadata, path))
+    name, kind, folders = request.query.get("filename", ""), request.match_info["folder"], server_of(request).folders
+    for folder in folders.of(kind) if kind in (*folders.kinds, *OTHER_NAMES) else ():
+        if name.replace("\\", "/") in files_in(folder, lambda name: name.endswith(".safetensors")):
+            return web.json_response(await asyncio.to_thread(_metadata, folder / name.replace("\\", "/")))
     raise refused("there is no such safetensors file.", 404)
 
 

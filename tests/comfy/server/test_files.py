@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from yarl import URL
 
 from tests.comfy.server.live import Client, talk
 
@@ -207,13 +208,23 @@ def test_metadata_of_a_model(tmp_path: Path) -> None:
     (folder / "a.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
     (folder / "b.safetensors").write_bytes(b"\xff" * 20)
     (folder / "c.ckpt").write_bytes(b"x")
+    for place in ("clip/here", "secret"):
+        path = folder.parent / f"{place}.safetensors"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes((folder / "a.safetensors").read_bytes())
 
     async def conversation(client: Client) -> None:
         assert await client.get("/view_metadata/loras?filename=a.safetensors") == {"author": "me"}
         for name in ("b.safetensors", "c.ckpt", "no.safetensors", "../loras/a.safetensors", ""):
             async with client.session.get(f"{client.running.url}/view_metadata/loras?filename={name}") as response:
                 assert response.status in (403, 404, 415)
-        assert await client.get("/models") == ["loras"]
+        leading_out = f"{client.running.url}/view_metadata/loras%2F..?filename=secret.safetensors"
+        async with client.session.get(URL(leading_out, encoded=True)) as answer:
+            assert answer.status == 404
+        kinds = await client.get("/models")
+        assert {"loras", "text_encoders", "diffusion_models"} <= set(kinds)
+        assert kinds == sorted(kinds)
+        assert await client.get("/models/clip") == await client.get("/models/text_encoders") == ["here.safetensors"]
         assert await client.get("/models/loras") == ["a.safetensors", "b.safetensors"]
         assert await client.get("/experiment/models/loras") == [
             {"name": "a.safetensors", "pathIndex": 0},

@@ -81,7 +81,7 @@ def test_machine_is_described_without_torch(tmp_path: Path) -> None:
         assert (await client.get("/features"))["supports_preview_metadata"] is True
         for path in ("/i18n", "/global_subgraphs", "/history/none", "/object_info/None"):
             assert await client.get(path) == {}
-        for path in ("/embeddings", "/models", "/experiment/models", "/internal/files/output"):
+        for path in ("/embeddings", "/models/checkpoints", "/experiment/models/loras", "/internal/files/output"):
             assert await client.get(path) == []
         assert (await client.get("/users"))["storage"] == "server"
 

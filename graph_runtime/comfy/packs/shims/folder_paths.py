@@ -5,8 +5,10 @@ from __future__ import annotations
 import mimetypes
 import time
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from ....file_trees import files_in
+from ....model_folders import is_paths_file, models_folder
 from ..calling import current
 
 supported_pt_extensions = {".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".bin", ".pth", ".pkl"}
@@ -20,7 +22,7 @@ def __getattr__(name: str) -> object:
     """The folders that packs read as plain attributes."""
     known: Mapping[str, Callable[[], object]] = {
         "base_path": lambda: str(Path.cwd()),
-        "models_dir": lambda: str(current().folders.models[0].absolute()),
+        "models_dir": _models_dir,
         "input_directory": get_input_directory,
         "output_directory": get_output_directory,
         "temp_directory": get_temp_directory,
@@ -33,6 +35,11 @@ def __getattr__(name: str) -> object:
     if found is None:
         raise AttributeError(f"there is no folder_paths.{name} here")
     return found()
+
+
+def _models_dir() -> str:
+    roots = [root for root in current().folders.models if not is_paths_file(root)]
+    return str(models_folder(roots[0] if roots else Path("models")).absolute())
 
 
 def get_input_directory() -> str:
@@ -62,13 +69,12 @@ def get_directory_by_type(type_name: str) -> str | None:
 
 
 def _kinds() -> list[str]:
-    below = {entry.name for root in current().folders.models if root.is_dir() for entry in root.iterdir()}
-    return sorted(below | set(_added))
+    return sorted({*current().folders.kinds, *_added})
 
 
 def get_folder_paths(folder_name: str) -> list[str]:
     """The folders that hold models of a kind."""
-    return [*_added.get(folder_name, ()), *(str((root / folder_name).absolute()) for root in current().folders.models)]
+    return [*_added.get(folder_name, ()), *(str(folder.absolute()) for folder in current().folders.of(folder_name))]
 
 
 def add_model_folder_path(folder_name: str, full_folder_path: str, is_default: bool = False) -> None:
@@ -80,13 +86,11 @@ def add_model_folder_path(folder_name: str, full_folder_path: str, is_default: b
 
 def get_filename_list(folder_name: str) -> list[str]:
     """The names of the models of a kind."""
-    roots = [Path(root) for root in get_folder_paths(folder_name)]
-    files = ((root, file) for root in roots if root.is_dir() for file in root.rglob("*"))
-    return sorted({
-        file.relative_to(root).as_posix()
-        for root, file in files
-        if file.suffix.casefold() in supported_pt_extensions or (folder_name in _added and file.is_file())
-    })  # fmt: skip
+
+    def is_model(name: str) -> bool:
+        return folder_name in _added or PurePosixPath(name).suffix.casefold() in supported_pt_extensions
+
+    return sorted({file for root in get_folder_paths(folder_name) for file in files_in(Path(root), is_model)})
 
 
 def get_full_path(folder_name: str, filename: str) -> str | None:

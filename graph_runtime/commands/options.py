@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +17,8 @@ from click.core import ParameterSource
 
 from ..errors import GraphError
 from ..injected import Folders
-from .terminal import clean
+from ..model_folders import is_paths_file, problems_in, read_paths
+from .terminal import clean, complain
 
 R = TypeVar("R")
 
@@ -30,7 +31,7 @@ class Places:
 
     Attributes:
         input: Where pictures named by a workflow lie.
-        models: Where model files lie.
+        models: Where model files lie: folders, and files in the form of ComfyUI's `extra_model_paths.yaml`.
         nodes: Folders with more packs.
         state: Where results and records are kept.
     """
@@ -98,6 +99,14 @@ NODES = click.option(
     metavar="DIR",
     help="A folder with more packs; naming it is trusting it. Repeatable.",
 )
+MODELS = click.option(
+    "--models",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="DIR",
+    help="Where model files lie: a folder laid out as ComfyUI's, or an extra_model_paths.yaml. Repeatable.  "
+    "[default: models]",
+)
 _PLACES = (
     click.option(
         "--input",
@@ -107,13 +116,7 @@ _PLACES = (
         metavar="DIR",
         help="Where the pictures lie that a workflow names.",
     ),
-    click.option(
-        "--models",
-        type=folder(),
-        multiple=True,
-        metavar="DIR",
-        help="Where model files lie. Repeatable.  [default: models]",
-    ),
+    MODELS,
     NODES,
     STATE,
 )
@@ -126,12 +129,31 @@ def places(function: Callable[..., R]) -> Callable[..., R]:
     def wrapped(
         *, input: Path, models: tuple[Path, ...], nodes: tuple[Path, ...], state: Path | None, **rest: object
     ) -> R:
-        found = Places(input, models or (Path("models"),), nodes, state or state_folder())
+        found = Places(input.expanduser(), model_places(models), nodes, state or state_folder())
         return function(places=found, **rest)
 
     for option in reversed(_PLACES):
         wrapped = option(wrapped)
     return wrapped
+
+
+def model_places(given: Sequence[Path]) -> tuple[Path, ...]:
+    """Look at the places for models that the user names; without any it is the folder `models`.
+
+    Raises:
+        GraphError: One is a file that lists no folders; names each of them.
+    """
+    found = tuple(place.expanduser() for place in given) or (Path("models"),)
+    wrong = [
+        read_paths(place).problem if is_paths_file(place) else f"{place} is a file, needs a folder or a YAML file."
+        for place in found
+        if is_paths_file(place) or place.is_file()
+    ]
+    if problems := [problem for problem in wrong if problem]:
+        raise GraphError("\n".join(f"--models {clean(problem)}" for problem in problems))
+    for problem in problems_in(found):
+        complain(f"warning: {clean(problem)}")
+    return found
 
 
 def refuse_unwritable(**named: Path) -> None:

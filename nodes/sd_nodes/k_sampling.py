@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from sd_nodes.beside import beside
 from sd_nodes.diffusion.k.freeu import Scales, with_freeu
 from sd_nodes.diffusion.k.guidance import Cfg, DualCfg, Perturbed, Rescaled, plain
 from sd_nodes.diffusion.k.levels import noise_table
@@ -14,7 +15,7 @@ from sd_nodes.diffusion.k.network import Network
 from sd_nodes.diffusion.k.noise import start_noise
 from sd_nodes.diffusion.k.parameterization import Parameterization
 from sd_nodes.diffusion.k.sample import Sampling, sample
-from sd_nodes.diffusion.perturbed import with_perturbed_attention
+from sd_nodes.diffusion.perturbed import attends_in_middle, with_perturbed_attention
 from sd_nodes.diffusion.views import device_of
 from sd_nodes.latent_edits import edited
 from sd_nodes.previews import shown_by
@@ -86,9 +87,11 @@ def draw(
         unet = _tweaked(lent.enter_context(store.unet(model)), model.tweaks)
         for note in store.notes(model):
             progress.say(note)
+        if model.tweaks.perturbed and not attends_in_middle(unet):
+            progress.say("the model has no attention in its middle block: perturbed-attention guidance is left out")
         scale, form, show = store.latent_scale(model), parameterization(model, store), shown_by(store, model)
         network = Network(unet, form)
-        guide = _guide(guider, network, Scene(unet, latent, scale, Nets(store, lent)))
+        guide = _guide(guider, network, Scene(unet, latent, scale, Nets(store, lent), noise.seed, beside(model, store.folders)))
         strength = model.tweaks.gradual
         rule = None if strength is None else partial(gradual, form.levels, strength=strength)
         sampling = Sampling(network, guide, sampler_of(sampler), sigmas, noise.seed, seed_rule(), rule)
@@ -107,22 +110,21 @@ def _start(samples: torch.Tensor, noise: Noise, latent: Latent) -> torch.Tensor:
 
 
 def _tweaked(unet: UNet2DConditionModel, tweaks: Tweaks) -> UNet2DConditionModel:
-    if tweaks.freeu is None:
-        return unet
-    wide, narrow = (Scales(*each) for each in zip(tweaks.freeu.backbone, tweaks.freeu.skip, strict=True))
-    return with_freeu(unet, wide, narrow, tweaks.freeu.by_mean)
+    for scales in reversed(tweaks.freeu):
+        wide, narrow = (Scales(*each) for each in zip(scales.backbone, scales.skip, strict=True))
+        unet = with_freeu(unet, wide, narrow, scales.by_mean)
+    return unet
 
 
 def _guide(guider: Guider, network: Network, scene: Scene) -> Guide:
     tweaks = guider.model.tweaks
     mix = plain if tweaks.rescale is None else Rescaled(network, tweaks.rescale)
-    positive, negative = scene.prompts(guider.positive), scene.prompts(guider.negative, negative=True)
-    if guider.middle is not None:
-        middle = scene.prompts(guider.middle)
-        return DualCfg(positive, middle, negative, guider.scale, guider.middle_scale, guider.nested, mix)
     disturbed = None
-    if tweaks.perturbed:
-        disturbed = Perturbed(
-            Network(with_perturbed_attention(network.unet), network.parameterization), tweaks.perturbed
-        )
-    return Cfg(positive, negative, guider.scale, mix, disturbed)
+    if tweaks.perturbed and attends_in_middle(network.unet):
+        view = Network(with_perturbed_attention(network.unet), network.parameterization)
+        disturbed = Perturbed(view, tweaks.perturbed)
+    positive, negative = scene.prompts(guider.positive), scene.prompts(guider.negative, negative=True)
+    if guider.middle is None:
+        return Cfg(positive, negative, guider.scale, mix, disturbed)
+    middle = scene.prompts(guider.middle)
+    return DualCfg(positive, middle, negative, guider.scale, guider.middle_scale, guider.nested, mix, disturbed)

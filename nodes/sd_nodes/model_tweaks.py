@@ -84,7 +84,7 @@ def freeu(model: Model, b1: Factor = 1.1, b2: Factor = 1.2, s1: Factor = 0.9, s2
     Returns:
         MODEL: The model, rebalanced.
     """
-    return _tweaked(model, replace(model.tweaks, freeu=FreeUScales((b1, b2), (s1, s2))))
+    return _tweaked(model, _rebalanced(model.tweaks, FreeUScales((b1, b2), (s1, s2))))
 
 
 @node("FreeU_V2", category="model_patches/unet", id="FreeU_V2", static=True)
@@ -101,7 +101,7 @@ def freeu_v2(model: Model, b1: Factor = 1.3, b2: Factor = 1.4, s1: Factor = 0.9,
     Returns:
         MODEL: The model, rebalanced.
     """
-    return _tweaked(model, replace(model.tweaks, freeu=FreeUScales((b1, b2), (s1, s2), by_mean=True)))
+    return _tweaked(model, _rebalanced(model.tweaks, FreeUScales((b1, b2), (s1, s2), by_mean=True)))
 
 
 @node("Perturbed-Attention Guidance", category="model_patches/unet", id="PerturbedAttentionGuidance", static=True)
@@ -115,7 +115,7 @@ def perturbed_attention_guidance(model: Model, scale: Annotated[float, Range(0.0
     Returns:
         MODEL: The model, guided this way.
     """
-    return _tweaked(model, replace(model.tweaks, perturbed=scale))
+    return _tweaked(model, replace(model.tweaks, perturbed=model.tweaks.perturbed + scale))
 
 
 @node("Differential Diffusion", category="_for_testing", id="DifferentialDiffusion", static=True)
@@ -130,6 +130,10 @@ def differential_diffusion(model: Model, strength: Share = 1.0) -> Model:
         MODEL: The model, masked this way.
     """
     return _tweaked(model, replace(model.tweaks, gradual=strength))
+
+
+def _rebalanced(tweaks: Tweaks, scales: FreeUScales) -> Tweaks:
+    return replace(tweaks, freeu=(*tweaks.freeu, scales))
 
 
 def _tweaked(model: Model, tweaks: Tweaks) -> Model:

@@ -50,14 +50,14 @@ class Tweaks:
 
     Args:
         prediction: What the network predicts, where it is not what the model says.
-        freeu: How its decoder is rebalanced.
+        freeu: How its decoder is rebalanced, one after the other.
         rescale: How far guided predictions are brought back to the deviation of unguided ones, 0 to 1.
         perturbed: How far samples are led away from what the network predicts without attention in its middle block.
         gradual: Places under a soft noise mask begin the later, the darker they are; how much this counts, 0 to 1.
     """
 
     prediction: Prediction | None = None
-    freeu: FreeUScales | None = None
+    freeu: tuple[FreeUScales, ...] = ()
     rescale: float | None = None
     perturbed: float = 0.0
     gradual: float | None = None

@@ -12,6 +12,11 @@ from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.views import view_of
 
 
+def attends_in_middle(unet: UNet2DConditionModel) -> bool:
+    """Tells whether a UNet has attention in its middle block, as small ones may not."""
+    return bool(getattr(unet.mid_block, "attentions", None))
+
+
 def with_perturbed_attention(unet: UNet2DConditionModel, parts: int = 1) -> UNet2DConditionModel:
     """Returns a view of a UNet in whose middle block each place attends to itself alone.
 
@@ -23,7 +28,7 @@ def with_perturbed_attention(unet: UNet2DConditionModel, parts: int = 1) -> UNet
         SettingError: Its middle block does not attend to anything.
     """
     middle = unet.mid_block
-    if not getattr(middle, "attentions", None):
+    if not attends_in_middle(unet):
         raise SettingError("Perturbed-attention guidance needs a model with attention in its middle block.")
     attentions = nn.ModuleList(_perturbed(one, parts) for one in middle.attentions)
     return cast("UNet2DConditionModel", view_of(unet, {"mid_block": view_of(middle, {"attentions": attentions})}))

@@ -28,7 +28,7 @@ def with_freeu(unet: UNet2DConditionModel, wide: Scales, narrow: Scales, by_mean
     """Returns a view of a UNet with FreeU.
 
     Args:
-        unet: The model; it stays as it is.
+        unet: The model; it stays as it is. It may be such a view itself: the scales given here are then applied first.
         wide: For features four times as wide as the first layer's.
         narrow: For features twice as wide.
         by_mean: Scales each place by how strong the features are there on the mean (version 2 of the paper).
@@ -51,6 +51,7 @@ class _Scaled(nn.Module):
     def __init__(self, resnet: nn.Module, width: int, scales: Mapping[int, Scales], by_mean: bool) -> None:
         super().__init__()
         self.resnet, self.width, self.scales, self.by_mean = resnet, width, scales.get(width), by_mean
+        self.out_channels = resnet.out_channels
 
     def forward(self, features: Tensor, *rest: Tensor) -> Tensor:
         if self.scales is not None:

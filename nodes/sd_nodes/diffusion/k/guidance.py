@@ -82,7 +82,7 @@ class Cfg:
 
     Args:
         positive: What the picture should show.
-        negative: What it should not; none samples without guidance.
+        negative: What it should not; where there is none it denoises to zeros.
         scale: How far the positive side is followed; at 1 the negative side is not computed.
         mix: The rule of mixing.
         perturbed: A disturbed model to be led away from.
@@ -111,7 +111,7 @@ class Cfg:
             sigma: Their noise level.
             both: Computes the negative side whatever the scale.
         """
-        guided = bool(sides[1]) and (both or not math.isclose(self.scale, 1.0))
+        guided = both or not math.isclose(self.scale, 1.0)
         conditional, *rest = predict(sides if guided else sides[:1], x, sigma)
         unguided = rest[0] if rest else conditional
         result = self.mix(Mixed(x, sigma, conditional, unguided, self.scale)) if rest else conditional
@@ -133,6 +133,8 @@ class DualCfg:
         nested: Mixes the first two, and the result with the negative; else the second with the negative, and then the
             difference of the first two is added.
         mix: The rule of mixing two predictions.
+        perturbed: A disturbed model to be led away from: in what the first two sides say together if nested, else in
+            what the second says.
     """
 
     positive: Prompts
@@ -142,6 +144,7 @@ class DualCfg:
     middle_scale: float
     nested: bool = False
     mix: Callable[[Mixed], Tensor] = plain
+    perturbed: Perturbed | None = None
 
     @property
     def sides(self) -> list[Prompts]:
@@ -152,16 +155,24 @@ class DualCfg:
         self, predict: Predict, sides: Sequence[Sequence[Placed]], x: Tensor, sigma: float, both: bool
     ) -> Denoised:
         """Denoises latents; see `Cfg.denoised`."""
-        ones = math.isclose(self.middle_scale, 1.0), math.isclose(self.scale, 1.0)
-        if not self.nested and not both and ones[0]:
-            first, *rest = predict(sides[:1] if ones[1] else sides[:2], x, sigma)
-            return Denoised(first if not rest else rest[0] + (first - rest[0]) * self.scale, rest[0] if rest else first)
+        needless = [] if both or self.nested else [math.isclose(one, 1.0) for one in (self.middle_scale, self.scale)]
+        if needless == [True, True]:
+            (first,) = predict(sides[:1], x, sigma)
+            return Denoised(first, first)
+        if needless[:1] == [True]:
+            first, middle = predict(sides[:2], x, sigma)
+            return Denoised(self._pushed(middle, middle, sides[1], x, sigma) + (first - middle) * self.scale, middle)
         first, middle, negative = predict(sides, x, sigma)
         if self.nested:
-            inner = self.mix(Mixed(x, sigma, first, middle, self.scale))
+            mixed = self.mix(Mixed(x, sigma, first, middle, self.scale))
+            inner = self._pushed(mixed, first, sides[0], x, sigma)
             return Denoised(negative + self.middle_scale * (inner - negative), middle)
-        outer = self.mix(Mixed(x, sigma, middle, negative, self.middle_scale))
+        mixed = self.mix(Mixed(x, sigma, middle, negative, self.middle_scale))
+        outer = self._pushed(mixed, middle, sides[1], x, sigma)
         return Denoised(outer + (first - middle) * self.scale, negative)
+
+    def _pushed(self, mixed: Tensor, alone: Tensor, side: Sequence[Placed], x: Tensor, sigma: float) -> Tensor:
+        return mixed if self.perturbed is None else self.perturbed.pushed(mixed, alone, side, x, sigma)
 
 
 Guide = Cfg | DualCfg

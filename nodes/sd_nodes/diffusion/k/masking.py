@@ -1,5 +1,6 @@
 """Inpainting: latents are denoised where a mask is 1, and stay what they were where it is 0."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -59,9 +60,10 @@ def gradual(levels: Levels, sigmas: Sequence[float], strength: float = 1.0) -> R
     """
     first = levels.timestep(sigmas[0])
     last = levels.timestep(max(sigmas[-1], float(levels.sigmas[0])))
+    way = first - last or math.nan  # no place begins in a run that goes nowhere
 
     def thresholded(mask: Tensor, sigma: float) -> Tensor:
-        threshold = (levels.timestep(sigma) - last) / (first - last)
+        threshold = (levels.timestep(sigma) - last) / way
         begun = (mask >= threshold).to(mask.dtype)
         return strength * begun + (1 - strength) * mask if 0 < strength < 1 else begun
 

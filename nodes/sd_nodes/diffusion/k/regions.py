@@ -158,10 +158,12 @@ def _opposite(one: Placed, others: Sequence[Placed]) -> Placed | None:
     smallest = min(around, key=lambda other: math.inf if other.area is None else other.area.height * other.area.width)
     if smallest.area == one.area:
         return None
-    return replace(one, prompt=replace(one.prompt, condition=smallest.prompt.condition))
+    told = smallest.prompt
+    return replace(one, prompt=replace(one.prompt, condition=told.condition, beside=told.beside))
 
 
 def _share_controls(positive: Sequence[Placed], others: list[Placed]) -> None:
+    """Hangs shared ControlNets on another side that has none: in turn on its prompts, each of which keeps the last."""
     sharing = [one.prompt for one in positive if one.area is None and one.prompt.shares_controls]
     giving = [prompt.controls for prompt in sharing if prompt.controls]
     whole = [number for number, one in enumerate(others) if one.area is None]
@@ -169,12 +171,7 @@ def _share_controls(positive: Sequence[Placed], others: list[Placed]) -> None:
         return
     for turn, controls in enumerate(giving):
         number = whole[turn % len(whole)]
-        taken = others[number]
-        given = replace(taken, prompt=replace(taken.prompt, controls=controls))
-        if taken.prompt.controls:
-            others.append(given)
-        else:
-            others[number] = given
+        others[number] = replace(others[number], prompt=replace(others[number].prompt, controls=controls))
 
 
 def _bounds(mask: Tensor) -> Area:

@@ -46,6 +46,15 @@ def test_scales_of_one_change_nothing_and_the_model_stays() -> None:
     assert torch.equal(predicted(plain), before)
 
 
+def test_twice_is_one_after_the_other() -> None:
+    plain = wide()
+    once = with_freeu(plain, Scales(1.3, 1.0), Scales(1.2, 1.0))
+    twice = with_freeu(once, Scales(1.1, 1.0), Scales(1.4, 1.0))
+    both = with_freeu(plain, Scales(1.3 * 1.1, 1.0), Scales(1.2 * 1.4, 1.0))
+    torch.testing.assert_close(predicted(twice), predicted(both), rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(predicted(twice), predicted(once), atol=1e-4)
+
+
 def test_version_two_scales_by_the_mean_at_each_place() -> None:
     from sd_nodes.diffusion.k.freeu import _Scaled
 

@@ -48,8 +48,14 @@ def test_at_scale_zero_only_the_negative_side_counts() -> None:
     assert seen == 2
 
 
-def test_without_a_negative_side() -> None:
-    close(denoised(Cfg([prompt(1)], scale=7.0))[0].guided, A, rtol=1e-4, atol=1e-4)
+@pytest.mark.parametrize("both", [False, True])
+def test_without_a_negative_side(both: bool) -> None:
+    """As editors of the field have it, samplers that go along the unguided slope find zeros there."""
+    found, seen = denoised(Cfg([prompt(1)]), both)
+    close(found.guided, A, rtol=1e-4, atol=1e-4)
+    assert seen == 1
+    if both:
+        assert not found.unguided.any()
 
 
 @pytest.mark.parametrize("nested", [False, True])
@@ -103,3 +109,22 @@ def test_guidance_away_from_a_disturbed_model() -> None:
     found = denoised(Cfg([prompt(1)], [prompt(2)], 4.0, perturbed=Perturbed(disturbed, 3.0)))[0].guided
     close(found, B + 4.0 * (A - B) + 3.0 * (A - wrong), rtol=1e-4, atol=1e-3)
     assert denoised(Cfg([prompt(1)], perturbed=Perturbed(disturbed, 0.0)))[1] == 1
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("scales", [(3.0, 5.0), (3.0, 1.0), (1.0, 1.0), (1.0, 5.0)])
+def test_two_positive_sides_away_from_a_disturbed_model(nested: bool, scales: tuple[float, float]) -> None:
+    """What is led away is what the rule of mixing mixes: the first side if nested, else the second, if it counts."""
+    disturbed = Network(with_perturbed_attention(UNET), FORM)
+    with torch.no_grad():
+        first, second = disturbed.predict(sides_placed([[prompt(1)], [prompt(2)]], 8, 8), X, SIGMA)
+    found = denoised(
+        DualCfg([prompt(1)], [prompt(2)], [prompt(3)], *scales, nested, perturbed=Perturbed(disturbed, 2.0))
+    )
+    if nested:
+        expected = C + scales[1] * (B + scales[0] * (A - B) + 2.0 * (A - first) - C)
+    elif scales == (1.0, 1.0):
+        expected = A
+    else:
+        expected = C + scales[1] * (B - C) + 2.0 * (B - second) + scales[0] * (A - B)
+    close(found[0].guided, expected, rtol=1e-4, atol=2e-3)

@@ -116,6 +116,13 @@ def test_other_sides_get_their_prompt_in_every_area() -> None:
     assert positive[1].prompt.condition.states is prompt(1).condition.states
 
 
+def test_what_is_seen_beside_the_latents_comes_with_the_prompt() -> None:
+    ours, theirs = torch.zeros(1, 5, 8, 8), torch.ones(1, 5, 8, 8)
+    positive = prompt(1, area=Area(8, 4, 0, 0), beside=ours)
+    (_, negative) = sides_placed([[positive], [prompt(2, beside=theirs)]], 8, 8)
+    assert negative[1].prompt.beside is theirs
+
+
 def test_an_area_with_its_own_prompt_gets_no_other() -> None:
     area = Area(8, 4, 0, 0)
     sides = sides_placed([[prompt(1, area=area)], [prompt(2), prompt(3, area=area)]], 8, 8)
@@ -169,6 +176,17 @@ def test_shared_controls_reach_the_other_sides_unless_they_have_their_own() -> N
 
     assert hung(prompt(2)) == [(control,)]
     assert hung(prompt(2, controls=(other,))) == [(other,)]
+
+
+def test_of_several_shared_controls_each_other_prompt_keeps_the_last() -> None:
+    first, second = Control(controlnet(), edges()), Control(controlnet(5), edges())
+    positive = [prompt(1, controls=(one,), shares_controls=True) for one in (first, second)]
+
+    def hung(*negative: Prompt) -> list[tuple[Control, ...]]:
+        return [one.prompt.controls for one in sides_placed([positive, list(negative)], 8, 8)[1]]
+
+    assert hung(prompt(3)) == [(second,)]
+    assert hung(prompt(3), prompt(4)) == [(first,), (second,)]
 
 
 def test_a_control_picture_is_cropped_to_the_aspect_and_takes_the_nearest_pixel() -> None:

@@ -120,6 +120,8 @@ def test_a_gradual_mask_opens_the_darker_places_later() -> None:
     opened = [rule(mask, sigma).tolist() for sigma in SIGMAS[:-1]]
     assert opened == [[0, 0, 0, 1], [0, 0, 1, 1], [0, 0, 1, 1], [1, 1, 1, 1]]
     half = gradual(FORM.levels, SIGMAS, strength=0.5)(mask, SIGMAS[0])
+    nowhere = gradual(FORM.levels, [FORM.lowest, 0.0])
+    assert not nowhere(mask, FORM.lowest).any()
     torch.testing.assert_close(half, torch.tensor([0.0, 0.15, 0.35, 1.0]))
 
 

@@ -76,7 +76,7 @@ def bodies(picture: NDArray[np.uint8], paths: tuple[Path, ...], score: float, se
 
 
 def within(body: Body, height: int, width: int) -> Body:
-    """Leave out the points beyond the border, which BlazePose guesses and OpenPose, that sees only pixels, never has."""
+    """Leave out points beyond the border: BlazePose guesses them, and OpenPose, which sees pixels only, has none."""
     return tuple(point if point and 0 <= point.x < width and 0 <= point.y < height else None for point in body)
 
 

@@ -31,6 +31,13 @@ def test_faint_edges_of_an_even_picture_stay_faint():
     assert line_art(halves([0.500] * 3, [0.505] * 3), 0, threshold=0.3).max() == 0
 
 
+def test_crumbs_are_left_out_and_lines_are_not():
+    picture = halves([0.1] * 3, [0.9] * 3)
+    picture[0, 10:12, 48:50] = 0.1
+    drawn, all_of_it = (line_art(picture, 0, shortest=least)[0, :, 40:].max() for least in (1024, 0))
+    assert drawn == 0 and all_of_it > 0.5 and line_art(picture, 0, shortest=500)[0, 20].max() > 0.9
+
+
 @pytest.mark.parametrize("resolution", [0, 20, 80])
 def test_the_map_has_the_size_of_the_picture(resolution):
     drawn = line_art(Image(torch.rand(2, 41, 63, 4)), resolution)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sd_nodes.annotators.drawings import inked
-from sd_nodes.annotators.thinning import drawn, ridges, thinned
+from sd_nodes.annotators.thinning import drawn, joined, ridges, sketched, thinned
 from sd_nodes.maps import SoftEdgeMap
 from sd_nodes.scribbles import scribble_from_drawing, scribble_from_soft_edges
 from sd_nodes.types import Image
@@ -74,6 +74,54 @@ def test_crests_are_where_edges_are_highest():
     grey = np.exp(-((x - 30) ** 2) / 18).astype(np.float32)[None].repeat(40, axis=0)
     assert set(np.nonzero(ridges(grey, 0.3))[1]) == {30}
     assert not ridges(grey * 0.2, 0.3).any()
+
+
+def soft_line(gap: int = 0, faint: float = 1.0) -> np.ndarray:
+    """A soft edge along the middle of 40 x 120, with a gap in its middle, that gets fainter to the right."""
+    y = np.arange(40, dtype=np.float32)[:, None]
+    line = np.exp(-((y - 20) ** 2) / 18) * np.ones((1, 120), np.float32)
+    line *= np.interp(np.arange(120), [30, 70], [1, faint]).astype(np.float32)
+    line[:, 60 - gap // 2 : 60 + gap - gap // 2] = 0
+    return line.astype(np.float32)
+
+
+@pytest.mark.parametrize(("gap", "count"), [(0, 2), (16, 1)])
+def test_gaps_are_closed_up_to_a_length(gap, count):
+    assert parts(sketched(soft_line(gap=4), 0.3, gap, 10)) == count
+
+
+def test_an_end_is_joined_with_the_side_of_another_stroke():
+    thin = np.zeros((30, 40), bool)
+    thin[:, 20] = thin[15, :14] = True
+    assert parts(joined(thin, 7)) == 1 and joined(thin, 7)[15, 14:20].all()
+    assert np.array_equal(joined(thin, 4), thin)
+
+
+def test_a_ring_with_a_gap_is_closed_and_a_short_stroke_does_not_curl():
+    y, x = np.mgrid[:60, :60]
+    ring = thinned(np.abs(np.hypot(y - 30, x - 30) - 20) < 2)
+    ring[28:33, 40:] = False
+    holes = [
+        cv2.connectedComponents((~each).astype(np.uint8), connectivity=4)[0] - 1 for each in (ring, joined(ring, 9))
+    ]
+    assert holes == [1, 2]
+    short = np.zeros((9, 9), bool)
+    short[4, 2:7] = True
+    assert np.array_equal(joined(short, 8), short)
+
+
+def test_a_stroke_goes_on_while_it_is_half_as_high_and_starts_nowhere_there():
+    assert sketched(soft_line(faint=0.4), 0.5, 0, 0)[:, 75:110].any()
+    assert not sketched(soft_line() * 0.4, 0.5, 0, 0).any()
+
+
+def test_crumbs_are_left_out():
+    assert sketched(soft_line(), 0.3, 0, 100).any() and not sketched(soft_line(), 0.3, 0, 130).any()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (5, 4)])
+def test_small_pictures_have_no_strokes(size):
+    assert not sketched(np.ones(size, np.float32), 0.3, 7, 24).any()
 
 
 @pytest.mark.parametrize("width", [1, 3, 5])

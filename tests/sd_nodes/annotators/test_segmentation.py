@@ -10,6 +10,7 @@ from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
 from graph_runtime import Folders, NodeError
 from sd_nodes.annotators.ade20k import palette
+from sd_nodes.annotators.colour_regions import absorbed, as_classes
 from sd_nodes.annotators.semantic import drawn
 from sd_nodes.segmentation import colour_regions, segmentation
 from sd_nodes.segmentation_models import segmentation_digest, segmentation_names
@@ -85,6 +86,35 @@ def test_regions_of_like_colour_get_one_colour():
     found = colour_regions(Image(picture), colors=2)
     assert len(found.reshape(-1, 3).unique(dim=0)) == 2
     assert (found[:, :, :28] == found[:, :1, :1]).all() and (found[:, :, 36:] == found[:, :1, -1:]).all()
+
+
+def test_small_regions_go_to_the_nearest_larger_one():
+    labels = np.zeros((20, 30), np.intp)
+    labels[:, 15:] = 1
+    labels[3:5, 3:5] = labels[10, 28] = 2
+    expected = np.zeros((20, 30), np.intp)
+    expected[:, 15:] = 1
+    assert np.array_equal(absorbed(labels, 5), expected)
+    assert np.array_equal(absorbed(labels, 1000), labels)
+
+
+def test_colours_become_the_nearest_classes():
+    assert as_classes(np.array([[4, 198, 5], [121, 119, 120], [255, 0, 0]], np.uint8)).tolist() == [
+        [4, 200, 3],
+        [120, 120, 120],
+        [255, 0, 0],
+    ]
+
+
+def test_regions_can_have_the_colours_of_ade20k():
+    picture = Image(torch.rand(1, 40, 60, 3, generator=torch.Generator().manual_seed(0)))
+    drawn = (colour_regions(picture, palette="ade20k", smallest=0.0) * 255).round().byte().reshape(-1, 3)
+    assert {tuple(one) for one in drawn.unique(dim=0).tolist()} <= {tuple(one) for one in palette().tolist()}
+
+
+@pytest.mark.parametrize("resolution", [0, 16, 100])
+def test_regions_have_the_size_of_the_picture(resolution):
+    assert colour_regions(Image(torch.rand(2, 41, 63, 4)), resolution=resolution).shape == (2, 41, 63, 3)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 30), (3, 2)])

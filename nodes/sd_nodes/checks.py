@@ -52,7 +52,8 @@ def safety_checkers(steps: Steps) -> Iterator[Problem]:
     for step in steps.values():
         wire = step.wires.get("checker")
         source = steps.get(wire.node) if wire else None
-        if wire and source and source.known and source.known.outputs[wire.output] is None:
+        off = step.values.get("check") == "off"
+        if wire and not off and source and source.known and source.known.outputs[wire.output] is None:
             message = (
                 f"node {source.id} ({source.name}) loads “{source.values.get('name', '')}”, which comes without a "
                 "safety checker; take one from Load Safety Checker."

@@ -11,6 +11,7 @@ from sd_nodes.picture_files import chunks_of, filled, find_picture, picture_name
 from sd_nodes.types import Image, Mask
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 NO_PROMPT = Prompt({})
@@ -104,7 +105,8 @@ def save_image(
         filename_prefix: What the names begin with; a number follows. It may have folders in it, and `%year%`,
             `%month%`, `%day%`, `%hour%`, `%minute%`, `%second%`, `%width%` and `%height%`.
     """
-    paths = _saved(images, folders.output, filename_prefix, chunks_of(prompt, document), 4, progress)
+    texts = [chunks_of(prompt, document)] * len(images)
+    paths = saved(images, folders.output, filename_prefix, texts, 4, progress)
     return Shown(tuple(ShownFile(path, "output") for path in paths))
 
 
@@ -115,13 +117,29 @@ def preview_image(images: Image, *, folders: Folders, progress: Progress = SILEN
     Args:
         images: The pictures.
     """
-    paths = _saved(images, folders.temp, "preview", {}, 1, progress)
+    paths = saved(images, folders.temp, "preview", [{}] * len(images), 1, progress)
     return Shown(tuple(ShownFile(path, "temp") for path in paths))
 
 
-def _saved(images: Image, root: Path, prefix: str, texts: dict[str, str], level: int, progress: Progress) -> list[Path]:
+def saved(
+    images: Image, root: Path, prefix: str, texts: Sequence[Mapping[str, str]], level: int, progress: Progress
+) -> list[Path]:
+    """Save pictures as PNG files under the next free numbers.
+
+    Args:
+        images: The pictures.
+        root: The folder that the prefix lies in.
+        prefix: What the names begin with; see `filled`.
+        texts: What goes into the file of each, by keyword.
+        level: How hard they are compressed, 0 to 9.
+        progress: Is told about each.
+
+    Returns:
+        Where they lie.
+    """
     from sd_nodes.decoding import png_writer
 
     height, width = images.shape[1:3]
-    writers = [png_writer(picture.numpy(), texts, level) for picture in images.cpu()]
+    pairs = zip(images.cpu(), texts, strict=True)
+    writers = [png_writer(picture.numpy(), own, level) for picture, own in pairs]
     return save_numbered(list(progress.track(writers)), root, filled(prefix, width, height, datetime.now()))

@@ -94,9 +94,9 @@ def _module_class(part: str, config: Config | None = None) -> ModuleClass:
     if variant is not None:
         return variant
     if part == "safety_checker":
-        from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+        from sd_nodes.diffusion.safety import SafetyChecker
 
-        checker: ModuleClass = StableDiffusionSafetyChecker
+        checker: ModuleClass = SafetyChecker
         return checker
     return MODULES[part]
 

@@ -182,11 +182,16 @@ def test_a_simple_controlnet_steers_the_negative_side_too(base, prompts, small_s
     assert not torch.equal(drawn(base.model, prompts, small_store), found)
 
 
-def test_a_controlnet_out_of_its_window_is_off(base, prompts, small_store, small_folders):
+@pytest.mark.parametrize("window", [(0.9999, 1.0), (0.6, 0.4), (0.3, 0.3)])
+def test_a_controlnet_out_of_its_window_is_off(base, prompts, small_store, small_folders, window):
     net = controlnet_loader("small-canny", small_folders)
     picture = Image(torch.rand(1, 64, 64, 3))
-    late = controlnet_apply_advanced(**prompts, control_net=net, image=picture, start_percent=0.9999)._asdict()
+    late = controlnet_apply_advanced(**prompts, control_net=net, image=picture, **ends(*window))._asdict()
     assert torch.equal(drawn(base.model, late, small_store), drawn(base.model, prompts, small_store))
+
+
+def ends(start: float, end: float) -> dict[str, float]:
+    return {"start_percent": start, "end_percent": end}
 
 
 @pytest.mark.parametrize(
@@ -195,7 +200,6 @@ def test_a_controlnet_out_of_its_window_is_off(base, prompts, small_store, small
         lambda model: rescale_cfg(model, 0.7),
         lambda model: freeu(model),
         lambda model: freeu_v2(model),
-        lambda model: perturbed_attention_guidance(model, 3.0),
         lambda model: model_sampling_discrete(model, "v_prediction", True),
         lambda model: model_sampling_discrete(model, "lcm"),
         lambda model: model_sampling_continuous_edm(model, "edm", 80.0, 0.002),
@@ -209,6 +213,12 @@ def test_a_tweaked_model_draws_something_else_and_is_refused_where_it_would_be_i
     assert found.isfinite().all() and not torch.equal(found, plain)
     with pytest.raises(NodeError, match="KSampler"):
         sampler(changed, **prompts, latent=empty, store=small_store)
+
+
+def test_perturbed_attention_guidance_draws_something_else(base, prompts, small_store):
+    changed, empty = perturbed_attention_guidance(base.model, 3.0), empty_latent_image(128, 128)
+    found, plain = (drawn(model, prompts, small_store, latent_image=empty) for model in (changed, base.model))
+    assert found.isfinite().all() and not torch.equal(found, plain)
 
 
 def test_tweaks_that_change_nothing_change_nothing(base, prompts, small_store):

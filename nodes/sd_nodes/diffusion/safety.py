@@ -4,6 +4,7 @@ from typing import Literal
 
 import torch
 from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
+from diffusers.pipelines.stable_diffusion.safety_checker import cosine_distance
 from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -16,9 +17,33 @@ Hiding = Literal["black", "blurred"]
 """How a flagged picture is hidden."""
 
 
-@torch.no_grad()
-def flagged(picture: Tensor, checker: StableDiffusionSafetyChecker, processor: CLIPImageProcessor) -> list[bool]:
-    """Tells which pictures the checker holds for unsafe, as diffusers' pipelines do.
+CAREFUL = 0.01
+"""How much sooner concepts are found in a picture that calls for special care."""
+
+
+class SafetyChecker(StableDiffusionSafetyChecker):
+    """Diffusers' safety checker, told apart by what it returns: not flags, but by how much they are deserved."""
+
+    @torch.no_grad()
+    def forward(self, clip_input: Tensor) -> Tensor:
+        """Returns the largest margin over all concepts, float32 [batch], rounded to thousandths: over 0 is unsafe.
+
+        Args:
+            clip_input: Pictures as the processor prepares them, [batch, 3, height, width].
+        """
+        seen = self.visual_projection(self.vision_model(clip_input)[1])
+        care = _over(seen, self.special_care_embeds, self.special_care_embeds_weights) > 0
+        sooner = CAREFUL * care.any(dim=1, keepdim=True).float()
+        return _over(seen, self.concept_embeds, self.concept_embeds_weights, sooner).amax(dim=1)
+
+
+def _over(seen: Tensor, concepts: Tensor, allowed: Tensor, sooner: Tensor | float = 0.0) -> Tensor:
+    similar = cosine_distance(seen, concepts).cpu().float()
+    return torch.round(similar - allowed.cpu().float() + sooner, decimals=3)
+
+
+def margins(picture: Tensor, checker: SafetyChecker, processor: CLIPImageProcessor) -> list[float]:
+    """Tells by how much pictures are more like an unsafe concept than allowed.
 
     Args:
         picture: float32 [batch, height, width, 3], 0..1; it is looked at in 8 bits a channel.
@@ -26,13 +51,12 @@ def flagged(picture: Tensor, checker: StableDiffusionSafetyChecker, processor: C
         processor: What scales and normalises pictures for it.
 
     Returns:
-        A flag for each picture.
+        The margin of each picture, over 0 where diffusers' pipelines flag it.
     """
     files = [Image.fromarray(one.numpy()) for one in as_bytes(picture.cpu())]
     pixels = processor(files, return_tensors="pt").pixel_values.to(device_of(checker), checker.dtype)
-    # The checker blackens what it is given beside the pixels: that is done here, by `hide`.
-    flags: list[bool] = checker(clip_input=pixels, images=torch.zeros(len(files), 1))[1]
-    return flags
+    found: list[float] = checker(pixels).tolist()
+    return found
 
 
 def hide(picture: Tensor, flags: list[bool], how: Hiding = "black") -> Tensor:

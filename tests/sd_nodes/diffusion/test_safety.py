@@ -1,11 +1,12 @@
 import pytest
 import torch
+from accelerate import cpu_offload
 from diffusers import StableDiffusionPipeline
 from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from sd_nodes.diffusion.pictures import to_channels_first, to_picture
-from sd_nodes.diffusion.safety import flagged, hide
+from sd_nodes.diffusion.safety import SafetyChecker, hide, margins
 from tests.sd_nodes.diffusion.ours import random_picture
 from tests.sd_nodes.models import safety_checker, scheduler, small_models
 
@@ -43,12 +44,35 @@ def pipeline(checker: StableDiffusionSafetyChecker, **call: torch.Tensor) -> tup
     return to_picture(shown), flags
 
 
+def ours(checker: StableDiffusionSafetyChecker) -> SafetyChecker:
+    """The same weights, as the store loads them."""
+    made = SafetyChecker(checker.config)
+    made.load_state_dict(checker.state_dict())
+    return made.eval()
+
+
 def test_the_flags_and_black_pictures_are_those_of_diffusers(checker: StableDiffusionSafetyChecker) -> None:
     pictures, flags = pipeline(checker)
-    assert flagged(PICTURES, checker, PROCESSOR) == flags
+    assert [margin > 0 for margin in margins(PICTURES, ours(checker), PROCESSOR)] == flags
     assert set(flags) == {True, False}
     torch.testing.assert_close(hide(PICTURES, flags), pictures)
     assert hide(PICTURES, flags)[flags.index(True)].max() == 0
+
+
+def test_a_picture_that_calls_for_care_is_flagged_sooner(checker: StableDiffusionSafetyChecker) -> None:
+    before, weights = margins(PICTURES, ours(checker), PROCESSOR), checker.special_care_embeds_weights
+    weights.fill_(-1.0)
+    after, flags = margins(PICTURES, ours(checker), PROCESSOR), pipeline(checker)[1]
+    weights.fill_(1.0)
+    torch.testing.assert_close(torch.tensor(after), torch.tensor(before) + 0.01, atol=1e-3, rtol=0)
+    assert [margin > 0 for margin in after] == flags
+
+
+def test_a_checker_whose_weights_wait_elsewhere_tells_the_same(checker: StableDiffusionSafetyChecker) -> None:
+    away = ours(checker)
+    cpu_offload(away, torch.device("cpu"))
+    assert away.concept_embeds.device.type == "meta"
+    assert margins(PICTURES, away, PROCESSOR) == margins(PICTURES, ours(checker), PROCESSOR)
 
 
 def test_only_flagged_pictures_are_hidden() -> None:

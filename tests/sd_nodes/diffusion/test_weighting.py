@@ -24,7 +24,6 @@ LEARNED = {
     "ti": torch.randn(3, WIDTH, generator=torch.Generator().manual_seed(1)),
     "one": torch.randn(WIDTH, generator=torch.Generator().manual_seed(2)),
 }
-SIZES = ((77, 3), (154, 5))
 FRAME = Frame(length=12, begin=-1, end=-2, padding=-3)
 
 
@@ -152,12 +151,18 @@ def test_no_token_is_lost(sizes: list[int], length: int) -> None:
 
 
 def test_two_encoders_side_by_side() -> None:
-    one, other = (Weighted(torch.rand(1, tokens, width), torch.rand(1, width), ("gone",)) for tokens, width in SIZES)
+    one, other = (Weighted(torch.rand(1, 77, width), torch.rand(1, width), ("gone",)) for width in (3, 5))
     found = side_by_side(one, other)
     assert found.states.shape == (1, 77, 8)
-    assert torch.equal(found.states[..., 3:], other.states[:, :77])
+    assert torch.equal(found.states[..., 3:], other.states)
     assert found.pooled is other.pooled
     assert found.unknown == ("gone",)
+
+
+def test_a_short_prompt_is_filled_up_with_empty_windows(models: Models) -> None:
+    short, empty = states(models, "a cat"), states(models, "")
+    filled = states(models, "a cat", windows=3)
+    assert torch.equal(filled, torch.cat([short, empty, empty], dim=1))
 
 
 def test_layers_that_are_not_there(models: Models) -> None:

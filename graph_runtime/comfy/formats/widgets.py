@@ -125,7 +125,9 @@ def _placed(values: Sequence[object], names: Sequence[str], fresh: set[str]) -> 
         found.append(Widget(name, place, values[place]))
         place += 1
         spare = len(values) - place - (len(names) - len(found))
-        if place < len(values) and is_control(values[place]) and (name in fresh or spare > 0):
+        following = values[place] if place < len(values) else None
+        old = isinstance(following, bool) and name in fresh and spare > 0  # once it was a switch: random or fixed
+        if old or (is_control(following) and (name in fresh or spare > 0)):
             place += 2 if isinstance(values[place - 1], str) and spare > 1 else 1
     return found
 

@@ -57,6 +57,10 @@ class TestWidgets:
         found = self.one("DrawSteps", [7, "increment", 30, 6.5, "fixed", 0.5])
         assert found == {"seed": 7, "steps": 30, "cfg": 6.5, "sampler_name": "fixed", "denoise": 0.5}
 
+    def test_the_control_of_a_seed_was_once_a_switch(self) -> None:
+        found = self.one("DrawSteps", [7, True, 30, 6.5, "fixed", 0.5])
+        assert found == {"seed": 7, "steps": 30, "cfg": 6.5, "sampler_name": "fixed", "denoise": 0.5}
+
     def test_a_seed_without_a_control(self) -> None:
         found = self.one("DrawSteps", [7, 30, 6.5, "fixed", 0.5])
         assert found == {"seed": 7, "steps": 30, "cfg": 6.5, "sampler_name": "fixed", "denoise": 0.5}

@@ -51,18 +51,16 @@ def controlnet_apply_advanced(
         image: The control picture: edges, depth, or what else the ControlNet was trained for.
         strength: How strongly it steers; 0 is off, 1 is as trained.
         start_percent: The fraction of the steps before which it is off.
-        end_percent: The fraction of the steps after which it is off.
+        end_percent: The fraction of the steps after which it is off; before the start, it is always off.
         vae: Only ControlNets that work on latents need it; the others leave it alone.
     """
     control = Control(control_net, image, strength, start_percent, end_percent)
-    return _applied(positive, negative, control, "end_percent")
+    return _applied(positive, negative, control)
 
 
-def _applied(positive: Conditioning, negative: Conditioning, control: Control, end: str) -> Pair:
+def _applied(positive: Conditioning, negative: Conditioning, control: Control) -> Pair:
     if control.strength == 0.0:
         return Pair(positive, negative)
-    if control.start >= control.end:
-        raise NodeError(f"the window is {control.start:g} to {control.end:g}: it ends before it starts.", input=end)
     return Pair(positive.controlled(control), negative.controlled(control))
 
 
@@ -95,8 +93,9 @@ def controlnet_apply_masked(
         guess: The ControlNet guesses what the picture shows: the negative prompt's half is left alone, and what it adds
             counts from a tenth at the shallowest layer to all at the deepest. A guidance of 3 to 5 suits it.
     """
-    control = Control(control_net, image, strength, start, end, mask, guess)
-    return _applied(positive, negative, control, "end")
+    if start >= end and strength:
+        raise NodeError(f"the window is {start:g} to {end:g}: it ends before it starts.", input="end")
+    return _applied(positive, negative, Control(control_net, image, strength, start, end, mask, guess))
 
 
 @node("Apply ControlNet (Simple)", category="conditioning/controlnet", id="ControlNetApply", resource="io")

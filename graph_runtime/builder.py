@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .declaration import MISSING, Mark, is_node
 from .errors import DeclarationError
 from .step import Link
-from .workflow import NodeCall, Workflow
+from .workflow import NodeCall, Note, Workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ class Builder:
 
     def __init__(self, nodes: Mapping[str, NodeCall] | None = None) -> None:
         self._nodes: dict[str, NodeCall] = dict(nodes or {})
+        self._notes: dict[str, Note] = {}
 
     def add(self, kind: str | Callable[..., object], /, *, title: str = "", id: str = "", **inputs: object) -> Handle:
         """Add a node.
@@ -70,16 +71,20 @@ class Builder:
         if not isinstance(kind, str) and not is_node(kind):
             raise DeclarationError(f"{kind!r} is no node: decorate it with @node.")
         class_type = kind if isinstance(kind, str) else _mark(kind).id
-        id = id or str(len(self._nodes) + 1)
-        if id in self._nodes:
+        id = id or str(len(self._nodes) + len(self._notes) + 1)
+        if id in self._nodes or id in self._notes:
             raise DeclarationError(f"the id {id} is taken.")
         given = {name: _input(value) for name, value in inputs.items() if value is not MISSING}
         self._nodes[id] = NodeCall(class_type, given, title)
         return Handle(id)
 
+    def note(self, title: str, text: str) -> None:
+        """Add words for people, in Markdown; the title of the first note is the workflow's."""
+        self._notes[str(len(self._nodes) + len(self._notes) + 1)] = Note(title, text)
+
     def workflow(self) -> Workflow:
         """Give what was collected."""
-        return Workflow(dict(self._nodes))
+        return Workflow(dict(self._nodes), notes=dict(self._notes))
 
 
 def _mark(function: Callable[..., object]) -> Mark:

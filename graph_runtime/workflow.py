@@ -1,7 +1,8 @@
 """Workflow files: reads the JSON of the API format into a `Workflow`, and writes it back.
 
 The format is an object of nodes by id: `{"3": {"class_type": "...", "inputs": {"name": value or ["2", 0]},
-"_meta": {"title": "..."}}}`, bare or inside `{"prompt": ...}`. A link names an output by position or by name.
+"_meta": {"title": "..."}}}`, bare or inside `{"prompt": ...}`. A link names an output by position or by name. What
+stands there as a node of the kind `MarkdownNote` or `Note` is no node but words for people, in its input `text`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,25 @@ from .step import Link
 
 LARGEST = 256 << 20
 """Bytes that a workflow file may hold: many times what 50,000 nodes take."""
+
+
+NOTES = frozenset({"Note", "MarkdownNote"})
+"""The kinds of notes: plain text, and Markdown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Words for people beside the nodes.
+
+    Attributes:
+        title: Its heading; that of the first note is the workflow's.
+        text: What it says.
+        kind: One of `NOTES`.
+    """
+
+    title: str
+    text: str
+    kind: str = "MarkdownNote"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +92,7 @@ class Workflow:
         document: The editor's own document, where the workflow came with one.
         problems: What is malformed; a node with such a problem is placed if it names an input that has a value.
         origins: Where files that it names can be had.
+        notes: Words for people by id, in the order of the file.
     """
 
     nodes: Mapping[str, NodeCall]
@@ -79,6 +100,12 @@ class Workflow:
     document: Mapping[str, object] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     origins: tuple[Origin, ...] = ()
+    notes: Mapping[str, Note] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The title: that of the first note, or ""."""
+        return next((note.title for note in self.notes.values()), "")
 
     def origin_of(self, name: str) -> str:
         """Say where the file of a name can be had, as the workflow says; "" where it says nothing."""
@@ -96,16 +123,14 @@ class Workflow:
             raise WorkflowError(self.problems, self.source)
         return self
 
-    def to_json(self) -> dict[str, object]:
-        """Write the workflow as plain JSON data in the API format."""
-        return {
-            name: {
-                "class_type": call.class_type,
-                "inputs": {key: _plain(value) for key, value in call.inputs.items()},
-                **({"_meta": meta} if (meta := _meta(call)) else {}),
-            }
-            for name, call in self.nodes.items()
-        }
+    def to_json(self, notes: bool = False) -> dict[str, object]:
+        """Write the workflow as plain JSON data in the API format.
+
+        Args:
+            notes: Whether its notes are written too; other programs refuse them, since no such node can run.
+        """
+        words = {name: _note_json(note) for name, note in self.notes.items()} if notes else {}
+        return {**words, **{name: _call_json(call) for name, call in self.nodes.items()}}
 
 
 def read(path: Path) -> Workflow:
@@ -167,8 +192,33 @@ def from_json(data: object, source: str = "") -> Workflow:
     assert isinstance(data, dict)
     twice = data.repeated if isinstance(data, _Object) else ()
     problems = [Problem("malformed_node", f"the id {quoted(name)} stands there twice.") for name in twice]
-    nodes = {name: _node(name, item, problems) for name, item in data.items()}
-    return Workflow(nodes, source, problems=tuple(problems))
+    notes = {name: note for name, item in data.items() if (note := _note(item)) is not None}
+    nodes = {name: _node(name, item, problems) for name, item in data.items() if name not in notes}
+    if not nodes:
+        raise WorkflowError([Problem("no_nodes", "the workflow holds notes and no nodes.")], source)
+    return Workflow(nodes, source, problems=tuple(problems), notes=notes)
+
+
+def _note(item: object) -> Note | None:
+    """Take an item for a note, where it is a whole one."""
+    if not isinstance(item, dict) or item.get("class_type") not in NOTES:
+        return None
+    inputs, meta = item.get("inputs"), item.get("_meta")
+    text = inputs.get("text", "") if isinstance(inputs, dict) else ""
+    title = meta.get("title", "") if isinstance(meta, dict) else ""
+    return Note(title, text, item["class_type"]) if isinstance(text, str) and isinstance(title, str) else None
+
+
+def _call_json(call: NodeCall) -> dict[str, object]:
+    return {
+        "class_type": call.class_type,
+        "inputs": {key: _plain(value) for key, value in call.inputs.items()},
+        **({"_meta": meta} if (meta := _meta(call)) else {}),
+    }
+
+
+def _note_json(note: Note) -> dict[str, object]:
+    return {"class_type": note.kind, "inputs": {"text": note.text}, "_meta": {"title": note.title}}
 
 
 def _must_be_api(data: object, source: str) -> None:

@@ -11,13 +11,16 @@ from ...declaration import Input, Node
 from ...drawing.colours import of_category
 from ...errors import Problem, WorkflowError, listed, nearest, quoted
 from ...step import Link
-from ...workflow import NodeCall, Workflow
+from ...workflow import NodeCall, Note, Workflow
 from .. import wire
 from .document import ANYTHING
-from .places import Content, places
+from .places import Content, over, places
 from .widgets import CONTROL, has_control, has_widget, unwrapped
 
 _FIXED = "fixed"
+_PAPER, _PAPER_INSIDE = "#432", "#653"
+"""The colours that the editor gives to notes."""
+
 _DEFAULTS: Mapping[str, object] = {"INT": 0, "FLOAT": 0.0, "STRING": "", "BOOLEAN": False}
 
 
@@ -63,7 +66,9 @@ def to_document(workflow: Workflow, library: Mapping[str, Node]) -> dict[str, ob
     nodes = [
         _written(sketch, order, *box) for order, (sketch, box) in enumerate(zip(sketches.values(), boxes, strict=True))
     ]
-    numbers = [id for id in map(_id, workflow.nodes) if isinstance(id, int)]
+    above = [(_id(id), note) for id, note in workflow.notes.items()]
+    nodes += [_pinned(id, note, *box) for (id, note), box in zip(above, over(boxes, workflow.notes), strict=True)]
+    numbers = [id for id in map(_id, [*workflow.nodes, *workflow.notes]) if isinstance(id, int)]
     return {
         "id": str(uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(workflow.to_json()))),
         "revision": 0,
@@ -212,6 +217,27 @@ def _written(sketch: Sketch, order: int, position: tuple[float, float], size: tu
         **({"color": of_category(node.category)} if node is not None and node.category else {}),
         "properties": {**pack, "Node name for S&R": call.class_type},
         "widgets_values": sketch.values,
+    }
+
+
+def _pinned(
+    id: int | str, note: Note, position: tuple[float, float], size: tuple[float, float]
+) -> dict[str, object]:
+    return {
+        "id": id,
+        "type": note.kind,
+        "pos": list(position),
+        "size": list(size),
+        "flags": {},
+        "order": 0,
+        "mode": 0,
+        "inputs": [],
+        "outputs": [],
+        **({"title": note.title} if note.title else {}),
+        "properties": {},
+        "widgets_values": [note.text],
+        "color": _PAPER,
+        "bgcolor": _PAPER_INSIDE,
     }
 
 

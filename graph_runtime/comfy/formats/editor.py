@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ...declaration import Node
 from ...errors import Problem, WorkflowError
 from ...step import Link
-from ...workflow import NodeCall, Workflow
+from ...workflow import NOTES, NodeCall, Note, Workflow
 from .document import EditorNode, read_document
 from .grouping import PREFIXES, ungrouped
 from .origins import documented
@@ -51,7 +51,18 @@ def from_document(document: Mapping[str, object], library: Mapping[str, Node], s
             problems += error.problems
     if not nodes and not problems:
         raise WorkflowError([Problem("no_nodes", "the workflow holds no node that runs.")], source)
-    return documented(Workflow(nodes, source, problems=tuple(problems)), document)
+    notes = {one.id: _note(one.node) for one in layout.nodes.values() if _is_note(one, tracer)}
+    return documented(Workflow(nodes, source, problems=tuple(problems), notes=notes), document)
+
+
+def _is_note(placed: Placed, tracer: Tracer) -> bool:
+    """Tell whether a node holds words on the outermost canvas."""
+    return placed.node.type in NOTES and tracer.is_virtual(placed.node) and not placed.scope.path
+
+
+def _note(node: EditorNode) -> Note:
+    saved = node.values[0] if isinstance(node.values, list) and node.values else ""
+    return Note(node.title, saved if isinstance(saved, str) else "", node.type)
 
 
 def inputs_of(placed: Placed, library: Mapping[str, Node], tracer: Tracer) -> dict[str, Origin | Stored]:

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...declaration import Node
+from ...workflow import NOTES
 from .document import EditorNode, entries, fields, read_node
-from .virtual import NOTES, PRIMITIVE, REROUTES
+from .virtual import PRIMITIVE, REROUTES
 from .widgets import CONTROL, is_control, widgets
 
 PREFIXES = ("workflow>", "workflow/")

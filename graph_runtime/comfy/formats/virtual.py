@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ...workflow import NOTES
+
 PRIMITIVE = "PrimitiveNode"
 """Its one value stands on every input that it is linked to."""
 
@@ -10,9 +12,6 @@ SETTER, GETTER = "SetNode", "GetNode"
 
 REROUTES = frozenset({"Reroute", "Reroute (rgthree)", SETTER})
 """What comes in at a slot goes out at the slot of the same place."""
-
-NOTES = frozenset({"Note", "MarkdownNote"})
-"""Words for people."""
 
 CONTROLS = frozenset(
     {

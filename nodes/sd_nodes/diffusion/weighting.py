@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from sd_nodes.diffusion.prompts import segments
-from sd_nodes.diffusion.text import check_skip, token_states, window
+from sd_nodes.diffusion.text import token_states, window
 from sd_nodes.diffusion.views import device_of, view_of
 
 LEARNED = "embedding:"
@@ -52,7 +52,8 @@ class Encoding:
     """How a model family uses its text encoder.
 
     Args:
-        skip: How many of the last layers are left out ("clip skip").
+        skip: How many of the last layers are left out ("clip skip"); as many as there are or more leave out none, as
+            in the field's editors.
         normed: Whether the final norm follows.
         padding: The token that fills a window; the tokenizer's own if there is none.
         pooled: Whether what a prompt says as a whole is wanted too.
@@ -86,11 +87,7 @@ def encode_weighted(
         text_encoder: The model's text encoder.
         encoding: How the model family uses it.
         find: Looks up learned words.
-
-    Raises:
-        SettingError: The encoder has not that many layers to skip.
     """
-    check_skip(text_encoder, encoding.skip)
     groups, unknown = grouped(prompt, tokenizer, find)
     frame = _frame(tokenizer, text_encoder, encoding)
     windows = framed(groups, frame)
@@ -187,7 +184,10 @@ def _frame(tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, encoding: Enco
 
 
 def _encoded(tokens: Sequence[Token], text_encoder: CLIPTextModel, encoding: Encoding) -> Tensor:
-    return token_states(*_read(tokens, text_encoder), encoding.skip, encoding.normed)
+    ids, encoder = _read(tokens, text_encoder)
+    if encoding.skip >= encoder.config.num_hidden_layers:
+        return token_states(ids, encoder)
+    return token_states(ids, encoder, encoding.skip, encoding.normed)
 
 
 def _pooled(tokens: Sequence[Token], text_encoder: CLIPTextModel) -> Tensor:

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.text import encode
 from sd_nodes.diffusion.weighting import (
     Encoding,
@@ -165,6 +164,7 @@ def test_a_short_prompt_is_filled_up_with_empty_windows(models: Models) -> None:
     assert torch.equal(filled, torch.cat([short, empty, empty], dim=1))
 
 
-def test_layers_that_are_not_there(models: Models) -> None:
-    with pytest.raises(SettingError, match="2 layers"):
-        states(models, "a", skip=2)
+@pytest.mark.parametrize("skip", [2, 23])
+def test_more_layers_than_there_are_leave_out_none(models: Models, skip: int) -> None:
+    """The last layer is read then, and its norm follows, whatever the family."""
+    assert torch.equal(states(models, "a (b:1.3)", skip=skip, normed=False), states(models, "a (b:1.3)"))

@@ -19,8 +19,8 @@ Stamp = tuple[str, int, int, int]
 def digest_file(path: Path, state: Path | None) -> str:
     """Return the SHA-256 of a file's content in hex, from the records under `state` if the file is unchanged."""
     stamp = _stamp(path)
-    record = state / "digests" / hashlib.sha256(repr(stamp).encode()).hexdigest() if state else None
-    if record and record.is_file() and len(known := record.read_text()) == 64:
+    record = _record(stamp, state)
+    if known := _known(record):
         return known
     digest = _hashed(stamp)
     if record and _stamp(path) == stamp:
@@ -28,10 +28,24 @@ def digest_file(path: Path, state: Path | None) -> str:
     return digest
 
 
+def known_digest(path: Path, state: Path | None) -> str:
+    """Return the SHA-256 of an unchanged file from the records under `state`, or nothing where there is none."""
+    return _known(_record(_stamp(path), state))
+
+
 def digest_files(root: Path, files: Iterable[Path], state: Path | None) -> str:
     """Return one SHA-256 for several files: over their names below `root`, sorted, with their contents' digests."""
     lines = sorted(f"{file.relative_to(root).as_posix()} {digest_file(file, state)}\n" for file in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _record(stamp: Stamp, state: Path | None) -> Path | None:
+    return state / "digests" / hashlib.sha256(repr(stamp).encode()).hexdigest() if state else None
+
+
+def _known(record: Path | None) -> str:
+    known = record.read_text() if record and record.is_file() else ""
+    return known if len(known) == 64 else ""
 
 
 def _stamp(path: Path) -> Stamp:

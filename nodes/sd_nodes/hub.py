@@ -54,6 +54,12 @@ def cached(name: str) -> Path | None:
     return next((folder for folder in folders if folder.is_dir()), None)
 
 
+def all_cached() -> list[tuple[str, Path]]:
+    """Return the models in the local cache: their ids and folders."""
+    names = [path.name.removeprefix("models--").replace("--", "/", 1) for path in hub_cache().glob("models--*")]
+    return [(name, folder) for name in sorted(names) if (folder := cached(name))]
+
+
 def cached_file(name: str) -> Path | None:
     """Return the one file of that name in the local cache, whatever model it belongs to.
 

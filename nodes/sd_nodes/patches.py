@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from graph_runtime import NodeError
 from sd_nodes.digests import digest_file
-from sd_nodes.families import family_of
+from sd_nodes.families import family_of, family_of_transformer
 from sd_nodes.headers import Header, read_header
 from sd_nodes.places import LORA, find
 from sd_nodes.types import Patch, Source
@@ -56,11 +56,18 @@ def located(patch: Patch, folders: Folders) -> Path:
     return path
 
 
+def is_lora(header: Header) -> bool:
+    """Tell whether tensors are those of a LoRA, by their names."""
+    return any(sign in each for each in header for sign in ("lora_down", "lora_A", "lora.down"))
+
+
 def family_of_lora(header: Header) -> str:
     """Return the family of models that a LoRA was made for, empty where its tensors do not tell.
 
-    The width that its cross-attention reads tells it, or the text encoders that it changes.
+    The width that its cross-attention reads tells it, or the text encoders that it changes, or layers of transformers.
     """
+    if family := family_of_transformer({name: tensor.shape for name, tensor in header.items()}):
+        return family
     if width := _width(header, CROSS):
         return family_of(width)
     if any(name.startswith(SECOND) for name in header):
@@ -81,7 +88,7 @@ def demand_family(name: str, folders: Folders, wanted: Iterable[tuple[str, str, 
     """
     path = lora_file(name, folders)
     header = read_header(path)
-    if not any(sign in each for each in header for sign in ("lora_down", "lora_A", "lora.down")):
+    if not is_lora(header):
         some = ", ".join(sorted(header)[:3]) or "nothing"
         raise NodeError(f"{path} is no LoRA: it holds {some}, ....", input="lora_name")
     family = family_of_lora(header)

@@ -146,7 +146,7 @@ def _held(root: Path, shelf: Shelf) -> list[str]:
     models = marked[shelf.marker] - (set() if shelf.marker == "model_index.json" else whole) - {PurePosixPath(".")}
     if shelf.kind:
         models = {path for path in models if _names_class(root / path / shelf.marker, shelf.kind)}
-    files = [path for path in paths if path.suffix in WEIGHTS and not _is_inside(path, whole, marked["config.json"])]
+    files = [path for path in paths if path.suffix in WEIGHTS and not is_inside(path, whole, marked["config.json"])]
     return sorted(path.as_posix() for path in (*models, *files))
 
 
@@ -158,7 +158,7 @@ def _names_class(config: Path, kind: str) -> bool:
         return False
 
 
-def _is_inside(path: PurePosixPath, whole: set[PurePosixPath], parts: set[PurePosixPath]) -> bool:
+def is_inside(path: PurePosixPath, whole: set[PurePosixPath], parts: set[PurePosixPath]) -> bool:
     """Tell whether a file is one component of a diffusers folder rather than a model of its own."""
     return not whole.isdisjoint(path.parent.parents) or (path.parent in parts and path.name.startswith(STEMS))
 

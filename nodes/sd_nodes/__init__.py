@@ -29,6 +29,7 @@ from sd_nodes import (
     masks,
     model_tweaks,
     normals,
+    novel_views,
     part_loaders,
     picture_batches,
     picture_sizes,
@@ -48,6 +49,7 @@ from sd_nodes import (
     text,
     tiling,
     upscaling,
+    vision,
 )
 from sd_nodes.checks import CHECKS
 from sd_nodes.environment import around, environment
@@ -61,6 +63,8 @@ LIBRARY = Library.of(
     loras,
     text,
     sdxl,
+    vision,
+    novel_views,
     conditionings,
     regions,
     images,

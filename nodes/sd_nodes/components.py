@@ -24,13 +24,17 @@ CLASSES = {
     "AutoencoderKL": "vae",
     "ControlNetModel": "controlnet",
     "ControlNetUnionModel": "controlnet",
+    "SD3ControlNetModel": "controlnet",
+    "FluxControlNetModel": "controlnet",
     "StableDiffusionSafetyChecker": "safety_checker",
+    "CLIPVisionModelWithProjection": "image_encoder",
 }
 BESIDE = {
     "unet": ("scheduler",),
     "text_encoder": ("tokenizer",),
     "text_encoder_2": ("tokenizer_2",),
     "safety_checker": ("feature_extractor",),
+    "image_encoder": ("image_normalizer",),
 }
 """Folders beside a part that belong to it: they travel with it and count into its digest."""
 
@@ -107,7 +111,7 @@ def _of_file(path: Path) -> list[Component]:
     if not found:
         some = ", ".join(sorted(header)[:3]) or "nothing"
         what = "it looks like a LoRA" if any("lora" in name for name in header) else f"it holds {some}, ..."
-        raise NodeError(f"{path} holds no UNet, VAE, text encoder, ControlNet or other model of a known layout: {what}.")
+        raise NodeError(f"{path} holds no UNet, VAE, text encoder or other part of a model in a known layout: {what}.")
     return [Component(part, path, None, (path,), (path,), names=names) for part, names in found.items()]
 
 

@@ -26,6 +26,11 @@ def takes_picture(unet: UNet2DConditionModel) -> bool:
     return bool(unet.config.in_channels == 2 * unet.config.out_channels + 1)
 
 
+def sees_latents(unet: UNet2DConditionModel) -> bool:
+    """Tell whether a network sees the latents of another picture beside its own, and no mask."""
+    return bool(unet.config.in_channels == 2 * unet.config.out_channels)
+
+
 @final
 @dataclass(frozen=True)
 class Run:
@@ -104,7 +109,7 @@ class Run:
         """Join the mask and the latents of the picture without what is masked."""
         import torch
 
-        if hole is None:
+        if hole is None or hole.mask is None:
             raise NodeError("the model was made for inpainting: bring the picture in by InpaintModelConditioning.")
         around = self.scale * self._own(hole.around)
         if around.shape[1:] != size[1:]:

@@ -91,7 +91,8 @@ def draw(
             progress.say("the model has no attention in its middle block: perturbed-attention guidance is left out")
         scale, form, show = store.latent_scale(model), parameterization(model, store), shown_by(store, model)
         network = Network(unet, form)
-        guide = _guide(guider, network, Scene(unet, latent, scale, Nets(store, lent), noise.seed, beside(model, store.folders)))
+        scene = Scene(unet, latent, scale, Nets(store, lent), noise.seed, beside(model, store.folders))
+        guide = _guide(guider, network, scene)
         strength = model.tweaks.gradual
         rule = None if strength is None else partial(gradual, form.levels, strength=strength)
         sampling = Sampling(network, guide, sampler_of(sampler), sigmas, noise.seed, seed_rule(), rule)

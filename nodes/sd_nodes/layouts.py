@@ -36,6 +36,7 @@ ENDS = {
     "middle_block_out.0": "controlnet_mid_block",
     "input_hint_block.0": "controlnet_cond_embedding.conv_in",
 }
+ADDED = {f"add_embedding.linear_{number}.{end}" for number in (1, 2) for end in ("weight", "bias")}
 MIDDLE = {"0": "mid_block.resnets.0", "1": "mid_block.attentions.0", "2": "mid_block.resnets.1"}
 VAE_MIDDLE = {"block_1": "resnets.0", "attn_1": "attentions.0", "block_2": "resnets.1"}
 VAE_ATTENTION = {"norm": "group_norm", "q": "to_q", "k": "to_k", "v": "to_v", "proj_out": "to_out.0"}
@@ -70,7 +71,10 @@ def parts(names: Iterable[str]) -> dict[str, Names]:
 def _original_unet(names: list[str]) -> Names:
     layers = _layers_per_block(names)
     hints = [int(match[1]) for name in names if (match := re.match(r"input_hint_block\.(\d+)\.", name))]
-    return {_unet_name(name, layers, max(hints, default=0)): name for name in names}
+    renamed = {_unet_name(name, layers, max(hints, default=0)): name for name in names}
+    # What is told beside the text is a label for some families, and for others what is added.
+    labels = {name.replace("add_embedding.", "class_embedding."): old for name, old in renamed.items() if name in ADDED}
+    return {**renamed, **labels}
 
 
 def _layers_per_block(names: list[str]) -> int:
@@ -147,6 +151,14 @@ def _same(names: list[str]) -> Names:
 ENCODERS = ("text_encoder", "text_encoder_2")
 """The parts of which a file without prefixes holds one: the larger one of SDXL has 32 layers."""
 
+SEEING_PREFIXES = (
+    "embedder.model.visual.",
+    "conditioner.embedders.0.open_clip.model.visual.",
+    "cond_stage_model.model.visual.",
+    "visual.",
+)
+"""Where checkpoints that are told of pictures keep the encoder of those."""
+
 LAYOUTS = (
     Layout("unet", "model.diffusion_model.", "input_blocks.0.0.weight", _original_unet),
     Layout("vae", "first_stage_model.", "decoder.conv_in.weight", _original_vae),
@@ -168,6 +180,7 @@ LAYOUTS = (
     Layout("controlnet", "control_model.", "zero_convs.0.0.weight", _original_unet),
     Layout("controlnet", "", "zero_convs.0.0.weight", _original_unet),
     Layout("controlnet", "", "controlnet_cond_embedding.conv_in.weight", _same),
+    Layout("controlnet", "", "controlnet_blocks.0.weight", _same),
     Layout("unet", "", "out.2.weight", _original_unet),
     Layout("unet", "", "up_blocks.0.resnets.0.conv1.weight", _same),
     Layout("vae", "", "decoder.mid.block_1.conv1.weight", _original_vae),
@@ -176,6 +189,11 @@ LAYOUTS = (
     Layout("text_encoder", "", "transformer.resblocks.0.ln_1.weight", open_clip.renamed),
     Layout("text_encoder_2", "", "text_model.encoder.layers.31.mlp.fc1.weight", _text_encoder),
     Layout("text_encoder", "", "text_model.embeddings.token_embedding.weight", _text_encoder),
+    Layout("image_encoder", "", "vision_model.embeddings.patch_embedding.weight", _text_encoder),
+    *(
+        Layout("image_encoder", prefix, "transformer.resblocks.0.ln_1.weight", open_clip.seeing)
+        for prefix in SEEING_PREFIXES
+    ),
     *(
         Layout("upscaler", prefix, sign, upscaler_names.renamed)
         for prefix in upscaler_names.PREFIXES

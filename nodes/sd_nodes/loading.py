@@ -16,6 +16,7 @@ from sd_nodes.imaging.upscaling import upscaler_of
 from sd_nodes.open_clip import piece
 from sd_nodes.shapes import config_of
 from sd_nodes.sources import readable_family
+from sd_nodes.vision_models import image_encoder_of
 from sd_nodes.vocabulary import SIZE, clip_tokenizer
 
 if TYPE_CHECKING:
@@ -44,12 +45,16 @@ MODULES: dict[str, ModuleClass] = {
     "vae": diffusers.AutoencoderKL,
     "text_encoder": transformers.CLIPTextModel,
     "text_encoder_2": transformers.CLIPTextModelWithProjection,
+    "image_encoder": transformers.CLIPVisionModelWithProjection,
 }
 
 VARIANTS: dict[str, ModuleClass] = {"ControlNetUnionModel": diffusers.ControlNetUnionModel}
 """Classes that a part may have instead, by the name in its configuration."""
 
-OWN: dict[str, Callable[[Shapes], torch.nn.Module]] = {"upscaler": upscaler_of}
+OWN: dict[str, Callable[[Shapes], torch.nn.Module]] = {
+    "upscaler": upscaler_of,
+    "image_encoder": image_encoder_of,
+}
 """Modules of the pack's own, built by the shapes of their weights."""
 
 TOKENIZERS = {"text_encoder": "tokenizer", "text_encoder_2": "tokenizer_2"}

@@ -1,4 +1,4 @@
-"""Text encoders in OpenCLIP's layout, as checkpoints of Stable Diffusion 2 and SDXL hold them.
+"""Encoders in OpenCLIP's layout: of texts, as checkpoints of Stable Diffusion 2 and SDXL hold them, and of pictures.
 
 OpenCLIP keeps query, key and value in one tensor, and the projection transposed: several names of transformers lead to
 one name of the file, and `piece` tells which part of it is meant.
@@ -18,6 +18,16 @@ ENDS = {
     "ln_final.weight": "text_model.final_layer_norm.weight",
     "ln_final.bias": "text_model.final_layer_norm.bias",
 }
+SEEING_ENDS = {
+    "class_embedding": "vision_model.embeddings.class_embedding",
+    "positional_embedding": "vision_model.embeddings.position_embedding.weight",
+    "conv1.weight": "vision_model.embeddings.patch_embedding.weight",
+    "ln_pre.weight": "vision_model.pre_layrnorm.weight",
+    "ln_pre.bias": "vision_model.pre_layrnorm.bias",
+    "ln_post.weight": "vision_model.post_layernorm.weight",
+    "ln_post.bias": "vision_model.post_layernorm.bias",
+    "proj": "visual_projection.weight",
+}
 BLOCK = {
     "ln_1": "layer_norm1",
     "ln_2": "layer_norm2",
@@ -28,16 +38,22 @@ BLOCK = {
 PROJECTIONS = ("q_proj", "k_proj", "v_proj")
 JOINED = re.compile(r"\.in_proj_(weight|bias)$")
 PROJECTION = "text_projection"
+TURNED = (PROJECTION, "proj")
 
 
 def renamed(names: list[str]) -> dict[str, str]:
     """Return the name in the file of each tensor by its name in transformers; without the projection at the end."""
-    return {new: name for name in names for new in _names(name)}
+    return {new: name for name in names for new in _names(name, "text_model", ENDS)}
 
 
 def projected(names: list[str]) -> dict[str, str]:
     """Return the same, with the projection at the end."""
     return renamed(names) | {f"{PROJECTION}.weight": name for name in names if name == PROJECTION}
+
+
+def seeing(names: list[str]) -> dict[str, str]:
+    """Return the same for an encoder of pictures, with the projection at the end."""
+    return {new: name for name in names for new in _names(name, "vision_model", SEEING_ENDS)}
 
 
 def piece(new: str, old: str, tensor: torch.Tensor) -> torch.Tensor:
@@ -54,13 +70,13 @@ def shape_of_piece(old: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[::-1] if _turned(old) else shape
 
 
-def _names(name: str) -> list[str]:
-    if name in ENDS:
-        return [ENDS[name]]
+def _names(name: str, tower: str, ends: dict[str, str]) -> list[str]:
+    if name in ends:
+        return [ends[name]]
     match = re.match(r"transformer\.resblocks\.(\d+)\.(.+)$", name)
     if match is None:
         return []
-    block, inner = f"text_model.encoder.layers.{match[1]}", match[2]
+    block, inner = f"{tower}.encoder.layers.{match[1]}", match[2]
     if joined := JOINED.search(name):
         return [f"{block}.self_attn.{one}.{joined[1]}" for one in PROJECTIONS]
     stem, _, tail = inner.rpartition(".")
@@ -72,4 +88,4 @@ def _third(new: str) -> int:
 
 
 def _turned(old: str) -> bool:
-    return old.rpartition(".")[2] == PROJECTION
+    return old.rpartition(".")[2] in TURNED

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from graph_runtime import NodeError
 from sd_nodes import sources
 from sd_nodes.components import Component, components
 from sd_nodes.families import family_of
-from sd_nodes.places import TEXT, UNET, UPSCALE, Shelf, find
-from sd_nodes.recipes import Clip, ControlNet, Model, Source, UpscaleModel
+from sd_nodes.places import BASE, CLIP_VISION, TEXT, UNET, UPSCALE, Shelf, find
+from sd_nodes.recipes import Clip, ClipVision, ControlNet, Model, Source, UpscaleModel, Vae
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from graph_runtime import Folders
+
+
+class SeeingCheckpoint(NamedTuple):
+    """The recipes of a base model that is told of pictures."""
+
+    model: Model
+    clip: Clip | None
+    vae: Vae
+    clip_vision: ClipVision
+
 
 ORDER = ("text_encoder", "text_encoder_2", "text_encoder_3")
 """The order in which the text encoders of a family read a prompt, whatever order they are named in."""
@@ -65,6 +75,34 @@ def clip(names: Sequence[str], folders: Folders, family: str = "") -> Clip:
 def upscaler(name: str, folders: Folders) -> UpscaleModel:
     """Return the recipe of a network that enlarges pictures."""
     return UpscaleModel(_source(name, "upscaler", UPSCALE, folders))
+
+
+def clip_vision(name: str, folders: Folders) -> ClipVision:
+    """Return the recipe of a network that sees pictures as CLIP does, by itself or in a base model."""
+    shelf = CLIP_VISION if _is_there(name, CLIP_VISION, folders) else BASE
+    return ClipVision(_source(name, "image_encoder", shelf, folders))
+
+
+def seeing_checkpoint(name: str, folders: Folders) -> SeeingCheckpoint:
+    """Return the recipes of a base model that is told of pictures; `clip` is None where it reads no text.
+
+    Raises:
+        NodeError: It lacks a network, an encoder of pictures or a VAE.
+    """
+    found = components(find(name, BASE, folders))
+    sources.demand(name, found, ("unet", "image_encoder", "vae"))
+    at = {part: sources.source_at(name, component, folders) for part, component in found.items()}
+    family = sources.family_in(found["unet"])
+    clip = sources.checkpoint(name, folders).clip if any(part in found for part in ORDER) else None
+    return SeeingCheckpoint(Model(at["unet"], family), clip, Vae(at["vae"], family), ClipVision(at["image_encoder"]))
+
+
+def _is_there(name: str, shelf: Shelf, folders: Folders) -> bool:
+    try:
+        find(name, shelf, folders)
+    except NodeError:
+        return False
+    return True
 
 
 def _source(name: str, part: str, shelf: Shelf, folders: Folders) -> Source:

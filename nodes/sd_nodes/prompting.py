@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, final
 
 from sd_nodes.diffusion.control import Control as Steering
 from sd_nodes.diffusion.k.regions import Area, Prompt, Share, fitted_mask
-from sd_nodes.drawing import takes_picture
+from sd_nodes.drawing import sees_latents, takes_picture
 from sd_nodes.imaging.masking import layers
+from sd_nodes.latent_edits import resized
 from sd_nodes.telling import told
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import torch
     from diffusers import UNet2DConditionModel
 
+    from sd_nodes.beside import Beside
     from sd_nodes.types import Area as Place
     from sd_nodes.types import Condition, Conditioning, Control, Latent
     from sd_nodes.weights import WeightStore
@@ -62,12 +64,16 @@ class Scene:
         latent: The latents that a run starts from.
         scale: What the autoencoder's latents are multiplied by for the network.
         nets: The ControlNets of the run.
+        seed: The seed of the run.
+        own: What the model has beside its network.
     """
 
     unet: UNet2DConditionModel
     latent: Latent
     scale: float
     nets: Nets
+    seed: int = 0
+    own: Beside | None = None
 
     def prompts(self, conditioning: Conditioning | None, negative: bool = False) -> tuple[Prompt, ...]:
         """Return what the network is told of a conditioning."""
@@ -75,7 +81,7 @@ class Scene:
 
     def _prompt(self, one: Condition, negative: bool) -> Prompt:
         return Prompt(
-            told(one, self.unet, self.latent["samples"], negative),
+            told(one, self.unet, self.latent["samples"], negative, self.seed, self.own),
             area=_area(one.area),
             mask=one.mask,
             to_bounds=one.mask_bounds,
@@ -84,10 +90,21 @@ class Scene:
             end=one.end,
             controls=tuple(self.nets.ready(each) for each in one.controls if not (negative and each.guess)),
             shares_controls=one.shares_controls,
-            beside=self._beside(one) if takes_picture(self.unet) else None,
+            beside=self._beside(one),
         )
 
-    def _beside(self, one: Condition) -> torch.Tensor:
+    def _beside(self, one: Condition) -> torch.Tensor | None:
+        """Return what the network sees beside its latents."""
+        if takes_picture(self.unet):
+            return self._inpainted(one)
+        if not sees_latents(self.unet):
+            return None
+        samples = self.latent["samples"]
+        if one.hole is None:
+            return samples.new_zeros(1, *samples.shape[1:])
+        return resized(one.hole.around["samples"], samples.shape[3], samples.shape[2], "bilinear", crop=True)
+
+    def _inpainted(self, one: Condition) -> torch.Tensor:
         """Join the mask and the latents that an inpainting model sees: those of the run where it is told no others."""
         import torch
 
@@ -95,7 +112,7 @@ class Scene:
         size = (samples.shape[2], samples.shape[3])
         around = one.hole.around["samples"] if one.hole else samples
         whole = torch.ones(1, *size)
-        mask = layers(one.hole.mask if one.hole else self.latent.get("noise_mask", whole))
+        mask = layers(one.hole.mask if one.hole and one.hole.mask is not None else self.latent.get("noise_mask", whole))
         fitted = fitted_mask(mask, *size).round()[:, None]
         count = max(len(fitted), len(around))
         each = [part.repeat(count // len(part), 1, 1, 1) for part in (fitted, self.scale * around)]

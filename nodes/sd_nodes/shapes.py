@@ -19,6 +19,9 @@ Config = dict[str, Value]
 
 CONFIGS = Path(__file__).parent / "configs"
 KEY_OF_TEXT = ".attn2.to_k.weight"
+SIZED = (2048, 1280)
+"""The widths of the text embeddings of families that are told sizes: SDXL and its refiner."""
+
 SIZE_WAVES = 256
 """The width in which SDXL is told each size."""
 
@@ -78,9 +81,12 @@ def _levels(shapes: Shapes) -> Config:
 
 
 def _told(shapes: Shapes) -> Config:
-    """Read whether a network is told a pooled vector and sizes, as SDXL is."""
+    """Read whether a network is told a pooled vector and sizes, as SDXL is, or a picture, as unCLIP is."""
     if "add_embedding.linear_1.weight" not in shapes:
         return {}
+    if text_width(shapes) not in SIZED:
+        width = shapes["add_embedding.linear_1.weight"][1]
+        return {"class_embed_type": "projection", "projection_class_embeddings_input_dim": width}
     return {
         "addition_embed_type": "text_time",
         "addition_time_embed_dim": SIZE_WAVES,

@@ -9,7 +9,7 @@ from graph_runtime import NodeError
 from sd_nodes.components import Component, components
 from sd_nodes.digests import digest_file, digest_files
 from sd_nodes.families import family_of, kind_of
-from sd_nodes.places import BASE, CONTROLNET, SAFETY, TEXT, UNET, UPSCALE, VAE, Shelf, find
+from sd_nodes.places import BASE, CLIP_VISION, CONTROLNET, SAFETY, TEXT, UNET, UPSCALE, VAE, Shelf, find
 from sd_nodes.shapes import known_families, text_width
 from sd_nodes.types import Clip, ControlNet, Model, Recipe, SafetyChecker, Source, Vae
 
@@ -27,6 +27,7 @@ SHELVES = {
     "text_encoder": TEXT,
     "text_encoder_2": TEXT,
     "upscaler": UPSCALE,
+    "image_encoder": CLIP_VISION,
 }
 """Where a part lies that does not only come in a base model."""
 
@@ -68,7 +69,7 @@ def checkpoint(name: str, folders: Folders) -> Checkpoint:
     found = components(find(name, BASE, folders))
     if "unet" in found and found["unet"].folder is None:
         readable_family(found["unet"])
-    _demand(name, found, ("unet", next((part for part in ENCODERS if part in found), ENCODERS[0]), "vae"))
+    demand(name, found, ("unet", next((part for part in ENCODERS if part in found), ENCODERS[0]), "vae"))
     family = family_in(found["unet"])
     sources = {part: source_at(name, found[part], folders) for part in found if part != "controlnet"}
     safety = SafetyChecker(sources["safety_checker"]) if "safety_checker" in sources else None
@@ -80,7 +81,7 @@ def checkpoint(name: str, folders: Folders) -> Checkpoint:
 def controlnet(name: str, folders: Folders, kind: str = "") -> ControlNet:
     """Return the recipe of a ControlNet; without `kind` its name tells what it was trained for."""
     found = components(find(name, CONTROLNET, folders))
-    _demand(name, found, ("controlnet",))
+    demand(name, found, ("controlnet",))
     component = found["controlnet"]
     return ControlNet(
         source_at(name, component, folders), family_in(component), kind or kind_of(name.rstrip("/").rpartition("/")[2])
@@ -90,7 +91,7 @@ def controlnet(name: str, folders: Folders, kind: str = "") -> ControlNet:
 def vae(name: str, folders: Folders) -> Vae:
     """Return the recipe of a VAE that lies by itself or in a base model; by itself it has no family."""
     found = components(find(name, VAE, folders))
-    _demand(name, found, ("vae",))
+    demand(name, found, ("vae",))
     family = family_in(found["unet"]) if "unet" in found else ""
     return Vae(source_at(name, found["vae"], folders), family)
 
@@ -98,7 +99,7 @@ def vae(name: str, folders: Folders) -> Vae:
 def safety_checker(name: str, folders: Folders) -> SafetyChecker:
     """Return the recipe of a safety checker that lies by itself or in a base model."""
     found = components(find(name, SAFETY, folders))
-    _demand(name, found, ("safety_checker",))
+    demand(name, found, ("safety_checker",))
     return SafetyChecker(source_at(name, found["safety_checker"], folders))
 
 
@@ -210,7 +211,12 @@ def _skip(found: dict[str, Component]) -> int:
     return 0 if cut or family_in(found["unet"]) == "sd1" else 1
 
 
-def _demand(name: str, found: dict[str, Component], needed: tuple[str, ...]) -> None:
+def demand(name: str, found: dict[str, Component], needed: tuple[str, ...]) -> None:
+    """Make sure that a model has all of some parts.
+
+    Raises:
+        NodeError: It lacks some.
+    """
     if missing := [part for part in needed if part not in found]:
         held = ", ".join(found) or "nothing"
         raise NodeError(f"“{name}” has no {' and no '.join(missing)}: it holds {held}.")

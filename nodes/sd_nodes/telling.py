@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import torch
     from diffusers import UNet2DConditionModel
 
+    from sd_nodes.beside import Beside
     from sd_nodes.diffusion.condition import Condition as Told
     from sd_nodes.types import Condition
 
@@ -20,7 +21,14 @@ AESTHETIC, UNAESTHETIC = 6.0, 2.5
 """How beautiful pictures are that the refiner is to draw, and those that it is to keep away from."""
 
 
-def told(condition: Condition, unet: UNet2DConditionModel, samples: torch.Tensor, negative: bool = False) -> Told:
+def told(
+    condition: Condition,
+    unet: UNet2DConditionModel,
+    samples: torch.Tensor,
+    negative: bool = False,
+    seed: int = 0,
+    beside: Beside | None = None,
+) -> Told:
     """Return what a network is told of one condition.
 
     Args:
@@ -28,9 +36,12 @@ def told(condition: Condition, unet: UNet2DConditionModel, samples: torch.Tensor
         unet: The network.
         samples: The latents, `[batch, channel, height, width]`, whose size counts where the condition names none.
         negative: The condition says what is not to be drawn.
+        seed: The seed of the run, for the noise on pictures that are told.
+        beside: What the model has beside its network.
     """
     from sd_nodes.diffusion.condition import Condition as Told
     from sd_nodes.diffusion.micro import added
+    from sd_nodes.diffusion.unclip import labels
 
     height, width = (side * PIXELS for side in samples.shape[2:])
     framing = condition.framing or Framing(width, height)
@@ -39,4 +50,17 @@ def told(condition: Condition, unet: UNet2DConditionModel, samples: torch.Tensor
         framing.height, framing.width, framing.crop_y, framing.crop_x,
         framing.target_height or height, framing.target_width or width,
     )  # fmt: skip
-    return Told(condition.embedding, added(unet, condition.pooled, sizes, score))
+    pictures = _pictures(condition, seed, beside)
+    pooled = condition.pooled
+    if pictures is not None and pooled is not None:
+        pooled = pictures[:, : pooled.shape[1]]
+    further = {**added(unet, pooled, sizes, score), **labels(unet, pictures)}
+    states = condition.embedding if beside is None else beside.projected(condition.embedding)
+    return Told(states, further)
+
+
+def _pictures(condition: Condition, seed: int, beside: Beside | None) -> torch.Tensor | None:
+    from sd_nodes.diffusion.unclip import Glance, told_pictures
+
+    glances = [Glance(one.seen.embeds, one.strength, one.noise) for one in condition.glances]
+    return told_pictures(glances, seed, beside.normalizer if beside else None) if glances else None

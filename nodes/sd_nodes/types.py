@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
-    "Area", "Attention", "Clip", "ClipVision", "Condition", "Conditioning", "Control", "ControlNet", "Device",
-    "Dtype", "Framing", "Gligen", "Hole", "Image", "Latent", "Mask", "Model", "Offload", "Option", "Patch", "Recipe",
-    "SafetyChecker", "Scheduler", "Settings", "Source", "StyleModel", "UpscaleModel", "Vae",
+    "Area", "Attention", "Clip", "ClipVision", "ClipVisionOutput", "Condition", "Conditioning", "Control",
+    "ControlNet", "Device", "Dtype", "Framing", "Glance", "Gligen", "Hole", "Image", "Latent", "Mask", "Model",
+    "Offload", "Option", "Patch", "Recipe", "SafetyChecker", "Scheduler", "Settings", "Source", "StyleModel",
+    "UpscaleModel", "Vae",
 ]  # fmt: skip
 
 Image = NewType("Image", "torch.Tensor")
@@ -131,15 +132,47 @@ class Framing:
 @final
 @dataclass(frozen=True, eq=False)
 class Hole:
-    """What an inpainting model is told of the picture: the latents around what is drawn anew, and where that is.
+    """What a model that sees a picture beside the latents is told of it.
 
     Args:
-        around: The latents of the picture, grey where it is drawn anew.
-        mask: 1 where it is drawn anew, in the size of the picture or any other.
+        around: The latents of the picture; for an inpainting model grey where it is drawn anew.
+        mask: 1 where it is drawn anew, in the size of the picture or any other; None for models that see no mask.
     """
 
     around: Latent
-    mask: Mask
+    mask: Mask | None = None
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class ClipVisionOutput:
+    """Pictures as CLIP sees them.
+
+    Args:
+        embeds: `[pictures, width]`, one vector for each.
+        last: `[pictures, tokens, width]`, the states of the last layer.
+        penultimate: The states of the layer before it.
+    """
+
+    embeds: torch.Tensor
+    last: torch.Tensor
+    penultimate: torch.Tensor
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Glance:
+    """Pictures that are part of a prompt, as CLIP sees them.
+
+    Args:
+        seen: The pictures.
+        strength: How much they count.
+        noise: How far the model may stray from them, 0 to 1.
+    """
+
+    seen: ClipVisionOutput
+    strength: float = 1.0
+    noise: float = 0.0
 
 
 @final
@@ -160,7 +193,8 @@ class Condition:
         start: The fraction of the noise table before which it is off.
         end: The fraction of the noise table after which it is off.
         framing: The sizes that SDXL is told, or None for those of the picture that is drawn.
-        hole: What an inpainting model is told of the picture; other models leave it alone.
+        hole: The picture that some models see beside the latents; other models leave it alone.
+        glances: Pictures as CLIP sees them, for models that are told of those.
         shares_controls: A negative prompt without ControlNets gets this one's.
     """
 
@@ -177,6 +211,7 @@ class Condition:
     end: float = 1.0
     framing: Framing | None = None
     hole: Hole | None = None
+    glances: tuple[Glance, ...] = ()
     shares_controls: bool = False
 
     @property

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 from graph_runtime import SILENT, Folders, NodeError, Progress, node
 from sd_nodes import part_sources
 from sd_nodes.places import UPSCALE, choices
 from sd_nodes.types import Image, UpscaleModel
 from sd_nodes.weights import WeightStore
+
+if TYPE_CHECKING:
+    from sd_nodes.imaging.upscaling import Upscaler
 
 UpscalerName = Annotated[str, choices(UPSCALE)]
 TILE, OVERLAP = 512, 32
@@ -46,7 +49,8 @@ def image_upscale_with_model(
     from sd_nodes.diffusion.tiles import mapped_in_tiles
     from sd_nodes.diffusion.views import device_of
 
-    with store.upscaler(upscale_model) as network, torch.no_grad():
+    with store.module(upscale_model) as module, torch.no_grad():
+        network = cast("Upscaler", module)
         for note in store.notes(upscale_model):
             progress.say(note)
         place = next(network.parameters())

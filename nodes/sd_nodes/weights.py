@@ -28,11 +28,10 @@ if TYPE_CHECKING:
 
     from graph_runtime import Folders
     from sd_nodes.components import Component
-    from sd_nodes.imaging.upscaling import Upscaler
     from sd_nodes.loading import Loaded
     from sd_nodes.placement import Placement
     from sd_nodes.shapes import Config
-    from sd_nodes.types import Clip, Recipe, SafetyChecker, UpscaleModel
+    from sd_nodes.types import Clip, Recipe, SafetyChecker
 
 Key = tuple[object, ...]
 LATENT_SCALE = 0.18215
@@ -113,9 +112,9 @@ class WeightStore(Service):
             yield loaded.module
 
     @contextmanager
-    def upscaler(self, model: UpscaleModel) -> Iterator[Upscaler]:
-        """Lend a network that enlarges pictures."""
-        with self._lend(model) as loaded:
+    def module(self, recipe: Recipe) -> Iterator[torch.nn.Module]:
+        """Lend the module of any recipe."""
+        with self._lend(recipe) as loaded:
             yield loaded.module
 
     @contextmanager

@@ -50,7 +50,7 @@ def store(folders: Folders) -> WeightStore:
 def test_each_layout_enlarges_as_its_reference(name: str, folders: Folders, store: WeightStore) -> None:
     _, scale, expected = REFERENCE[name]
     pixels = (torch.arange(3 * 7 * 9).reshape(1, 3, 7, 9) * 0.61).sin() * 0.5 + 0.5
-    with store.upscaler(upscale_model_loader(name, folders)) as network:
+    with store.module(upscale_model_loader(name, folders)) as network:
         found = network(pixels)
         assert network.scale == scale
     assert found.shape == (1, 3, 7 * scale, 9 * scale)

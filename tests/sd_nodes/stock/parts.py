@@ -1,6 +1,6 @@
 """The stock nodes that load single parts of models, and those that use them, as ComfyUI has them."""
 
-from tests.sd_nodes.stock.specs import Nodes
+from tests.sd_nodes.stock.specs import BATCH, Nodes, number, side
 
 CHOICES = "CHOICES"
 """Files to choose from; there are none in the tests."""
@@ -34,4 +34,26 @@ NODES: Nodes = {
     "SetUnionControlNetType": ({"control_net": "CONTROL_NET", "type": UNIONS}, ["CONTROL_NET"]),
     "UpscaleModelLoader": ({"model_name": CHOICES}, ["UPSCALE_MODEL"]),
     "ImageUpscaleWithModel": ({"upscale_model": "UPSCALE_MODEL", "image": "IMAGE"}, ["IMAGE"]),
+    "CLIPVisionLoader": ({"clip_name": CHOICES}, ["CLIP_VISION"]),
+    "CLIPVisionEncode": (
+        {"clip_vision": "CLIP_VISION", "image": "IMAGE", "crop": ["center", "none"]},
+        ["CLIP_VISION_OUTPUT"],
+    ),
+    "unCLIPCheckpointLoader": ({"ckpt_name": CHOICES}, ["MODEL", "CLIP", "VAE", "CLIP_VISION"]),
+    "ImageOnlyCheckpointLoader": ({"ckpt_name": CHOICES}, ["MODEL", "CLIP_VISION", "VAE"]),
+    "unCLIPConditioning": (
+        {
+            "conditioning": "CONDITIONING", "clip_vision_output": "CLIP_VISION_OUTPUT",
+            "strength": number(1.0, -10.0, 10.0), "noise_augmentation": number(0.0, 0.0, 1.0),
+        },
+        ["CONDITIONING"],
+    ),
+    "StableZero123_Conditioning": (
+        {
+            "clip_vision": "CLIP_VISION", "init_image": "IMAGE", "vae": "VAE", "width": side(256, 16, 8),
+            "height": side(256, 16, 8), "batch_size": BATCH, "elevation": number(0.0, -180.0, 180.0, 0.1),
+            "azimuth": number(0.0, -180.0, 180.0, 0.1),
+        },
+        ["positive", "negative", "latent"],
+    ),
 }  # fmt: skip

@@ -104,6 +104,7 @@ class Network:
             _with_beside(seen, batch),
             timestep,
             encoder_hidden_states=told.states,
+            class_labels=told.added.get("class_labels"),
             down_block_additional_residuals=None if residuals is None else residuals.down,
             mid_block_additional_residual=None if residuals is None else residuals.mid,
             added_cond_kwargs=dict(told.added),

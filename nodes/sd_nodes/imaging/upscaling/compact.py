@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pixel_shuffle
@@ -23,7 +24,7 @@ class Compact(nn.Module):
         self.scale = scale
         sides = [channels, *[width] * (layers + 1)]
         parts: list[nn.Module] = []
-        for before, after in zip(sides, sides[1:], strict=False):
+        for before, after in pairwise(sides):
             parts += [nn.Conv2d(before, after, 3, 1, 1), nn.PReLU(after)]
         self.body = nn.Sequential(*parts, nn.Conv2d(width, channels * scale**2, 3, 1, 1))
 

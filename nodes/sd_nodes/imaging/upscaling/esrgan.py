@@ -1,4 +1,4 @@
-"""ESRGAN and Real-ESRGAN: dense blocks within residual blocks, then nearest neighbours (arXiv:1809.00219, 2107.10833)."""
+"""ESRGAN (arXiv:1809.00219) and Real-ESRGAN (arXiv:2107.10833): dense blocks within residual ones."""
 
 import math
 import re
@@ -26,7 +26,8 @@ class ResidualDenseBlock(nn.Module):
         seen = x
         for number in range(1, 5):
             seen = torch.cat([seen, leaky_relu(self.get_submodule(f"conv{number}")(seen), SLOPE)], dim=1)
-        return x + RESIDUAL * self.get_submodule("conv5")(seen)
+        found: Tensor = x + RESIDUAL * self.get_submodule("conv5")(seen)
+        return found
 
 
 class ResidualInResidual(nn.Module):

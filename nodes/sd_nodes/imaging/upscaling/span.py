@@ -20,18 +20,21 @@ class Convolution(nn.Module):
         super().__init__()
         self.sk = nn.Conv2d(before, after, 1)
         self.conv = nn.Sequential(
-            nn.Conv2d(before, before * gain, 1), nn.Conv2d(before * gain, after * gain, 3), nn.Conv2d(after * gain, after, 1)
-        )  # fmt: skip
+            nn.Conv2d(before, before * gain, 1),
+            nn.Conv2d(before * gain, after * gain, 3),
+            nn.Conv2d(after * gain, after, 1),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """[batch, before, height, width] -> [batch, after, height, width]."""
-        first, middle, last = self.conv.children()
-        weight = torch.einsum(
-            "op,pqhw,qi->oihw", last.weight[:, :, 0, 0], middle.weight, first.weight[:, :, 0, 0]
-        ).contiguous()
-        bias = last.bias + last.weight[:, :, 0, 0] @ (middle.bias + middle.weight.sum((2, 3)) @ first.bias)
+        (first, start), (middle, between), (last, end) = (
+            (self.get_parameter(f"conv.{number}.weight"), self.get_parameter(f"conv.{number}.bias"))
+            for number in range(3)
+        )
+        weight = torch.einsum("op,pqhw,qi->oihw", last[:, :, 0, 0], middle, first[:, :, 0, 0]).contiguous()
+        bias = end + last[:, :, 0, 0] @ (between + middle.sum((2, 3)) @ start)
         weight[:, :, 1, 1] += self.sk.weight[:, :, 0, 0]
-        return conv2d(x, weight, bias + self.sk.bias, padding=1)
+        return conv2d(x, weight, bias + self.get_parameter("sk.bias"), padding=1)
 
 
 class Block(nn.Module):

@@ -9,7 +9,7 @@ DEV := $(VENV)/.ready-dev
 # One thread for each process: two torch processes with several threads each slow each other down many times over.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench parity pictures clean help
+.PHONY: demo test lint bench templates parity pictures clean help
 
 help:
 	@echo "make demo    draw a picture: trace a photograph, let a small diffusion model follow the edges"
@@ -17,6 +17,7 @@ help:
 	@echo "make lint    ruff, mypy --strict, import contracts"
 	@echo "make bench   measure, and write the figures into the README"
 	@echo "make parity  draw what other programs drew from stock workflows, and compare; GOLDENS=DIR takes those of a folder"
+	@echo "make templates   run the official workflows of ComfyUI's editor with small stand-ins for their models"
 	@echo "make pictures   draw the pictures of the README"
 	@echo "make clean   remove .venv and everything that was made"
 
@@ -30,7 +31,7 @@ $(READY): pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(DEV): $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,train,editor,pose]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,train,editor,pose,templates]"
 	@touch $@
 
 demo: $(READY)
@@ -50,6 +51,9 @@ bench: $(DEV)
 
 parity: $(DEV)
 	$(BIN)/python -m benchmarks.parity $(GOLDENS)
+
+templates: $(DEV)
+	$(BIN)/python -m benchmarks.templates
 
 pictures: $(READY)
 	$(BIN)/python -m pictures

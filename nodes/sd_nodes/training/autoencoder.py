@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .augment import BACKGROUNDS, Bytes, Placement, background, over, place, recolour
 from .dataset import SIZE
-from .loop import AtTrainingCheckpoint, Randomness, Schedule, Training
+from .loop import AtStep, AtTrainingCheckpoint, Randomness, Schedule, Training
 
 CROP, KL_WEIGHT = 64, 3e-4
 
@@ -79,6 +79,7 @@ def train(
     folder: Path,
     accelerator: Accelerator,
     at_checkpoint: AtTrainingCheckpoint = lambda training: None,
+    at_step: AtStep = lambda step, loss: None,
 ) -> Training:
     """Trains, or resumes, the whole autoencoder.
 
@@ -90,6 +91,7 @@ def train(
         folder: Where the checkpoint and the loss log go.
         accelerator: The device, and the processes that share the work.
         at_checkpoint: Called with the training at every checkpoint.
+        at_step: Called after each step with the steps done and the loss.
     """
     training = Training({"vae": model}, [{"params": list(model.parameters())}], schedule, folder, accelerator)
 
@@ -99,5 +101,5 @@ def train(
         with accelerator.autocast():
             return loss(model, pictures, noise)
 
-    training.run(loss_of, at_checkpoint)
+    training.run(loss_of, at_checkpoint, at_step)
     return training

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from .options import (
+    Together,
+    base_model,
+    controlnet_folder,
+    examples,
+    exported_models,
+    models_folder,
+    multiple_of_eight,
+    training_folder,
+    writable,
+)
+
+if TYPE_CHECKING:
+    from .workshop import Workshop
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 EXISTING = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -16,63 +33,84 @@ def train() -> None:
     """Train ControlNets, or the demonstration model."""
 
 
-@train.command()
-@click.option("--base", type=EXISTING, required=True, help="The model to steer: a diffusers directory.")
-@click.option("--data", type=EXISTING, required=True, help="Pictures, control pictures and captions.")
-@click.option("--out", type=FOLDER, required=True, help="Where the ControlNet, its checkpoint and its log go.")
-@click.option("--from", "start", type=EXISTING, help="A ControlNet to go on from instead of a copy of the base.")
+@train.command(cls=Together)
+@click.option(
+    "--base", type=EXISTING, required=True, callback=base_model, help="The model to steer: a diffusers directory."
+)
+@click.option("--data", type=EXISTING, required=True, callback=examples, help="Pictures, control pictures, captions.")
+@click.option(
+    "--out", type=FOLDER, required=True, callback=training_folder, help="Where the ControlNet, checkpoint and log go."
+)
+@click.option(
+    "--from",
+    "start",
+    type=EXISTING,
+    callback=controlnet_folder,
+    help="A ControlNet to go on from instead of a copy of the base.",
+)
 @click.option("--steps", type=click.IntRange(1), default=10_000, show_default=True)
 @click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Pictures in a step.")
-@click.option("--size", type=click.IntRange(32), default=512, show_default=True, help="Edge in pixels; 8 divides it.")
+@click.option(
+    "--size",
+    type=click.IntRange(32),
+    default=512,
+    show_default=True,
+    callback=multiple_of_eight,
+    help="Edge in pixels; 8 divides it.",
+)
 @click.option("--rate", type=click.FloatRange(0, min_open=True), default=1e-5, show_default=True, help="Learning rate.")
 @click.option("--every", type=click.IntRange(1), default=500, show_default=True, help="Steps between checkpoints.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option(
     "--prompt", "prompts", multiple=True, help="A caption to draw at every checkpoint, with the first control."
 )
-def controlnet(
-    base: Path,
-    data: Path,
-    out: Path,
-    start: Path | None,
-    steps: int,
-    batch: int,
-    size: int,
-    rate: float,
-    every: int,
-    seed: int,
-    prompts: tuple[str, ...],
-) -> None:
+def controlnet(steps: int, rate: float, every: int, seed: int, **given: Any) -> None:
     """Train a ControlNet on your own pictures; a run that was interrupted goes on where it stopped.
 
     The data folder holds a captions.jsonl with lines {"picture": ..., "control": ..., "caption": ...},
     or a dataset saved by the `datasets` library. Several processes share the work under `torchrun`.
     """
-    if size % 8:
-        raise click.BadParameter(
-            f"{size} is no multiple of 8; the nearest is {round(size / 8) * 8}", param_hint="--size"
-        )
     from .loop import Schedule
     from .own_data import Order, train_on_own_data
+    from .progress import watching
 
-    schedule = Schedule(steps=steps, rate=rate, warmup=min(500, steps // 10 + 1), average=0.0, seed=seed, every=every)
+    schedule = Schedule(steps=steps, rate=rate, warmup=min(500, steps // 10 + 1), seed=seed, every=every)
+    order = Order(**given)
+    problems = order.problems(schedule)
+    if problems:
+        raise click.UsageError("\n".join(problems))
     try:
-        train_on_own_data(Order(base, data, out, start, batch, size, prompts), schedule, click.echo)
+        with watching(steps) as watch:
+            train_on_own_data(order, schedule, watch)
     except (ValueError, FileNotFoundError) as error:
         raise click.ClickException(str(error)) from error
 
 
-@train.command()
-@click.argument("stage", type=click.Choice(STAGES))
-@click.option("--folder", type=FOLDER, default=Path("emoji-training"), show_default=True, help="The working folder.")
+@train.command(cls=Together)
+@click.argument("stage", type=click.Choice(STAGES), is_eager=True)
+@click.option(
+    "--folder",
+    type=FOLDER,
+    default=Path("emoji-training"),
+    show_default=True,
+    callback=writable,
+    help="The working folder.",
+)
 @click.option(
     "--out",
     type=FOLDER,
     default=Path("emoji-models"),
     show_default=True,
+    callback=models_folder,
     help="Where `export` writes and `measure` reads.",
 )
-@click.option("--start-from", "start", type=EXISTING, help="Exported models to go on from, instead of from nothing.")
+@click.option(
+    "--start-from",
+    "start",
+    type=EXISTING,
+    callback=exported_models,
+    help="Exported models to go on from, instead of from nothing.",
+)
 @click.option("--steps", type=click.IntRange(1), help="Another length than the recipe's.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads of each process.")
 def demo(stage: str, folder: Path, out: Path, start: Path | None, steps: int | None, threads: int) -> None:
@@ -112,4 +150,13 @@ def _run(stage: str, folder: Path, out: Path, steps: int | None, threads: int) -
         for name, scores in demo.measure_exported(shop, out).items():
             click.echo(f"{name}: {scores}")
     else:
-        demo.run_stage(shop, stage, steps)
+        _train_stage(shop, stage, steps)
+
+
+def _train_stage(shop: Workshop, stage: str, steps: int | None) -> None:
+    from . import demo
+    from .progress import watching
+
+    schedule = demo.schedule_of(stage, steps)
+    with watching(schedule.steps) as watch:
+        demo.run_stage(replace(shop, at_step=watch.step), stage, schedule)

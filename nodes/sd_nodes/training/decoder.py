@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from .augment import Bytes
 from .autoencoder import CROP, crops, reconstruction_loss
-from .loop import AtTrainingCheckpoint, Randomness, Schedule, Training
+from .loop import AtStep, AtTrainingCheckpoint, Randomness, Schedule, Training
 
 ADVERSARY_WEIGHT, ADVERSARY_WARMUP, LATENT_NOISE = 0.05, 300, 0.15
 
@@ -68,6 +68,7 @@ def train(
     folder: Path,
     accelerator: Accelerator,
     at_checkpoint: AtTrainingCheckpoint = lambda training: None,
+    at_step: AtStep = lambda step, loss: None,
 ) -> Training:
     """Trains, or resumes, the decoder against its judge.
 
@@ -79,6 +80,7 @@ def train(
         folder: Where the checkpoint and the loss log go.
         accelerator: The device, and the processes that share the work.
         at_checkpoint: Called with the training at every checkpoint.
+        at_step: Called after each step with the steps done and the loss.
     """
     torch.manual_seed(schedule.seed)
     judge = new_discriminator()
@@ -99,5 +101,5 @@ def train(
             adversary = ADVERSARY_WEIGHT * min(1.0, training.step / ADVERSARY_WARMUP)
             return loss(judge, made, pictures, adversary)
 
-    training.run(loss_of, at_checkpoint)
+    training.run(loss_of, at_checkpoint, at_step)
     return training

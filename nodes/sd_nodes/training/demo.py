@@ -50,7 +50,7 @@ PROMPTS = (
 SCHEDULES = {
     "autoencoder": Schedule(steps=2800, rate=1.5e-3, warmup=100, every=400),
     "decoder": Schedule(steps=1200, rate=7e-4, warmup=50, average=0.998, every=200),
-    "text-to-image": Schedule(steps=10_000, rate=6e-4, warmup=200, floor=0.0, average=0.9995, every=500),
+    "text-to-image": Schedule(steps=7000, rate=1.2e-3, warmup=200, floor=0.0, average=0.9995, every=500),
     "canny": Schedule(steps=4150, rate=1e-3, warmup=100, floor=0.03, average=0.995, every=500),
     "depth": Schedule(steps=700, rate=1e-3, warmup=100, floor=0.03, average=0.995, every=500),
 }
@@ -61,16 +61,16 @@ def train_autoencoder(shop: Workshop, schedule: Schedule = SCHEDULES["autoencode
     torch.manual_seed(schedule.seed)
     vae = autoencoder.new_autoencoder()
     folder, drawings = shop.folder / "autoencoder", np.asarray(shop.drawings)[shop.learned]
-    autoencoder.train(
-        vae, drawings, shop.batch("autoencoder"), schedule, folder, shop.accelerator, _reconstructions(shop, vae)
-    )
+    look = _reconstructions(shop, vae)
+    autoencoder.train(vae, drawings, shop.batch("autoencoder"), schedule, folder, shop.accelerator, look, shop.at_step)
 
 
 def train_decoder(shop: Workshop, schedule: Schedule = SCHEDULES["decoder"]) -> None:
     """Sharpens the decoder."""
     vae = shop.autoencoder()
     folder, drawings = shop.folder / "decoder", np.asarray(shop.drawings)[shop.learned]
-    decoder.train(vae, drawings, shop.batch("decoder"), schedule, folder, shop.accelerator, _reconstructions(shop, vae))
+    look = _reconstructions(shop, vae)
+    decoder.train(vae, drawings, shop.batch("decoder"), schedule, folder, shop.accelerator, look, shop.at_step)
 
 
 def _reconstructions(shop: Workshop, vae: AutoencoderKL) -> AtTrainingCheckpoint:
@@ -111,20 +111,15 @@ def train_text_to_image(shop: Workshop, schedule: Schedule = SCHEDULES["text-to-
         sheet(rows).save(training.folder / f"sheet-{training.step:06d}.png")
 
     folder = shop.folder / "text-to-image"
-    text_to_image.train(made, shop.lesson(), shop.batch("text-to-image"), schedule, folder, shop.accelerator, look)
+    batch, lesson = shop.batch("text-to-image"), shop.lesson()
+    text_to_image.train(made, lesson, batch, schedule, folder, shop.accelerator, look, shop.at_step)
 
 
 def train_controlnet(shop: Workshop, kind: str, schedule: Schedule | None = None) -> None:
-    """Trains a ControlNet, "canny" or "depth", on the text-to-image model as far as it is.
-
-    Depth starts from the Canny ControlNet if that is there, which already knows how to steer.
-    """
+    """Trains a ControlNet, "canny" or "depth", on the text-to-image model as far as it is."""
     model, schedule = shop.model(), schedule or SCHEDULES[kind]
     torch.manual_seed(schedule.seed)
-    net = controlnet.new_controlnet(model.unet, HINT_CHANNELS)
-    learned = shop.weights("canny", "controlnet") if kind == "depth" else None
-    if learned:
-        net.load_state_dict(learned)
+    net = _untrained_controlnet(shop, kind, model)
     with_plain_attention(model.unet)
     with_plain_attention(net)
     pairs = held_out_pairs(shop.pictures, shop.drawings, WATCHED)
@@ -137,7 +132,20 @@ def train_controlnet(shop: Workshop, kind: str, schedule: Schedule | None = None
         sheet([truth, hints, made.cpu()]).save(training.folder / f"sheet-{training.step:06d}.png")
 
     source = source_of(shop, kind, shop.batch(kind), model.vae.config.scaling_factor)
-    controlnet.train(model, net, source, schedule, shop.folder / kind, shop.accelerator, Lessons(fresh_share=2.0), look)
+    lessons, folder = Lessons(fresh_share=2.0), shop.folder / kind
+    controlnet.train(model, net, source, schedule, folder, shop.accelerator, lessons, look, shop.at_step)
+
+
+def _untrained_controlnet(shop: Workshop, kind: str, model: LatentDiffusion) -> ControlNetModel:
+    """Goes on from the start; else depth begins with the Canny ControlNet, which already knows how to steer."""
+    started = shop.started_controlnet(kind)
+    if started is not None:
+        return started
+    net = controlnet.new_controlnet(model.unet, HINT_CHANNELS)
+    learned = shop.weights("canny", "controlnet") if kind == "depth" else None
+    if learned:
+        net.load_state_dict(learned)
+    return net
 
 
 def with_plain_attention(module: UNet2DConditionModel | ControlNetModel) -> None:
@@ -206,9 +214,13 @@ def measure_exported(shop: Workshop, target: Path, count: int = 64) -> dict[str,
     return measure(LatentDiffusion.open(target / "emoji").locked(torch.device("cpu")), canny, depth, pairs)
 
 
-def run_stage(shop: Workshop, stage: str, steps: int | None = None) -> None:
-    """Runs, or resumes, one training stage by its name, with another length if asked for."""
-    schedule = SCHEDULES[stage] if steps is None else replace(SCHEDULES[stage], steps=steps)
+def schedule_of(stage: str, steps: int | None = None) -> Schedule:
+    """Gives a training stage's schedule, with another length if asked for."""
+    return SCHEDULES[stage] if steps is None else replace(SCHEDULES[stage], steps=steps)
+
+
+def run_stage(shop: Workshop, stage: str, schedule: Schedule) -> None:
+    """Runs, or resumes, one training stage by its name."""
     match stage:
         case "autoencoder":
             train_autoencoder(shop, schedule)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,10 @@ from .drawing import draw
 from .export import export_controlnet
 from .loop import Schedule, Training, one_device
 from .model import LatentDiffusion
+from .options import changed_since
+from .progress import Watch
 from .sheet import sheet
+from .single_file import export_single_file
 from .triples import Triple, as_square, read_triples, source_of
 
 
@@ -40,8 +43,32 @@ class Order:
     size: int
     prompts: tuple[str, ...] = ()
 
+    def settled(self, schedule: Schedule) -> dict[str, str | int | float | None]:
+        """Gives what must stay the same for a resumed run to be the uninterrupted one, by the options' names."""
+        paths = {"base": self.base, "data": self.data, "from": self.start}
+        places = {name: str(path.resolve()) if path else None for name, path in paths.items()}
+        return {**places, "batch": self.batch, "size": self.size, "rate": schedule.rate, "seed": schedule.seed}
 
-def train_on_own_data(order: Order, schedule: Schedule, say: Callable[[str], None]) -> Training:
+    def problems(self, schedule: Schedule) -> list[str]:
+        """Tells what speaks against the order: another one in the same folder, a ControlNet of another base."""
+        problems = changed_since(self.out, self.settled(schedule))
+        if self.start is not None:
+            problems += misfits(self.start / "config.json", self.base / "unet" / "config.json")
+        return problems
+
+
+def misfits(controlnet: Path, unet: Path) -> list[str]:
+    """Compares two configurations, and tells why a ControlNet cannot steer a UNet."""
+    one, other = (json.loads(path.read_text()) for path in (controlnet, unet))
+    return [
+        f"the ControlNet in {controlnet.parent} has {name} {one.get(name)}, the base {other.get(name)}: "
+        "it was made for another base"
+        for name in ("block_out_channels", "cross_attention_dim", "in_channels", "layers_per_block")
+        if one.get(name) != other.get(name)
+    ]
+
+
+def train_on_own_data(order: Order, schedule: Schedule, watch: Watch) -> Training:
     """Trains, or resumes, and writes the ControlNet into the order's folder at every checkpoint.
 
     Raises:
@@ -55,15 +82,18 @@ def train_on_own_data(order: Order, schedule: Schedule, say: Callable[[str], Non
 
     def at_checkpoint(training: Training) -> None:
         export_controlnet(controlnet, order.out)
+        export_single_file(controlnet, order.out / f"{order.out.resolve().name}.safetensors")
         _look(order, model, controlnet, triples[0], training)
-        say(f"{training.step} of {schedule.steps} steps: checkpoint written to {order.out}")
+        watch.note(f"{training.step:,} of {schedule.steps:,} steps: checkpoint written to {order.out}")
 
-    def at_step(step: int, loss: float) -> None:
-        if step == 1 or step % 10 == 0:
-            say(f"step {step} of {schedule.steps}: loss {loss:.4f}")
-
+    _keep(order, schedule)
     source = source_of(triples, model, order.batch, order.size)
-    return train(model, controlnet, source, schedule, order.out, accelerator, Lessons(), at_checkpoint, at_step)
+    return train(model, controlnet, source, schedule, order.out, accelerator, Lessons(), at_checkpoint, watch.step)
+
+
+def _keep(order: Order, schedule: Schedule) -> None:
+    order.out.mkdir(parents=True, exist_ok=True)
+    (order.out / "order.json").write_text(json.dumps(order.settled(schedule), indent=2) + "\n")
 
 
 def _start(order: Order, model: LatentDiffusion) -> ControlNetModel:

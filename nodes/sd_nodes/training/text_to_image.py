@@ -19,12 +19,14 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from .augment import BACKGROUNDS
 from .dataset import SIZE, Picture
-from .loop import AtTrainingCheckpoint, Randomness, Schedule, Training
+from .loop import AtStep, AtTrainingCheckpoint, Randomness, Schedule, Training
 from .model import LatentDiffusion
 from .objective import ask
+from .variation import PORTRAITS
 from .vocabulary import learn_tokenizer
 
 WIDTH, TOKENS, WORDS, EMPTY_SHARE = 160, 24, 4000, 0.1
+PORTRAIT_SHARE, DETAIL_SHARE = 0.8, 0.15
 
 
 def new_scheduler() -> UniPCMultistepScheduler:
@@ -99,9 +101,11 @@ class Lesson:
     likely: NDArray[np.float64]
 
     def draw(self, random: Randomness, count: int) -> tuple[Tensor, list[str]]:
-        """Chooses latents, `[count, 4, height, width]` float32, and their captions."""
+        """Chooses latents, `[count, 4, height, width]` float32, mostly large and centred ones, and their captions."""
         chosen = random.numpy.choice(len(self.likely), count, p=self.likely)
-        turns = random.numpy.integers(self.latents.shape[1], size=count)
+        turns = random.numpy.integers(PORTRAITS, self.latents.shape[1], size=count)
+        portraits = random.numpy.integers(PORTRAITS, size=count)
+        turns = np.where(random.numpy.random(count) < PORTRAIT_SHARE, portraits, turns)
         words = [self.captions[picture][turn] for picture, turn in zip(chosen, turns, strict=True)]
         return torch.from_numpy(self.latents[chosen, turns].astype(np.float32)), words
 
@@ -114,6 +118,7 @@ def train(
     folder: Path,
     accelerator: Accelerator,
     at_checkpoint: AtTrainingCheckpoint = lambda training: None,
+    at_step: AtStep = lambda step, loss: None,
 ) -> Training:
     """Trains, or resumes, the text encoder and the UNet.
 
@@ -125,6 +130,7 @@ def train(
         folder: Where the checkpoint and the loss log go.
         accelerator: The device, and the processes that share the work.
         at_checkpoint: Called with the training at every checkpoint.
+        at_step: Called after each step with the steps done and the loss.
     """
     modules = {"unet": model.unet, "text_encoder": model.text_encoder}
     groups: list[dict[str, object]] = [{"params": list(module.parameters())} for module in modules.values()]
@@ -133,13 +139,13 @@ def train(
     def loss_of(random: Randomness) -> Tensor:
         latents, captions = lesson.draw(random, batch)
         latents = latents.to(accelerator.device) * model.vae.config.scaling_factor
-        question = ask(model.scheduler, latents, random)
+        question = ask(model.scheduler, latents, random, DETAIL_SHARE)
         with accelerator.autocast():
             words = model.encode_text(without_some(captions, EMPTY_SHARE, random))
             given = model.unet(question.noisy, question.timesteps, words, return_dict=False)[0]
         return question.weighted_loss(given)
 
-    training.run(loss_of, at_checkpoint)
+    training.run(loss_of, at_checkpoint, at_step)
     return training
 
 

@@ -18,24 +18,21 @@ from transformers import CLIPTextModel, CLIPTokenizer, PreTrainedModel
 from . import autoencoder, text_to_image
 from .augment import Bytes
 from .dataset import Picture, load
+from .favourites import weight
+from .loop import AtStep
 from .model import LatentDiffusion
 from .text_to_image import Lesson
 
 BATCHES = {"autoencoder": 16, "decoder": 16, "text-to-image": 32, "canny": 32, "depth": 32}
-STARTED = ("emoji/tokenizer", "emoji/text_encoder", "emoji/unet", "emoji/vae")
 Part = TypeVar("Part", bound=PreTrainedModel | ModelMixin)
-FAVOURED = {"smileys-emotion": 4.0, "animals-nature": 4.0, "food-drink": 4.0}
 
 
 def keep_start(folder: Path, start: Path) -> None:
     """Notes in a working folder which exported models its parts go on from, so that every later stage knows.
 
     Raises:
-        ValueError: If that is no folder that `export` wrote, or the working folder began from another one.
+        ValueError: If the working folder began from another one.
     """
-    missing = [part for part in STARTED if not (start / part).is_dir()]
-    if missing:
-        raise ValueError(f"{start} holds no exported model: it has no {', no '.join(missing)}")
     before = kept_start(folder)
     if before is not None and before != start.resolve():
         raise ValueError(f"{folder} began from {before} and cannot go on from {start}; take another working folder")
@@ -59,6 +56,7 @@ class Workshop:
         drawings: Their premultiplied RGBA bytes.
         accelerator: The device, and the processes that share the work.
         start: What `export` wrote, to go on from; None begins with random weights.
+        at_step: Is told of every training step and its loss.
     """
 
     folder: Path
@@ -66,6 +64,7 @@ class Workshop:
     drawings: Bytes
     accelerator: Accelerator
     start: Path | None = None
+    at_step: AtStep = lambda step, loss: None
 
     @staticmethod
     def open(folder: Path, accelerator: Accelerator) -> Workshop:
@@ -126,7 +125,7 @@ class Workshop:
         return self._started(ControlNetModel, f"emoji-{kind}")
 
     def _started(self, kind: type[Part], part: str) -> Part | None:
-        if self.start is None:
+        if self.start is None or not (self.start / part).is_dir():
             return None
         opened: Part = kind.from_pretrained(self.start / part, use_safetensors=True).float()
         return opened
@@ -144,7 +143,7 @@ class Workshop:
         """Opens the latents and captions that may be learned from."""
         captions = json.loads((self.folder / "captions.json").read_text())
         latents = np.load(self.folder / "latents.npy", mmap_mode="r")
-        weights = np.array([FAVOURED.get(self.pictures[index].group, 1.0) for index in self.learned])
+        weights = np.array([weight(self.pictures[index]) for index in self.learned])
         return Lesson(
             np.asarray(latents)[self.learned], [captions[index] for index in self.learned], weights / weights.sum()
         )

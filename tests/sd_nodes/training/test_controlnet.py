@@ -13,7 +13,7 @@ from sd_nodes.training.controlnet import (
     train,
 )
 from sd_nodes.training.loop import Randomness, Schedule
-from sd_nodes.training.objective import ask
+from sd_nodes.training.objective import ask, draw_timesteps
 
 from .tiny import on_cpu, tiny_model
 
@@ -80,6 +80,15 @@ def test_a_right_answer_costs_nothing(prediction: str) -> None:
     asked = ask(tiny_model(prediction).scheduler, torch.randn(4, 4, 4, 4), Randomness.of(0, 0))
     assert asked.loss(asked.answer) == 0
     assert asked.loss(asked.answer + 1) > 0
+
+
+def test_fewer_low_noise_levels_are_asked_for_when_form_matters_more() -> None:
+    drawn = draw_timesteps(Randomness.of(0, 0), 2000, detail_share=0.15)
+    assert (drawn < 350).float().mean() == pytest.approx(0.15, abs=0.002)
+    even = draw_timesteps(Randomness.of(0, 0), 2000)
+    assert even.float().mean() == pytest.approx(500, abs=2)
+    assert min(drawn.min(), even.min()) >= 0
+    assert max(drawn.max(), even.max()) <= 999
 
 
 def test_a_prediction_that_training_does_not_know_is_refused() -> None:

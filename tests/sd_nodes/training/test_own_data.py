@@ -6,9 +6,11 @@ import torch
 from click.testing import CliRunner
 from diffusers import ControlNetModel
 from PIL import Image
+from safetensors.torch import load_file
 
 from sd_nodes.training.commands import train
-from sd_nodes.training.export import export_model
+from sd_nodes.training.controlnet import new_controlnet
+from sd_nodes.training.export import export_controlnet, export_model
 from sd_nodes.training.model import LatentDiffusion
 from sd_nodes.training.triples import as_square, read_triples
 
@@ -83,6 +85,8 @@ def test_the_command_trains_and_resumes(examples: Path, base: Path, tmp_path: Pa
     assert len((out / "losses.jsonl").read_text().splitlines()) == 4
     made = ControlNetModel.from_pretrained(out, use_safetensors=True)
     assert made.controlnet_mid_block.weight.any()
+    alone = load_file(out / "out.safetensors")
+    assert torch.equal(alone["control_model.middle_block_out.0.weight"], made.controlnet_mid_block.weight.half())
 
 
 def test_a_size_that_is_no_multiple_of_eight_is_told_with_the_nearest(examples: Path, base: Path) -> None:
@@ -92,11 +96,57 @@ def test_a_size_that_is_no_multiple_of_eight_is_told_with_the_nearest(examples: 
     assert "the nearest is 104" in result.output
 
 
-def test_a_users_mistake_gives_no_traceback(base: Path, tmp_path: Path) -> None:
-    order = ["controlnet", "--base", str(base), "--data", str(tmp_path), "--out", str(tmp_path / "out")]
+def test_all_wrong_options_are_told_at_once_before_anything_is_written(base: Path, tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "letter.txt").write_text("keep me")
+    order = ["controlnet", "--base", str(tmp_path), "--data", str(tmp_path), "--out", str(full), "--size", "100"]
+    result = CliRunner().invoke(train, [*order, "--rate", "-1", "--batch", "none", "--from", str(base), "--seed", "-3"])
+    assert result.exit_code == 2
+    told = ("--base", "--data", "--out", "--from", "--size", "--rate", "--batch", "--seed")
+    assert all(f"Invalid value for '{name}'" in result.output for name in told), result.output
+    assert "letter.txt" in result.output
+    assert [path.name for path in full.iterdir()] == ["letter.txt"]
+
+
+def test_a_folder_that_cannot_be_made_is_told(examples: Path, base: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    order = ["controlnet", "--base", str(base), "--data", str(examples), "--out", str(tmp_path / "file" / "out")]
     result = CliRunner().invoke(train, order)
-    assert result.exit_code == 1
-    assert result.output.startswith("Error: ")
+    assert result.exit_code == 2
+    assert f"{tmp_path / 'file'} is a file" in result.output
+
+
+def test_another_order_in_the_folder_of_a_training_is_refused_with_what_changed(
+    examples: Path, base: Path, tmp_path: Path
+) -> None:
+    order = ["controlnet", "--base", str(base), "--data", str(examples), "--out", str(tmp_path / "out"), "--size", "32"]
+    begun = CliRunner().invoke(train, [*order, "--steps", "1", "--batch", "1"])
+    assert begun.exit_code == 0, begun.output
+    result = CliRunner().invoke(train, [*order, "--steps", "2", "--batch", "2", "--rate", "0.5"])
+    assert result.exit_code == 2
+    assert "--batch was 1 when the training in" in result.output
+    assert "--rate was 1e-05 when the training in" in result.output
+    assert "--size" not in result.output.partition("Error")[2]
+
+
+def test_a_controlnet_of_another_base_is_refused_before_the_run(examples: Path, base: Path, tmp_path: Path) -> None:
+    export_controlnet(new_controlnet(tiny_model().unet, (4, 4, 8, 8)), tmp_path / "fits")
+    config = tmp_path / "fits" / "config.json"
+    config.write_text(config.read_text().replace('"cross_attention_dim": 8', '"cross_attention_dim": 768'))
+    order = ["controlnet", "--base", str(base), "--data", str(examples), "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(train, [*order, "--from", str(tmp_path / "fits")])
+    assert result.exit_code == 2
+    assert "cross_attention_dim 768, the base 8" in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_models_are_not_exported_among_other_things(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("keep me")
+    result = CliRunner().invoke(train, ["demo", "export", "--out", str(tmp_path), "--steps", "0"])
+    assert result.exit_code == 2
+    assert "letter.txt" in result.output
+    assert "Invalid value for '--steps'" in result.output
 
 
 def test_a_stage_before_its_time_is_told_the_order(tmp_path: Path) -> None:

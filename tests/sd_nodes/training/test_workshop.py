@@ -70,5 +70,5 @@ def test_a_working_folder_keeps_to_one_start(exported: Path, tmp_path: Path) -> 
 def test_a_start_that_is_no_exported_model_is_told(tmp_path: Path) -> None:
     (tmp_path / "emoji/vae").mkdir(parents=True)
     result = CliRunner().invoke(train, ["demo", "latents", "--folder", str(tmp_path), "--start-from", str(tmp_path)])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "no emoji/tokenizer, no emoji/text_encoder, no emoji/unet" in result.output

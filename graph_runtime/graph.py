@@ -63,9 +63,10 @@ def join(
     circles = network.circles()
     problems += [circle_problem(circle, workflow) for circle in circles]
     order = dict.fromkeys([*network.order, *workflow.nodes])  # what lies in or behind a circle comes last
-    steps, wrong = _placed(workflow, library, folders or Folders(), order, outside or {})
+    folders = folders or Folders()
+    steps, wrong = _placed(workflow, library, folders, order, outside or {})
     problems += wrong
-    problems += [problem for pack in library.packs for check in pack.checks for problem in check(steps)]
+    problems += [problem for pack in library.packs for check in pack.checks for problem in check(steps, folders)]
     needed = network.upstream(wanted)
     fatal = [problem for problem in problems if not problem.node or problem.node in needed]
     warnings = [problem for problem in problems if problem.node and problem.node not in needed]

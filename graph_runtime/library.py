@@ -28,8 +28,8 @@ FOLDER_PREFIX = "graph_runtime_pack_"
 class Check(Protocol):
     """Looks at a whole graph for what no single node can see, such as two models that do not fit each other."""
 
-    def __call__(self, steps: Mapping[str, Step]) -> Iterable[Problem]:
-        """Give the problems; `Step.known` holds what the static nodes gave."""
+    def __call__(self, steps: Mapping[str, Step], folders: Folders) -> Iterable[Problem]:
+        """Give the problems; `Step.known` holds what the static nodes gave, `folders` say where files lie."""
 
 
 class Notes(Protocol):

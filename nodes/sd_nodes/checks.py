@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graph_runtime import NodeError, Problem
+from sd_nodes.embeddings import WORD, demand_family
+from sd_nodes.families import share_latents
 from sd_nodes.maps import SUITABLE
 from sd_nodes.picture_files import split_prefix
 from sd_nodes.types import Clip, Conditioning, ControlNet, Image, Latent, Model, Vae
@@ -12,15 +14,12 @@ from sd_nodes.types import Clip, Conditioning, ControlNet, Image, Latent, Model,
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from graph_runtime import Step
+    from graph_runtime import Folders, Step
 
     Steps = Mapping[str, Step]
 
-LATENT_SPACES = {"sd2": "sd1", "sdxl-refiner": "sdxl"}
-"""Families that share the latents of another one."""
 
-
-def families(steps: Steps) -> Iterator[Problem]:
+def families(steps: Steps, folders: Folders) -> Iterator[Problem]:
     """Find text encoders, ControlNets and VAEs that do not belong to the family of the model they work with."""
     for step in steps.values():
         if isinstance(model := _recipe(steps, step, "model"), Model):
@@ -30,7 +29,7 @@ def families(steps: Steps) -> Iterator[Problem]:
             yield from _foreign_latents(steps, step, vae)
 
 
-def control_pictures(steps: Steps) -> Iterator[Problem]:
+def control_pictures(steps: Steps, folders: Folders) -> Iterator[Problem]:
     """Find control pictures of another kind than the one that their ControlNet was trained for."""
     for step in steps.values():
         net = _recipe(steps, step, "control_net")
@@ -47,7 +46,7 @@ def control_pictures(steps: Steps) -> Iterator[Problem]:
         yield _problem(step, "image", message)
 
 
-def safety_checkers(steps: Steps) -> Iterator[Problem]:
+def safety_checkers(steps: Steps, folders: Folders) -> Iterator[Problem]:
     """Find safety checks on a base model that comes without a safety checker."""
     for step in steps.values():
         wire = step.wires.get("checker")
@@ -61,7 +60,7 @@ def safety_checkers(steps: Steps) -> Iterator[Problem]:
             yield _problem(step, "checker", message)
 
 
-def prefixes(steps: Steps) -> Iterator[Problem]:
+def prefixes(steps: Steps, folders: Folders) -> Iterator[Problem]:
     """Find names of saved pictures that lead out of the output folder."""
     for step in steps.values():
         prefix = step.values.get("filename_prefix")
@@ -72,16 +71,30 @@ def prefixes(steps: Steps) -> Iterator[Problem]:
                 yield _problem(step, error.input, error.message)
 
 
-CHECKS = (families, control_pictures, safety_checkers, prefixes)
+def learned_words(steps: Steps, folders: Folders) -> Iterator[Problem]:
+    """Find learned words in prompts that belong to another family than the text encoder that reads them."""
+    for step in steps.values():
+        clip = _recipe(steps, step, "clip")
+        if not isinstance(clip, Clip):
+            continue
+        for input in step.node.inputs:
+            text = step.values.get(input, _recipe(steps, step, input))
+            if isinstance(text, str) and WORD.search(text):
+                try:
+                    demand_family(text, clip, folders)
+                except NodeError as error:
+                    yield _problem(step, input, error.message)
+
+
+CHECKS = (families, control_pictures, safety_checkers, prefixes, learned_words)
 
 
 def _strangers(steps: Steps, step: Step, model: Model, input: str) -> Iterator[Problem]:
     """The recipes upstream of one input that belong to another family than the model."""
     for source, recipe in _upstream(steps, step, input):
         ours, theirs = model.family, recipe.family
-        if isinstance(recipe, Vae):
-            ours, theirs = _latent_space(ours), _latent_space(theirs)
-        if ours and theirs and ours != theirs:
+        fitting = share_latents(ours, theirs) if isinstance(recipe, Vae) else not (ours and theirs) or ours == theirs
+        if not fitting:
             message = (
                 f"the model “{model.source.name}” is of the family {model.family}; {_title(recipe)} "
                 f"“{recipe.source.name}” at node {source.id} ({source.name}) is of the family {recipe.family}."
@@ -116,8 +129,7 @@ def _foreign_latents(steps: Steps, step: Step, vae: Vae) -> Iterator[Problem]:
     model = _recipe(steps, source, "model") if source else None
     if source is None or not isinstance(model, Model):
         return
-    ours, theirs = _latent_space(vae.family), _latent_space(model.family)
-    if ours and theirs and ours != theirs:
+    if not share_latents(vae.family, model.family):
         message = (
             f"the VAE “{vae.source.name}” is of the family {vae.family}; the latents come from node {source.id} "
             f"({source.name}), whose model “{model.source.name}” is of the family {model.family}."
@@ -153,10 +165,6 @@ def _recipe(steps: Steps, step: Step, input: str) -> object:
 def _type(steps: Steps, step: Step, input: str) -> object:
     wire = step.wires[input]
     return steps[wire.node].outputs[wire.output].type
-
-
-def _latent_space(family: str) -> str:
-    return LATENT_SPACES.get(family, family)
 
 
 def _title(recipe: Clip | ControlNet | Vae) -> str:

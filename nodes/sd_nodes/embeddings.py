@@ -24,8 +24,8 @@ TABLE = "embeddings.token_embedding.weight"
 OWN = {"text_encoder": "clip_l", "text_encoder_2": "clip_g"}
 """What a file for several text encoders calls the vectors of each."""
 
-FAMILIES = {768: "sd1", 1024: "sd2", 1280: "sdxl"}
-"""Families by the width of their learned words; those of SDXL are told by its larger text encoder."""
+FAMILIES = {768: "sd1", 1024: "sd2", 1280: "sdxl", 4096: "sd3 or flux"}
+"""Families by the width of their learned words; those with several text encoders are told by the one of their own."""
 
 
 def listing(folders: Folders) -> str:
@@ -55,10 +55,11 @@ def demand_family(text: str, clip: Clip, folders: Folders) -> None:
             continue
         header = read_header(path)
         if not any(_entry(header, each.source.part, _width(each, folders)) for each in clip.encoders):
-            theirs, ours = sorted({tensor.shape[-1] for tensor in header.values()}), _width(clip, folders)
-            family = " or ".join(FAMILIES.get(width, f"context-{width}") for width in theirs)
+            theirs, ours = sorted({(0, *tensor.shape)[-1] for tensor in header.values()}), _width(clip, folders)
+            # SDXL's smaller text encoder has the width of Stable Diffusion 1, SD3's larger one that of SDXL.
+            family = FAMILIES.get(max(theirs, default=0), f"context-{max(theirs, default=0)}")
             raise NodeError(
-                f"the embedding “{name}” is {' or '.join(map(str, theirs))} wide, of the family {family}; the text "
+                f"the embedding “{name}” is {' and '.join(map(str, theirs))} wide, of the family {family}; the text "
                 f"encoder of “{clip.source.name}” is {ours} wide, of the family {clip.family}.",
                 input="text",
             )

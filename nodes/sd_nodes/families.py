@@ -1,11 +1,43 @@
-"""Which family of models something belongs to, and what a ControlNet was trained for."""
+"""Which family of models something belongs to, and what a ControlNet was trained for: headers alone tell it."""
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 WIDTHS = {768: "sd1", 1024: "sd2", 2048: "sdxl", 1280: "sdxl-refiner"}
 """The width of the text embedding by which the published families are told apart."""
+
+STREAMS = {
+    "flux": re.compile(r"(?:^|[._])single_(?:transformer_)?blocks?[._]\d"),
+    "sd3": re.compile(r"joint_blocks[._]\d"),
+}
+"""Names of layers that only one family of transformers has."""
+
+JOINT = re.compile(r"transformer_blocks[._]\d+[._]attn[._](?:to_[qkv]|add_q_proj)\b")
+"""The attention of a transformer that several families have; its width tells which."""
+
+JOINT_WIDTHS = {1536: "sd3", 2432: "sd3", 3072: "flux"}
+
+CLASSES = {
+    "SD3Transformer2DModel": "sd3", "SD3ControlNetModel": "sd3", "FluxTransformer2DModel": "flux",
+    "FluxControlNetModel": "flux",
+}  # fmt: skip
+"""Families by the classes of diffusers that only they have."""
+
+LATENTS = {0.18215: "sd1", 0.13025: "sdxl", 1.5305: "sd3", 0.3611: "flux"}
+"""Families by what the latents of their autoencoders are multiplied by."""
+
+CHANNELS = {4: "sd1 or sdxl", 16: "sd3 or flux"}
+"""The families whose latents have so many channels."""
+
+LATENT_SPACES = {"sd2": "sd1", "sdxl-refiner": "sdxl"}
+"""Families that share the latents of another one."""
+
+PUBLISHED = frozenset((*WIDTHS.values(), *LATENTS.values()))
 
 KINDS = {
     "canny": ("canny",),
@@ -28,6 +60,44 @@ KINDS = {
 def family_of(width: int | None) -> str:
     """Return the family of a network that attends to text embeddings of this width; empty without a width."""
     return WIDTHS.get(width, f"context-{width}") if width else ""
+
+
+def family_of_transformer(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """Return the family of a transformer, of a ControlNet for one or of a LoRA on one; empty if it is none.
+
+    Args:
+        shapes: The shape of each tensor by its name, in any layout.
+    """
+    for family, sign in STREAMS.items():
+        if any(map(sign.search, shapes)):
+            return family
+    widths = (max(shape, default=0) for name, shape in sorted(shapes.items()) if JOINT.search(name))
+    return next((JOINT_WIDTHS[width] for width in widths if width in JOINT_WIDTHS), "")
+
+
+def family_of_latents(channels: object, scale: object) -> str:
+    """Return the family of an autoencoder, or those that it may belong to; empty where nothing tells.
+
+    Args:
+        channels: How many channels its latents have.
+        scale: What they are multiplied by, if that is known.
+    """
+    possible = CHANNELS.get(channels, "") if isinstance(channels, int) else ""
+    told = LATENTS.get(scale, "") if isinstance(scale, float) else ""
+    return told if told in possible.split(" or ") else possible
+
+
+def share_latents(one: str, other: str) -> bool:
+    """Tell whether latents of one family may be those of another one.
+
+    Args:
+        one: A family, or several that it may be, with " or " between them; empty is any. Of a family that nobody
+            published, and one that is published, nothing is known.
+        other: Likewise.
+    """
+    ours, theirs = ({LATENT_SPACES.get(each, each) for each in name.split(" or ")} for name in (one, other))
+    known = (ours <= PUBLISHED) == (theirs <= PUBLISHED)
+    return not one or not other or not known or bool(ours & theirs)
 
 
 def kind_of(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, final
 from graph_runtime import NodeError
 from sd_nodes.components import Component, components
 from sd_nodes.digests import digest_file, digest_files
-from sd_nodes.families import family_of, kind_of
+from sd_nodes.families import CLASSES, family_of, family_of_latents, family_of_transformer, kind_of
 from sd_nodes.places import BASE, CLIP_VISION, CONTROLNET, SAFETY, TEXT, UNET, UPSCALE, VAE, Shelf, find
 from sd_nodes.shapes import known_families, text_width
 from sd_nodes.types import Clip, ControlNet, Model, Recipe, SafetyChecker, Source, Vae
@@ -34,6 +34,9 @@ SHELVES = {
 TABLE = "embeddings.token_embedding.weight"
 SECOND_WIDTH = 1024
 """The width of the text encoder of Stable Diffusion 2."""
+
+LATENT_SCALE = 0.18215
+"""What the latents of an autoencoder are multiplied by whose configuration says nothing, as diffusers has it."""
 
 ENCODERS = ("text_encoder", "text_encoder_2")
 
@@ -89,10 +92,10 @@ def controlnet(name: str, folders: Folders, kind: str = "") -> ControlNet:
 
 
 def vae(name: str, folders: Folders) -> Vae:
-    """Return the recipe of a VAE that lies by itself or in a base model; by itself it has no family."""
+    """Return the recipe of a VAE that lies by itself or in a base model; by itself its latents tell its family."""
     found = components(find(name, VAE, folders))
     demand(name, found, ("vae",))
-    family = family_in(found["unet"]) if "unet" in found else ""
+    family = family_in(found["unet"]) if "unet" in found else _family_of_vae(found["vae"])
     return Vae(source_at(name, found["vae"], folders), family)
 
 
@@ -178,8 +181,17 @@ def family_in(component: Component) -> str:
     """Return the family of a UNet or ControlNet; empty where nothing in it tells."""
     if config := component.config():
         width = config.get("cross_attention_dim")
-        return family_of(width if isinstance(width, int) else None)
-    return family_of(text_width({name: tensor.shape for name, tensor in component.header().items()}))
+        return CLASSES.get(str(config.get("_class_name")), family_of(width if isinstance(width, int) else None))
+    shapes = {name: tensor.shape for name, tensor in component.header().items()}
+    return family_of_transformer(shapes) or family_of(text_width(shapes))
+
+
+def _family_of_vae(component: Component) -> str:
+    """Return the family of an autoencoder by itself, or those that it may belong to."""
+    if config := component.config():
+        return family_of_latents(config.get("latent_channels", 4), config.get("scaling_factor", LATENT_SCALE))
+    into = component.header().get("decoder.conv_in.weight")
+    return family_of_latents(into.shape[1] if into and len(into.shape) > 1 else None, None)
 
 
 def _family_beside(component: Component) -> str:

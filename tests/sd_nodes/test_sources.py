@@ -108,7 +108,7 @@ def test_a_missing_part_is_named(folders: Folders) -> None:
     """A VAE alone is no base model."""
     with pytest.raises(NodeError, match="has no unet and no text_encoder: it holds vae"):
         sources.checkpoint("only_vae", folders)
-    assert sources.vae("only_vae", folders).family == ""
+    assert sources.vae("only_vae", folders).family == "sd1 or sdxl"
 
 
 def test_a_folder_with_pickles_only_is_refused(shelf: Path, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ CAREFUL = 0.01
 """How much sooner concepts are found in a picture that calls for special care."""
 
 
-class SafetyChecker(StableDiffusionSafetyChecker):
+class SafetyChecker(StableDiffusionSafetyChecker):  # type: ignore[misc]  # diffusers has no types
     """Diffusers' safety checker, told apart by what it returns: not flags, but by how much they are deserved."""
 
     @torch.no_grad()

@@ -14,7 +14,7 @@ from .complaints import Body, answer, complaint
 from .context import SERVER, Handler, Route, Routes, Server
 from .extensions import Extension, add_routes
 from .gate import Takes
-from .routes import catalog, files, jobs, machine, page, prompts, socket, user
+from .routes import catalog, files, jobs, library, machine, page, prompts, socket, user
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +26,7 @@ ROUTES: Routes = (
     *user.ROUTES,
     *machine.ROUTES,
     *catalog.ROUTES,
+    *library.ROUTES,
 )
 """Each stands as it is and under /api; those under /internal only as they are."""
 
@@ -44,11 +45,18 @@ def application(server: Server, extensions: Iterable[Extension] = ()) -> web.App
     app = web.Application(middlewares=[guarded])
     app[SERVER] = server
     app.on_response_prepare.append(_with_headers)
-    for route in (page.PAGE, *every(ROUTES)):
-        app.router.add_route(route.method, route.path, route.handler)
+    _add(app, (page.PAGE, *every(ROUTES)))
     add_routes(app, extensions)
-    app.router.add_route(page.FILES.method, page.FILES.path, page.FILES.handler)
+    _add(app, (page.FILES,))
     return app
+
+
+def _add(app: web.Application, routes: Routes) -> None:
+    """Add routes; what can be read can also be asked for by its headers alone."""
+    for route in routes:
+        app.router.add_route(route.method, route.path, route.handler)
+        if route.method == hdrs.METH_GET and route.handler is not socket.get_ws:
+            app.router.add_route(hdrs.METH_HEAD, route.path, route.handler)
 
 
 def every(routes: Routes) -> list[Route]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import atomic
 from ..library import Library
 from ..workflow import Workflow
 
@@ -46,6 +48,19 @@ class Template:
 
         return svg(picture(self._read(library), library))
 
+    def bring(self, library: Library, folder: Path) -> None:
+        """Put the pictures that it loads into a folder, as far as they come with it; what is there stays.
+
+        Raises:
+            WorkflowError: The file is no workflow.
+            OSError: The folder cannot be written.
+        """
+        brought = {path.name: path for path in (self.workflow.parent / "input").glob("*") if path.is_file()}
+        values = (value for call in self._read(library).nodes.values() for value in call.inputs.values())
+        for name in {value for value in values if isinstance(value, str) and value in brought}:
+            if not (folder / name).exists():
+                atomic.write(folder / name, brought[name].read_bytes())
+
     def _read(self, library: Library) -> Workflow:
         from .formats.reading import read_any
 
@@ -61,3 +76,16 @@ def templates_in(folder: Path) -> list[Template]:
 def _picture(file: Path) -> Path | None:
     beside = (file.with_suffix(suffix) for suffix in _PICTURES)
     return next((picture for picture in beside if picture.is_file()), None)
+
+
+def shipped() -> Path | None:
+    """The folder of the workflows that come with the program: of the checkout that it runs from, or as installed."""
+    checkout = Path(__file__).parents[2]
+    if (checkout / "pyproject.toml").is_file():
+        return checkout / "workflows"
+    try:
+        files = importlib.metadata.files("controlgraph") or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    found = (Path(str(file.locate())) for file in files if file.parts[-3:-1] == ("controlgraph", "workflows"))
+    return next((file.resolve().parent for file in found), None)

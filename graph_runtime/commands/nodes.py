@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from ..declaration import MISSING, Input, Node, Output
+from ..described import names_of, takes
 from ..errors import GraphError, nearest
 from ..injected import Folders
 from ..library import Library
@@ -20,7 +21,6 @@ from .telling import counted
 from .terminal import clean, say
 
 _WIDTH = 100
-_MANY = 12
 
 
 @click.command()
@@ -91,7 +91,10 @@ def page(node: Node) -> Iterator[str]:
         if text.strip():
             yield ""
             yield from textwrap.wrap(" ".join(text.split()), _WIDTH, initial_indent="  ", subsequent_indent="  ")
-    yield from _section("Inputs", [(one.name, _takes(one), one.docs) for one in node.inputs.values()])
+    yield from _section(
+        "Inputs",
+        [(one.name, takes(one, Folders(), lambda name: clean(name, 60)), one.docs) for one in node.inputs.values()],
+    )
     yield from _section("Outputs", [(one.name, str(one.socket), one.docs) for one in node.outputs])
 
 
@@ -108,60 +111,7 @@ def _section(heading: str, rows: list[tuple[str, str, str]]) -> Iterator[str]:
 
 
 def _takes(input: Input) -> str:
-    """Say what stands on an input: `integer, 1 to 100, default 20`."""
-    socket = input.socket
-    parts = [str(socket)]
-    if socket.choices is not None:
-        parts.append(_choices(socket))
-    if socket.bounds is not None:
-        parts += [text for text in (_span(socket.bounds.low, socket.bounds.high),) if text]
-        parts += [f"in steps of {_number(socket.bounds.step)}"] if socket.bounds.step is not None else []
-    parts += ["several lines"] if socket.text is not None and socket.text.multiline else []
-    parts += ["computed only on demand"] if socket.lazy else []
-    if input.required:
-        parts.append("required")
-    elif input.default is None:
-        parts.append("optional")
-    else:
-        parts.append(f"default {clean(_default(input.default), 60)}")
-    return ", ".join(parts)
-
-
-def _choices(socket: Socket) -> str:
-    names = _names(socket)
-    kind = "for instance" if socket.choices is not None and socket.choices.open else "one of"
-    if not names:
-        return "one of the files there"
-    rest = f" and {len(names) - _MANY} more" if len(names) > _MANY else ""
-    return f"{kind} " + ", ".join(clean(name, 60) for name in names[:_MANY]) + rest
-
-
-def _names(socket: Socket) -> list[str]:
-    """The names to choose from here and now; what a pack raises while it looks is no reason to show nothing."""
-    if socket.choices is None:
-        return [str(value) for value in socket.literals]
-    try:
-        return list(socket.choices.of(Folders()))
-    except Exception:
-        return []
-
-
-def _span(low: float | None, high: float | None) -> str:
-    if low is None and high is None:
-        return ""
-    if low is None:
-        return f"at most {_number(high)}"
-    return f"at least {_number(low)}" if high is None else f"{_number(low)} to {_number(high)}"
-
-
-def _number(value: float | None) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _default(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
+    return takes(input, Folders(), lambda text: clean(text, 60))
 
 
 def plain(node: Node) -> dict[str, object]:
@@ -192,7 +142,7 @@ def _plain_input(input: Input) -> dict[str, object]:
         found |= {"low": socket.bounds.low, "high": socket.bounds.high, "step": socket.bounds.step}
     if socket.literals or socket.choices is not None:
         found |= {
-            "choices": list(socket.literals) or _names(socket),
+            "choices": list(socket.literals) or names_of(socket, Folders()),
             "open": socket.choices is not None and socket.choices.open,
         }
     return found

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from ...injected import SILENT, Folders, Progress
+from ...injected import SILENT, Folders, Progress, Service
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,14 @@ class Call:
         folders: Where files lie.
         progress: Tells how far the node is, and whether the run was cancelled.
         node: The id of the node, where the node asked for it.
+        services: What nodes share, by class, as far as the call has it.
         graphs: Counts the sub-graphs that are made in the call.
     """
 
     folders: Folders = field(default_factory=Folders)
     progress: Progress = SILENT
     node: str = ""
+    services: Mapping[type[Service], Service] = field(default_factory=dict)
     graphs: Iterator[int] = field(default_factory=itertools.count)
 
 

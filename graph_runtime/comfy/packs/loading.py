@@ -24,6 +24,7 @@ from .calling import Call, entered
 from .digests import digest_of_pack
 from .foreign import ForeignNode, ForeignPack
 from .modules import importable
+from .offering import Classes
 from .schemas import as_class
 from .shims import nodes as nodes_module
 from .shims.prompt_server import PromptServer
@@ -46,6 +47,7 @@ class Comfy:
     def importing(self, path: Path, library: Library) -> Iterator[None]:
         """Have the modules there that packs import, while one is imported and read; what it does at first is done."""
         server = PromptServer.instance
+        nodes_module.NODE_CLASS_MAPPINGS.behind = Classes(library)
         try:
             with importable(), entered(Call(self.folders)):
                 _prepare(path)

@@ -13,8 +13,6 @@ from ...model_folders import OTHER_NAMES
 from ..bodies import refused
 from ..context import Route, server_of
 from ..schema import entry, object_info
-from ..templates import Template, templates_in
-from .files import SANDBOX
 
 MODEL_FILES = frozenset({".safetensors", ".sft"})
 """The only weight formats that nodes open."""
@@ -49,46 +47,6 @@ def _scripts(folders: Mapping[str, Path]) -> list[str]:
         for name, folder in folders.items()
         for script in sorted(folder.rglob("*.js"))
     ]
-
-
-async def get_translations(request: web.Request) -> web.Response:
-    """Give the translations that packs bring along: none."""
-    return web.json_response({})
-
-
-async def get_subgraphs(request: web.Request) -> web.Response:
-    """List the sub-graphs that packs offer: none."""
-    return web.json_response({})
-
-
-async def get_subgraph(request: web.Request) -> web.Response:
-    """Give a sub-graph that a pack offers."""
-    raise refused("there is no such sub-graph.", 404)
-
-
-async def get_templates(request: web.Request) -> web.Response:
-    """List the workflows that the editor offers as templates."""
-    folders = server_of(request).templates
-    found = await asyncio.to_thread(lambda: {name: templates_in(folder) for name, folder in folders.items()})
-    return web.json_response({name: [one.name for one in templates] for name, templates in found.items()})
-
-
-async def get_template(request: web.Request) -> web.StreamResponse:
-    """Give a template in the editor's format, or its picture."""
-    server, name = server_of(request), request.match_info["file"]
-    folder = server.templates.get(request.match_info["pack"])
-    stem, _, suffix = name.rpartition(".")
-    known = {one.name: one for one in templates_in(folder)} if folder is not None else {}
-    if stem not in known:
-        raise refused("there is no such template.", 404)
-    template: Template = known[stem]
-    if suffix == "json":
-        document = await asyncio.to_thread(template.document, server.library)
-        return web.json_response(document)
-    if template.picture is not None:
-        return web.FileResponse(template.picture)
-    drawing = await asyncio.to_thread(template.drawing, server.library)
-    return web.Response(body=drawing, content_type="image/svg+xml", headers={"Content-Security-Policy": SANDBOX})
 
 
 async def get_embeddings(request: web.Request) -> web.Response:
@@ -150,11 +108,6 @@ ROUTES = (
     Route("GET", "/object_info", get_object_info),
     Route("GET", "/object_info/{id}", get_object_info_of),
     Route("GET", "/extensions", get_extensions),
-    Route("GET", "/i18n", get_translations),
-    Route("GET", "/global_subgraphs", get_subgraphs),
-    Route("GET", "/global_subgraphs/{id}", get_subgraph),
-    Route("GET", "/workflow_templates", get_templates),
-    Route("GET", "/workflow_templates/{pack}/{file}", get_template),
     Route("GET", "/embeddings", get_embeddings),
     Route("GET", "/models", get_model_folders),
     Route("GET", "/models/{folder}", get_models),

@@ -13,6 +13,9 @@ from graph_runtime.library import of_path, packs_in
 from graph_runtime.workflow import from_json
 from tests.engine.runs import Told
 
+PATIENCE = 120
+"""Seconds that a run may take: the machine may have other things to do."""
+
 SHELF = Path(__file__).parent / "shelf"
 
 
@@ -45,5 +48,5 @@ def cook(
     workflow = from_json({id: {"class_type": kind, "inputs": dict(inputs)} for id, (kind, inputs) in nodes.items()})
     graph = join(workflow, library, folders, list(targets) or None)
     with Executor(folders, cache) as executor:
-        outcome = asyncio.run(asyncio.wait_for(executor.run(graph, events.append), 30))
+        outcome = asyncio.run(asyncio.wait_for(executor.run(graph, events.append), PATIENCE))
     return Told(outcome, tuple(events))

@@ -93,3 +93,31 @@ def test_a_model_passes_through_and_a_patch_is_refused(run) -> None:
 def test_our_types_meet_their_words(run) -> None:
     with pytest.raises(WorkflowError, match=r"needs VAE"):
         run({"vae": ("KitchenThroughVae", {"vae": ["load", 0], "image": ["load", 0]})}, "vae")
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_pack_calls_our_nodes(models: Path, tmp_path: Path, late: bool) -> None:
+    library = load(Folders(models=(models,)), LIBRARY, shelf=Path(__file__).parent / "borrowing")
+    assert not library.failures
+    folders = Folders(tmp_path, tmp_path / "output", (models,), tmp_path / "temp")
+    theirs = {"model": ["load", 0], "clip": ["load", 1], "vae": ["load", 2], "text": "a red apple", "late": late}
+    steps = {"seed": 5, "steps": 2, "cfg": 3.0, "sampler_name": "euler", "scheduler": "normal", "denoise": 1.0}
+    nodes = {
+        **LOAD, "theirs": ("Borrow", theirs), "look": ("Look", {"images": ["theirs", 0]}),
+        "yes": ("CLIPTextEncode", {"clip": ["load", 1], "text": "a red apple"}),
+        "no": ("CLIPTextEncode", {"clip": ["load", 1], "text": ""}),
+        "empty": ("EmptyLatentImage", {"width": 64, "height": 64, "batch_size": 1}),
+        "k": ("KSampler", {"model": ["load", 0], "positive": ["yes", 0], "negative": ["no", 0],
+                           "latent_image": ["empty", 0], **steps}),
+        "ours": ("VAEDecode", {"samples": ["k", 0], "vae": ["load", 2]}),
+    }  # fmt: skip
+    told = cook(library, folders, nodes, ["theirs", "look", "ours"])
+    assert told.outcome.state == "succeeded", told.failed
+    torch.testing.assert_close(told.value("theirs"), told.value("ours"))
+    assert told.value("look") == "temp" and len(list((tmp_path / "temp").glob("*.png"))) == 1
+
+
+def test_a_class_of_a_pack_refuses_as_ours_does(models: Path, tmp_path: Path) -> None:
+    library = load(Folders(models=(models,)), LIBRARY, shelf=Path(__file__).parent / "borrowing")
+    with pytest.raises(WorkflowError, match="gone"):
+        cook(library, Folders(input=tmp_path), {"a": ("Load", {"image": "gone.png"})}, ["a"])

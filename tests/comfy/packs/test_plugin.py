@@ -89,7 +89,7 @@ say({
     "ticks": ticks, "cancelled": cancelled, "two": run("ControlGraphSplit", n=5),
     "grown": run("ControlGraphGrow", n=5), "blocked": run("ControlGraphStop", n=5)[0].message,
     "total": asyncio.run(run("ControlGraphTotal", ns=[1, 2], more=[3], controlgraph_id=["9"])),
-    "said": run("ControlGraphSayIt", what="hello", document=document),
+    "said": run("ControlGraphSayIt", what="hello", extra_pnginfo=document),
     "lists": known["ControlGraphTotal"].INPUT_IS_LIST,
 })
 """

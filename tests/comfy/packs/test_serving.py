@@ -95,3 +95,35 @@ def test_a_pack_may_change_what_is_posted(shelf: Library, tmp_path: Path) -> Non
         await client.post("/prompt", {"prompt": 5}, 400)
 
     converse(tmp_path, shelf, conversation)
+
+
+def test_help_pages_are_the_packs_own_or_made_of_the_declaration(shelf: Library, tmp_path: Path) -> None:
+    async def conversation(client: Client) -> None:
+        async def text(path: str, status: int = 200) -> str:
+            async with client.session.get(client.running.url + path) as response:
+                assert response.status == status
+                assert status != 200 or response.content_type == "text/markdown"
+                return await response.text()
+
+        at = "/extensions/kitchen-v1.0/docs"
+        assert await text(f"{at}/KitchenAdd/en.md") == "# Addition\n"
+        page = await text(f"{at}/KitchenNumber/en.md")
+        assert page == await text(f"{at}/KitchenNumber.md")
+        assert page.startswith("# A Number\n\nGives a number.\n")
+        assert "| **value** | integer, 0 to 10, in steps of 1, required | Which. |" in page
+        assert "| **number** | integer | The same. |" in page
+        for missing in (f"{at}/KitchenNumber/de.md", f"{at}/Nothing.md", "/extensions/pantry/docs/KitchenNumber.md"):
+            await text(missing, 404)
+
+    converse(tmp_path, shelf, conversation)
+
+
+def test_translations_and_sub_graphs_of_packs(shelf: Library, tmp_path: Path) -> None:
+    async def conversation(client: Client) -> None:
+        words = {"nodeDefs": {"KitchenNumber": {"display_name": "Eine Zahl"}}, "kitchen": {"soup": "Suppe"}}
+        assert await client.get("/i18n") == {"de": words}
+        ((id, said),) = (await client.get("/global_subgraphs")).items()
+        assert (said["name"], said["info"]) == ("Two Soups", {"node_pack": "custom_nodes.kitchen-v1.0"})
+        assert '"nodes": []' in (await client.get(f"/global_subgraphs/{id}"))["data"]
+
+    converse(tmp_path, shelf, conversation)

@@ -128,6 +128,25 @@ def test_workflows_beside_the_program_are_templates(tmp_path: Path) -> None:
     talk(tmp_path, conversation, options=Options(port=0, templates=(("Ours", folder),)))
 
 
+def test_a_template_brings_the_pictures_that_it_loads(tmp_path: Path) -> None:
+    folder = tmp_path / "shown"
+    (folder / "input").mkdir(parents=True)
+    for name in ("cat.png", "dog.png", "far.png"):
+        (folder / "input" / name).write_text(f"the {name} of the template")
+    api = {str(place): {"class_type": "Word", "inputs": {"text": name}} for place, name in enumerate(
+        ("cat.png", "dog.png", "none.png"))}  # fmt: skip
+    (folder / "pets.json").write_text(json.dumps(api))
+    (tmp_path / "input").mkdir()
+    (tmp_path / "input" / "dog.png").write_text("my dog")
+
+    async def conversation(client: Client) -> None:
+        await client.get("/workflow_templates/Pets/pets.json")
+        found = {path.name: path.read_text() for path in (tmp_path / "input").iterdir()}
+        assert found == {"cat.png": "the cat.png of the template", "dog.png": "my dog"}
+
+    talk(tmp_path, conversation, options=Options(port=0, templates=(("Pets", folder),)))
+
+
 def test_page_and_its_files(tmp_path: Path) -> None:
     async def conversation(client: Client) -> None:
         async with client.session.get(f"{client.running.url}/") as response:

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 
 from graph_runtime import Builder, Folders, NodeError, WorkflowError, join
 from sd_nodes import LIBRARY
+from sd_nodes.latents import empty_latent_image, vae_decode
 from sd_nodes.loaders import load_base_model
 from sd_nodes.loras import lora_loader, lora_loader_model_only
 from sd_nodes.patching import renamed
+from sd_nodes.sampling import sampler
+from sd_nodes.text import clip_text_encode
 from sd_nodes.weights import WeightStore
 from tests.sd_nodes import models, saved_loras
 
@@ -93,6 +96,43 @@ def test_text_encoders_are_changed_too(name, scale, folders):
         reference = with_low_rank_layers(models.ready(models.text_encoder()), TEXT_LAYERS, -0.5 * scale)
         expected = reference(ids).last_hidden_state
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def whole(small_shelf: Path) -> Path:
+    """LoRAs on both parts of the model, at the layers that diffusers' loader knows, in both layouts."""
+    root = small_shelf / "loras"
+    unet = saved_loras.of(models.unet(), ("attn1.to_q", "attn2.to_k", "attn2.to_out.0", "ff.net.2"))
+    text = saved_loras.of(models.text_encoder(), ("q_proj", "k_proj", "out_proj", "fc1", "fc2"))
+    texts = {name if name.startswith("text_model.") else f"text_model.{name}": pair for name, pair in text.items()}
+    own = saved_loras.diffusers(unet, "unet"), saved_loras.diffusers(texts, "text_encoder")
+    kohya = saved_loras.kohya(unet, "lora_unet_", ALPHA), saved_loras.kohya(texts, "lora_te_", ALPHA)
+    saved_loras.write(root / "whole-diffusers.safetensors", *own)
+    saved_loras.write(root / "whole-kohya.safetensors", *kohya)
+    return small_shelf
+
+
+@pytest.mark.parametrize("layout", ["diffusers", "kohya"])
+def test_diffusers_loads_the_same_lora_to_the_same_effect(layout, whole, folders):
+    """Prompts and pictures agree with those of a pipeline that loads the file through peft."""
+    name, strengths = f"whole-{layout}.safetensors", {"unet": 0.7, "text_encoder": 1.3}
+    base, store = load_base_model("small", folders), WeightStore(folders)
+    model, clip = lora_loader(base.model, base.clip, name, *strengths.values(), folders=folders)
+    pipe = StableDiffusionPipeline.from_pretrained(whole / "diffusers/small", safety_checker=None)
+    pipe.set_progress_bar_config(disable=True)
+    plain = pipe.encode_prompt("a cat", "cpu", 1, False)[0]
+    pipe.load_lora_weights(whole / "loras", weight_name=name, adapter_name="own")
+    pipe.set_adapters("own", strengths)
+
+    told, unwanted = (clip_text_encode(text, clip, store=store) for text in ("a cat", ""))
+    theirs = pipe.encode_prompt("a cat", "cpu", 1, False)[0]
+    torch.testing.assert_close(told.conditions[0].embedding, theirs, rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(theirs, plain, atol=1e-2)
+    latents = sampler(model, told, unwanted, empty_latent_image(64, 64), 3, 4, 5.0, store=store)
+    ours = vae_decode(latents, base.vae, store=store)
+    call = {"num_inference_steps": 4, "guidance_scale": 5.0, "height": 64, "width": 64, "output_type": "np"}
+    picture = pipe("a cat", negative_prompt="", generator=torch.Generator().manual_seed(3), **call).images
+    torch.testing.assert_close(ours, torch.from_numpy(picture), rtol=1e-3, atol=1e-3)
 
 
 def test_two_loras_add_up_and_strength_zero_is_nothing(folders):

@@ -13,6 +13,7 @@ from benchmarks import readme
 from benchmarks.table import Table
 
 MODULES = ("engine", "cli_start", "server", "pipeline")
+"""What is measured everywhere; `gpu` comes with them where there is one, and `full_size` only when it is named."""
 
 
 def machine() -> str:
@@ -33,16 +34,23 @@ def machine() -> str:
     )
 
 
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
 def main() -> None:
     """Run the benchmarks named on the command line, or all."""
-    chosen = sys.argv[1:] or MODULES
+    everything = (*MODULES, "gpu") if _has_gpu() else MODULES
+    chosen = sys.argv[1:] or everything
     described = machine()
     tables: list[Table] = []
     for name in chosen:
         for table in importlib.import_module(f"benchmarks.{name}").measure():
             print(table.markdown(), end="\n\n", flush=True)
             tables.append(table)
-    if tuple(chosen) == MODULES:
+    if tuple(chosen) == everything:
         readme.write("figures", "\n\n".join([described, *(table.markdown() for table in tables)]))
 
 

@@ -3,7 +3,17 @@
 from .builder import Builder, Given, Handle
 from .cache import Cache
 from .declaration import Node, node
-from .errors import DeclarationError, GraphError, Interrupted, NodeError, OutOfMemory, Problem, WorkflowError, listed, nearest
+from .errors import (
+    DeclarationError,
+    GraphError,
+    Interrupted,
+    NodeError,
+    OutOfMemory,
+    Problem,
+    WorkflowError,
+    listed,
+    nearest,
+)
 from .events import Event
 from .executor import Cancellation, Executor, Outcome
 from .file_trees import files_in

@@ -38,6 +38,7 @@ class Account:
         self.failures: dict[str, NodeFailed] = {}
         self.timings: dict[str, float] = {}
         self.reused: list[str] = []
+        self._said: set[str] = set()
         self._ledger = ledger
         self._emit = emit
 
@@ -60,6 +61,9 @@ class Account:
         if state.status != "running":
             return
         if tick.text:
+            if tick.once and tick.text in self._said:
+                return
+            self._said.add(tick.text)
             self._emit(NodeSaid(state.step.id, tick.text))
         else:
             self._emit(NodeProgressed(state.step.id, tick.done, tick.total, tick.preview))

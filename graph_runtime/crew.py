@@ -25,15 +25,22 @@ class Crew:
         inbox: Where what came of it is left.
         folders: Where files to choose from lie.
         stopping: Tells whether to stop before the next call of a mapped node.
+        relieve: Lets go of memory that is not in use, and tells whether there was any.
     """
 
     def __init__(
-        self, workers: Mapping[Resource, Workers], inbox: Inbox, folders: Folders, stopping: Callable[[], bool]
+        self,
+        workers: Mapping[Resource, Workers],
+        inbox: Inbox,
+        folders: Folders,
+        stopping: Callable[[], bool],
+        relieve: Callable[[], bool],
     ) -> None:
         self._workers = workers
         self._inbox = inbox
         self._folders = folders
         self._stopping = stopping
+        self._relieve = relieve
         self._jobs: dict[str, tuple[Job, Callable[[Returned], None]]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -47,13 +54,13 @@ class Crew:
 
         Args:
             invocation: The calls of one node.
-            around: What is entered around the calls of a function.
+            around: What is entered around each call of a function.
             back: Takes what came of it, in the loop's thread.
         """
         step = invocation.step
 
         def work() -> None:
-            self._inbox.put(back, invoke(invocation, around, self._folders, self._stopping))
+            self._inbox.put(back, invoke(invocation, around, self._folders, self._stopping, self._relieve))
 
         async def await_it() -> None:
             self._inbox.put(back, await invoke_async(invocation, self._folders))

@@ -114,6 +114,10 @@ class NodeError(GraphError):
         super().__init__(message)
 
 
+class OutOfMemory(NodeError):
+    """A node ran out of memory: services let go of what is not in use, and it is tried once more."""
+
+
 class Unavailable(NodeError):
     """A value that a node awaits cannot be had, because the node it comes from failed or was skipped.
 

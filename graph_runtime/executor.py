@@ -152,6 +152,12 @@ class Executor:
             names.ingredients,
         )  # fmt: skip
 
+    def relieve(self) -> bool:
+        """Have the services let go of what is not in use, because memory ran short; tell whether there was anything."""
+        with self._lock:
+            services = list(self._services.values())
+        return sum(service.relieve() for service in services) > 0
+
     def free(self) -> None:
         """Close the services while nothing runs; each opens again when it is next asked for."""
         with self._lock, ExitStack() as stack:

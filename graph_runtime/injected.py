@@ -54,6 +54,7 @@ class Folders:
         temp: Where previews go.
         state: Where caches and records are kept, or None to keep nothing on disk.
         fetch: Whether nodes may fetch what a workflow names and is not here.
+        memory: How many bytes models may take up, or None to leave it to the machine.
     """
 
     input: Path = field(default_factory=lambda: Path("input"))
@@ -62,6 +63,7 @@ class Folders:
     temp: Path = field(default_factory=lambda: Path("temp"))
     state: Path | None = None
     fetch: bool = False
+    memory: int | None = None
 
     def of(self, kind: str) -> tuple[Path, ...]:
         """Where models of a kind such as "loras" lie, in the order in which they are searched."""
@@ -83,6 +85,10 @@ class Service(ABC):
     @abstractmethod
     def open(cls, folders: Folders) -> Self:
         """Make the one instance that all nodes of an executor share."""
+
+    def relieve(self) -> bool:
+        """Let go of what is not in use, because memory ran short; tell whether there was anything."""
+        return False
 
     def close(self) -> None:  # noqa: B027 - most services have nothing to give back
         """Give back what the service holds."""
@@ -110,12 +116,14 @@ class Tick:
         total: Steps in all; 0 where that is not known.
         preview: A picture of the work so far, where one was asked for.
         text: A line for the user, where the node has something to say.
+        once: Whether the line is for the run as a whole: what several nodes say alike is told once.
     """
 
     done: int = 0
     total: int = 0
     preview: Preview | None = None
     text: str = ""
+    once: bool = False
 
 
 class Progress:
@@ -160,10 +168,15 @@ class Progress:
             yield item
             self(done, count)
 
-    def say(self, text: str) -> None:
-        """Tell the user something worth knowing: a fall-back, a picture that was resized."""
+    def say(self, text: str, once: bool = False) -> None:
+        """Tell the user something worth knowing: a fall-back, a picture that was resized.
+
+        Args:
+            text: One line.
+            once: Told once in a run, however many nodes say it.
+        """
         if self._report is not None:
-            self._report(Tick(text=text))
+            self._report(Tick(text=text, once=once))
 
     def check(self) -> None:
         """Stop here if the run was cancelled.

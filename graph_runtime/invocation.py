@@ -14,7 +14,7 @@ from typing import TypeAlias, cast
 from .builder import Given
 from .calls import fits, kind_of, outputs, spread
 from .declaration import Node
-from .errors import Interrupted, NodeError, Problem
+from .errors import Interrupted, NodeError, OutOfMemory, Problem
 from .injected import Folders
 from .literals import Misfit, check
 from .results import Blocked, Expand, Lazy, Result, Shown, ShownFile
@@ -62,8 +62,13 @@ def prepare(step: Step, linked: Mapping[str, object], handed: Callable[[], Mappi
     if not step.mapped:
         return Invocation(step, (fixed,), handed)
     lists = {name: _as_list(linked[name]) for name in step.mapped}
-    calls = tuple(_block(items.values()) or {**fixed, **items} for items in _mapped(lists))
+    calls = tuple(_block(items.values()) or {**fixed, **_awaitable(step, items)} for items in _mapped(lists))
     return Invocation(step, calls, handed)
+
+
+def _awaitable(step: Step, items: Arguments) -> Arguments:
+    """The items of lists as the node takes them: what it awaits is there already."""
+    return {name: Lazy.of(item) if name in step.node.lazy else item for name, item in items.items()}
 
 
 def _owned(step: Step) -> Iterator[tuple[str, object]]:
@@ -140,31 +145,56 @@ def invoke(
     around: Callable[[Node], AbstractContextManager[object]],
     folders: Folders,
     cancelled: Callable[[], bool],
+    relieve: Callable[[], bool] = lambda: False,
 ) -> Returned:
     """Call a synchronous node, in a thread of its own.
 
     Args:
         invocation: The calls.
-        around: What is entered around the calls.
+        around: What is entered around each call.
         folders: Where files to choose from lie.
         cancelled: Tells whether to stop before the next call.
+        relieve: Lets go of memory that is not in use, where a call ran out of it, and tells whether there was any.
     """
     step = invocation.step
     returned: list[object] = []
     try:
         handed = invocation.handed()
-        with around(step.node):
-            for call in invocation.calls:
-                if cancelled():
-                    return Interrupted()
-                if isinstance(call, Blocked):
-                    returned.append(call)
-                else:
-                    check_linked(step, call, folders)
-                    returned.append(step.node.function(**call, **handed))
+        for call in invocation.calls:
+            if cancelled():
+                return Interrupted()
+            if isinstance(call, Blocked):
+                returned.append(call)
+            else:
+                check_linked(step, call, folders)
+                returned.append(_called(step.node, {**call, **handed}, around, relieve))
         return gathered(step, returned)
     except BaseException as error:
         return error
+
+
+def _called(
+    node: Node,
+    arguments: Arguments,
+    around: Callable[[Node], AbstractContextManager[object]],
+    relieve: Callable[[], bool],
+) -> object:
+    """Call a node's function, and once more where memory ran out and some could be let go."""
+    try:
+        with around(node):
+            return node.function(**arguments)
+    except (OutOfMemory, MemoryError) as error:
+        shortage = _without_frames(error)
+    if not relieve():
+        raise shortage
+    with around(node):
+        return node.function(**arguments)
+
+
+def _without_frames(error: Exception) -> Exception:
+    """The error alone: the values that its frames held are what memory is short of."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error
 
 
 async def invoke_async(invocation: Invocation, folders: Folders) -> Returned:
@@ -237,9 +267,9 @@ def unfolded(step: Step, returned: object, resolve: Callable[[object], object]) 
     if not isinstance(returned, Expand):
         return sealed(_single(step, returned))
     values = returned.values
-    if step.node.named and isinstance(values, tuple):
-        return Result(outputs(step.node, tuple(resolve(value) for value in values)))
-    return Result(outputs(step.node, resolve(values)))
+    several = step.node.named and isinstance(values, tuple)
+    found = tuple(resolve(value) for value in cast("tuple[object]", values)) if several else resolve(values)
+    return sealed(Result(outputs(step.node, found), returned.shown))
 
 
 def sealed(result: Result) -> Result:

@@ -65,7 +65,7 @@ class Run:
         self.over: asyncio.Future[None] = asyncio.Future()
         self.fault: BaseException | None = None
         self.active = 0
-        self.crew = Crew(executor.workers, self.inbox, executor.folders, self.stopping)
+        self.crew = Crew(executor.workers, self.inbox, executor.folders, self.stopping, executor.relieve)
         self.awaiting = Awaiting()
 
     async def finish(self) -> Ending:

@@ -41,9 +41,9 @@ class Places:
     nodes: tuple[Path, ...]
     state: Path
 
-    def folders(self, output: Path = Path("output"), fetch: bool = False) -> Folders:
-        """The folders of a run that saves into `output`, and whether it may fetch what is not here."""
-        return Folders(self.input, output, self.models, self.state / "temp", self.state, fetch)
+    def folders(self, output: Path = Path("output"), fetch: bool = False, memory: int | None = None) -> Folders:
+        """The folders of a run that saves into `output`, whether it may fetch, and the bytes for its models."""
+        return Folders(self.input, output, self.models, self.state / "temp", self.state, fetch, memory)
 
 
 class Size(click.ParamType[int]):
@@ -206,5 +206,13 @@ MEMORY = click.option(
     show_default=True,
     metavar="SIZE",
     help="How much memory kept results may take.",
+)
+MODEL_MEMORY = click.option(
+    "--memory",
+    "model_memory",
+    type=Size(),
+    metavar="SIZE",
+    help="How much memory models may take up on each device; those not in use are let go to stay within it.  "
+    "[default: half of main memory, three quarters of a GPU's]",
 )
 NO_CACHE = click.option("--no-cache", is_flag=True, help="Compute everything, and keep nothing.")

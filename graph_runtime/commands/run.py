@@ -18,7 +18,7 @@ from . import opening, terminal
 from .display import Display, Plain
 from .interrupts import interrupts
 from .jsonlines import FIELDS, JsonLines, invalid
-from .options import FILES, MEMORY, NO_CACHE, OUT, SETTINGS, TARGETS, Places, places, refuse_unwritable
+from .options import FILES, MEMORY, MODEL_MEMORY, NO_CACHE, OUT, SETTINGS, TARGETS, Places, places, refuse_unwritable
 
 EXIT_CODES = {"succeeded": 0, "failed": 1, "interrupted": 130}
 
@@ -30,6 +30,7 @@ EXIT_CODES = {"succeeded": 0, "failed": 1, "interrupted": 130}
 @OUT
 @places
 @MEMORY
+@MODEL_MEMORY
 @NO_CACHE
 @click.option("--fetch", is_flag=True, help="Fetch models of the hub that a workflow names and that are not here.")
 @click.option("--json", "as_json", is_flag=True, help="Write each event as a line of JSON to the standard output.")
@@ -41,6 +42,7 @@ def command(
     out: Path,
     places: Places,
     memory: int,
+    model_memory: int | None,
     no_cache: bool,
     fetch: bool,
     as_json: bool,
@@ -54,7 +56,7 @@ def command(
     """
     refuse_unwritable(out=out, state=places.state)
     nodes = opening.library(places.nodes, places.folders())
-    folders = places.folders(out, fetch)
+    folders = places.folders(out, fetch, model_memory)
     graphs, errors = opening.each(files, lambda file: opening.graph(file, nodes, folders, settings, targets))
     if errors:
         _refuse(errors, as_json)

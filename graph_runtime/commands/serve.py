@@ -9,9 +9,10 @@ import click
 
 from ..cache import MemoryCache, TieredCache
 from ..comfy.packs.foreign import foreign_packs
+from ..comfy.templates import shipped
 from ..library import Library
 from . import opening, terminal
-from .options import MEMORY, NO_CACHE, OUT, Places, places, refuse_unwritable
+from .options import MEMORY, MODEL_MEMORY, NO_CACHE, OUT, Places, places, refuse_unwritable
 
 
 @click.command()
@@ -29,6 +30,7 @@ from .options import MEMORY, NO_CACHE, OUT, Places, places, refuse_unwritable
 @OUT
 @places
 @MEMORY
+@MODEL_MEMORY
 @NO_CACHE
 @click.option("--no-browser", is_flag=True, help="Do not open the browser.")
 def command(
@@ -39,6 +41,7 @@ def command(
     out: Path,
     places: Places,
     memory: int,
+    model_memory: int | None,
     no_cache: bool,
     no_browser: bool,
 ) -> None:
@@ -53,12 +56,15 @@ def command(
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{error.name} is not installed: pip install 'controlgraph[editor]'") from None
     refuse_unwritable(out=out, state=places.state)
+    if not places.input.is_dir() and places.input != Path("input"):
+        _warn(f"--input {terminal.clean(str(places.input))}: there is no such folder; it is made at the first upload.")
     nodes = opening.library(places.nodes, places.folders())
     kept = MemoryCache(memory)
     cache = None if no_cache else TieredCache(kept, opening.disk(places, nodes, _warn))
     options = Options(address, port, names, not no_auth, _templates(nodes), extensions(nodes))
     state = places.state / "server"
-    asyncio.run(serve(nodes, places.folders(out), state, options, cache, kept.clear, terminal.say, not no_browser))
+    folders = places.folders(out, memory=model_memory)
+    asyncio.run(serve(nodes, folders, state, options, cache, kept.clear, terminal.say, not no_browser))
 
 
 def _warn(text: str) -> None:
@@ -66,7 +72,7 @@ def _warn(text: str) -> None:
 
 
 def _templates(nodes: Library) -> tuple[tuple[str, Path], ...]:
-    """The workflows beside the program, where it runs from a checkout, and those of packs."""
-    folder = Path(__file__).parents[2] / "workflows"
-    own = (("ControlGraph", folder),) if folder.is_dir() else ()
+    """The workflows that come with the program, and those of packs."""
+    folder = shipped()
+    own = (("ControlGraph", folder),) if folder is not None else ()
     return (*own, *((pack.name, pack.templates) for pack in foreign_packs(nodes) if pack.templates))

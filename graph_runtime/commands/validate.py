@@ -12,7 +12,7 @@ from ..graph import Graph
 from ..injected import Folders
 from ..plan import upstream
 from . import opening
-from .options import FILES, SETTINGS, TARGETS, Places, places
+from .options import FILES, MODEL_MEMORY, SETTINGS, TARGETS, Places, places
 from .telling import counted, named
 from .terminal import clean, complain, say
 
@@ -22,14 +22,22 @@ from .terminal import clean, complain, say
 @SETTINGS
 @TARGETS
 @places
-def command(files: tuple[Path, ...], settings: tuple[str, ...], targets: tuple[str, ...], places: Places) -> int:
+@MODEL_MEMORY
+def command(
+    files: tuple[Path, ...],
+    settings: tuple[str, ...],
+    targets: tuple[str, ...],
+    places: Places,
+    model_memory: int | None,
+) -> int:
     """Check workflows in full without running them.
 
     Tells everything that is wrong with each FILE: links, types, values, files that are not there. Of those that can
-    run, it tells what their models weigh. The exit code is 0 when all of them can run, and 2 otherwise.
+    run, it tells what their models weigh and need while they compute, and where that is more than --memory or than the
+    machine has, which settings would fit. The exit code is 0 when all of them can run, and 2 otherwise.
     """
     nodes = opening.library(places.nodes, places.folders())
-    folders = places.folders()
+    folders = places.folders(memory=model_memory)
     code = 0
     for file in files:
         try:

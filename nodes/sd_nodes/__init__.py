@@ -28,6 +28,7 @@ from sd_nodes import (
     loras,
     masks,
     model_tweaks,
+    network_tweaks,
     normals,
     novel_views,
     part_loaders,
@@ -53,7 +54,7 @@ from sd_nodes import (
 )
 from sd_nodes.checks import CHECKS
 from sd_nodes.environment import around, environment
-from sd_nodes.estimates import weights
+from sd_nodes.estimates import needs, weights
 from sd_nodes.guises import GUISES
 
 LIBRARY = Library.of(
@@ -95,6 +96,7 @@ LIBRARY = Library.of(
     samplers,
     sigmas,
     model_tweaks,
+    network_tweaks,
     latents,
     latent_edits,
     latent_arithmetic,
@@ -109,6 +111,6 @@ LIBRARY = Library.of(
     environment=environment,
     around=around,
     checks=CHECKS,
-    notes=(weights,),
+    notes=(weights, needs),
     guises=GUISES,
 )

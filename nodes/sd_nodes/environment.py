@@ -10,9 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graph_runtime import NodeError
+from graph_runtime import NodeError, OutOfMemory
 from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.seeding import seeding
+from sd_nodes.shortage import is_shortage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,7 @@ def environment() -> dict[str, str]:
     found = {name: _version(name) for name in PACKAGES}
     kernels = os.environ.get("ATEN_CPU_CAPABILITY", "")
     machine = [platform.system(), platform.machine(), *_vectors(), kernels]
-    machine_told = {"machine": " ".join(filter(None, machine)), "gpus": ", ".join(_gpus())}
+    machine_told = {"machine": " ".join(filter(None, machine)), "gpus": ", ".join(gpus())}
     return {**found, **machine_told, "noise seed": seeding()}
 
 
@@ -53,9 +54,11 @@ def _computing() -> Iterator[None]:
     try:
         with torch.inference_mode():
             yield
-    except torch.OutOfMemoryError as error:
-        raise NodeError(
-            "the GPU has not enough memory for this. Draw smaller or fewer pictures at once, compute in float16 (Model "
+    except (MemoryError, RuntimeError) as error:
+        if not is_shortage(error):
+            raise
+        raise OutOfMemory(
+            "there is not enough memory for this. Draw smaller or fewer pictures at once, compute in bfloat16 (Model "
             "Dtype), or let weights wait in main memory (Model Offload)."
         ) from error
 
@@ -78,7 +81,7 @@ def _vectors() -> list[str]:
     return [name for name in VECTORS if name in has]
 
 
-def _gpus() -> list[str]:
+def gpus() -> list[str]:
     """Read the models of the NVIDIA GPUs from their driver's files, as far as programs may see them."""
     if os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1"):
         return []

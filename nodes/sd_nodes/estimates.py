@@ -1,31 +1,27 @@
-"""What the models of a graph weigh, from the headers of their files, before anything runs."""
+"""What a graph's models weigh and need while they compute, from the headers of their files, before anything runs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sd_nodes.memory import Part, Stage, sized, what_fits
+from sd_nodes.needs import TITLES, stage
+from sd_nodes.picture_extents import extent
+from sd_nodes.recipes import Clip, ControlNet, Model, Recipe, Vae
 from sd_nodes.sources import estimate
-from sd_nodes.types import Clip, ControlNet, Model, Recipe, SafetyChecker, Vae
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from graph_runtime import Folders, Step
 
-TITLES: dict[type[Recipe], str] = {
-    Model: "UNet",
-    ControlNet: "ControlNet",
-    Clip: "text encoder",
-    Vae: "VAE",
-    SafetyChecker: "safety checker",
-}
-"""What each kind of recipe is called, in the order in which they are told."""
+    Steps = Mapping[str, Step]
 
 FULL, HALF = 4, 2
 """The bytes of a parameter in float32, and in float16 or bfloat16."""
 
 
-def weights(steps: Mapping[str, Step], folders: Folders) -> Iterator[str]:
+def weights(steps: Steps, folders: Folders) -> Iterator[str]:
     """Tell how many parameters the models of a graph have, and the memory that they take up.
 
     Models that only a run can name are left out. Where weights are shared they count once.
@@ -39,21 +35,94 @@ def weights(steps: Mapping[str, Step], folders: Folders) -> Iterator[str]:
         for kind, title in TITLES.items()
         if (own := [recipe for recipe in recipes if type(recipe) is kind])
     ]
-    full, half = (_gigabytes(whole.parameters * each) for each in (FULL, HALF))
+    full, half = (sized(whole.parameters * each) for each in (FULL, HALF))
     yield (
         f"models: {_millions(whole.parameters)} million parameters ({', '.join(parts)}); "
-        f"{_gigabytes(whole.bytes)} in their files, {full} in float32, {half} in float16"
+        f"{sized(whole.bytes)} in their files, {full} in float32, {half} in float16"
     )
 
 
-def _recipes(steps: Mapping[str, Step]) -> Iterator[Recipe]:
+def needs(steps: Steps, folders: Folders) -> Iterator[str]:
+    """Tell the memory that each part takes while it computes, the most at once, and what would fit if that does not.
+
+    Counted are weights and activations, to about a tenth; not what the libraries of a GPU take for themselves. Sizes
+    that only a run can tell are taken to be those that the models were trained on.
+    """
+    stages = list(_stages(steps, folders))
+    if not stages:
+        return
+    most = max(stages, key=lambda each: each.bytes)
+    device = most.parts[0].device
+    yield f"memory: at most {sized(most.bytes)} at once, in {most.name}{f' ({most.seen})' if most.seen else ''}"
+    for each in _each_part(stages):
+        yield f"  {_row(each)}"
+    room = folders.memory if folders.memory is not None else _memory_of(device)
+    if most.bytes > room:
+        told = "--memory" if folders.memory is not None else "this machine has"
+        yield f"  that is more than the {sized(room)} of {told}; what would fit: {'; '.join(what_fits(stages, room))}"
+
+
+def _row(part: Part) -> str:
+    numbers = part.settings.dtype if part.settings.dtype != "auto" else "float32" if part.width == FULL else "float16"
+    kept = "" if part.settings.storage == "same" else f", kept in {part.settings.storage}"
+    working = f", {sized(part.working)} while it computes" if part.working else ""
+    return f"{part.title} “{part.recipe.source.name}”: {sized(part.weights)} in {numbers}{kept}{working}"
+
+
+def _each_part(stages: Iterable[Stage]) -> list[Part]:
+    """Each part once, where it needs most, in the order in which kinds are told."""
+    most: dict[Recipe, Part] = {}
+    for part in (part for each in stages for part in each.parts):
+        if part.recipe not in most or most[part.recipe].working < part.working:
+            most[part.recipe] = part
+    order = list(TITLES.values())
+    return sorted(most.values(), key=lambda part: order.index(part.title))
+
+
+def _stages(steps: Steps, folders: Folders) -> Iterator[Stage]:
+    """What computes together: the recipes that reach a node which computes with models."""
+    device = _device()
+    for step in steps.values():
+        recipes = [each for each in dict.fromkeys(_reaching(step, steps)) if type(each) in TITLES]
+        if step.node.resource != "gpu" or not recipes:
+            continue
+        samples = [each for each in recipes if isinstance(each, Model)]
+        if samples:
+            recipes = [*samples[:1], *(each for each in recipes if isinstance(each, ControlNet))]
+        seen = extent(step, steps, folders, recipes)
+        name = f"node {step.id} ({step.name})"
+        for together in _together(recipes):
+            yield stage(name, together, folders, seen, lambda recipe: _place(recipe, device))
+
+
+def _together(recipes: list[Recipe]) -> Iterator[list[Recipe]]:
+    """The networks that are lent at the same time: those of a sampling; any other each by itself."""
+    if recipes and isinstance(recipes[0], Model):
+        yield recipes
+        return
+    for recipe in recipes:
+        yield from ([each] for each in (recipe.encoders if isinstance(recipe, Clip) else (recipe,)))
+
+
+def _reaching(step: Step, steps: Steps) -> Iterator[Recipe]:
+    """The recipes that reach a step, through nodes that compute with none themselves."""
+    for wire in step.wires.values():
+        source = steps.get(wire.node)
+        value = source.known.outputs[wire.output] if source and source.known else None
+        if isinstance(value, Recipe):
+            yield value
+        elif source is not None and source.known is None and source.node.resource != "gpu":
+            yield from (each for each in _reaching(source, steps) if not isinstance(each, Vae))
+
+
+def _recipes(steps: Steps) -> Iterator[Recipe]:
     """The recipes that nodes compute with, as far as loaders are known to give them."""
     for step in steps.values():
         if not step.node.static:
             yield from _wired(step, steps)
 
 
-def _wired(step: Step, steps: Mapping[str, Step]) -> Iterable[Recipe]:
+def _wired(step: Step, steps: Steps) -> Iterable[Recipe]:
     for wire in step.wires.values():
         source = steps.get(wire.node)
         value = source.known.outputs[wire.output] if source and source.known else None
@@ -61,10 +130,32 @@ def _wired(step: Step, steps: Mapping[str, Step]) -> Iterable[Recipe]:
             yield value
 
 
+def _device() -> str:
+    """Where `auto` computes; torch is asked only where there may be a GPU."""
+    from sd_nodes.environment import gpus
+
+    if not gpus():
+        return "cpu"
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _place(recipe: Recipe, device: str) -> str:
+    asked = recipe.settings.device
+    return device if asked == "auto" else asked
+
+
+def _memory_of(device: str) -> int:
+    if device == "cpu":
+        from sd_nodes.main_memory import main_memory
+
+        return main_memory()
+    from sd_nodes.placement import memory_of
+
+    return memory_of(device)
+
+
 def _millions(parameters: int) -> str:
     count = parameters / 1e6
     return f"{count:,.0f}" if count >= 10 else f"{count:.1f}"
-
-
-def _gigabytes(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"

@@ -6,6 +6,8 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+import torch
+
 from sd_nodes.beside import beside
 from sd_nodes.diffusion.k.freeu import Scales, with_freeu
 from sd_nodes.diffusion.k.guidance import Cfg, DualCfg, Perturbed, Rescaled, plain
@@ -15,9 +17,12 @@ from sd_nodes.diffusion.k.network import Network
 from sd_nodes.diffusion.k.noise import start_noise
 from sd_nodes.diffusion.k.parameterization import Parameterization
 from sd_nodes.diffusion.k.sample import Sampling, sample
+from sd_nodes.diffusion.k.stepwise import Stepwise
 from sd_nodes.diffusion.perturbed import attends_in_middle, with_perturbed_attention
+from sd_nodes.diffusion.shrinking import Shrink
 from sd_nodes.diffusion.views import device_of
 from sd_nodes.latent_edits import edited
+from sd_nodes.needs import guided
 from sd_nodes.previews import shown_by
 from sd_nodes.prompting import Nets, Scene
 from sd_nodes.sampler_settings import sampler_of
@@ -27,7 +32,6 @@ from sd_nodes.seeding import seed_rule
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import torch
     from diffusers import UNet2DConditionModel
 
     from graph_runtime import Progress
@@ -84,13 +88,15 @@ def draw(
         return Drawn(latent, latent)
     model = guider.model
     with ExitStack() as lent:
-        unet = _tweaked(lent.enter_context(store.unet(model)), model.tweaks)
+        unet = _tweaked(lent.enter_context(store.unet(model, guided(latent["samples"]))), model.tweaks)
         for note in store.notes(model):
-            progress.say(note)
+            progress.say(note, once=True)
+        if model.settings.graphs:
+            progress.say("CUDA graphs are recorded by Sampler; this sampler computes each step as usual")
         if model.tweaks.perturbed and not attends_in_middle(unet):
             progress.say("the model has no attention in its middle block: perturbed-attention guidance is left out")
         scale, form, show = store.latent_scale(model), parameterization(model, store), shown_by(store, model)
-        network = Network(unet, form)
+        network = Network(unet, form, _stepwise(model.tweaks, form, latent, noise.seed))
         scene = Scene(unet, latent, scale, Nets(store, lent), noise.seed, beside(model, store.folders))
         guide = _guide(guider, network, scene)
         strength = model.tweaks.gradual
@@ -117,12 +123,25 @@ def _tweaked(unet: UNet2DConditionModel, tweaks: Tweaks) -> UNet2DConditionModel
     return unet
 
 
+def _stepwise(tweaks: Tweaks, form: Parameterization, latent: Latent, seed: int) -> Stepwise | None:
+    """Return how a network changes from step to step; tokens are drawn where the start noise ends."""
+    if not tweaks.merged and tweaks.shrinking is None:
+        return None
+    generator = torch.Generator().manual_seed(seed)
+    torch.randn(latent["samples"].shape, generator=generator)
+    plan = tweaks.shrinking
+    if plan is None:
+        return Stepwise(form.levels, merged=tweaks.merged, generator=generator)
+    shrink = Shrink(plan.block, plan.factor, plan.after_skip, plan.down, plan.up)
+    return Stepwise(form.levels, shrink, plan.start, plan.end, tweaks.merged, generator)
+
+
 def _guide(guider: Guider, network: Network, scene: Scene) -> Guide:
     tweaks = guider.model.tweaks
     mix = plain if tweaks.rescale is None else Rescaled(network, tweaks.rescale)
     disturbed = None
     if tweaks.perturbed and attends_in_middle(network.unet):
-        view = Network(with_perturbed_attention(network.unet), network.parameterization)
+        view = Network(with_perturbed_attention(network.unet), network.parameterization, network.at)
         disturbed = Perturbed(view, tweaks.perturbed)
     positive, negative = scene.prompts(guider.positive), scene.prompts(guider.negative, negative=True)
     if guider.middle is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from graph_runtime import SILENT, NodeError, Progress, Range, node
+from sd_nodes.needs import seen
 from sd_nodes.types import Image, Latent, Vae
 from sd_nodes.weights import WeightStore
 
@@ -66,9 +67,9 @@ def vae_decode(samples: Latent, vae: Vae, *, store: WeightStore, progress: Progr
     """
     from sd_nodes.diffusion.vae import decode
 
-    with store.vae(vae) as module:
+    with store.vae(vae, seen(samples["samples"])) as module:
         for note in store.notes(vae):
-            progress.say(note)
+            progress.say(note, once=True)
         picture = decode(samples["samples"], module)
     if not picture.isfinite().all():
         raise NodeError(
@@ -93,7 +94,7 @@ def vae_encode(pixels: Image, vae: Vae, *, store: WeightStore, progress: Progres
 
     with store.vae(vae) as module:
         for note in store.notes(vae):
-            progress.say(note)
+            progress.say(note, once=True)
         fitted = to_multiples(pixels[..., :3], factor(module))
         if fitted.shape[1:3] != pixels.shape[1:3]:
             (height, width), (old_height, old_width) = fitted.shape[1:3], pixels.shape[1:3]

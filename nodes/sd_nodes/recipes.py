@@ -8,8 +8,12 @@ from typing import Literal, final
 from sd_nodes.tweaks import Tweaks
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
-Attention = Literal["auto", "sdpa", "xformers", "flash", "sage"]
-Offload = Literal["none", "model", "sequential"]
+Storage = Literal["same", "float8_e4m3fn", "float8_e5m2"]
+Attention = Literal[
+    "auto", "sdpa", "sdpa_flash", "sdpa_efficient", "sdpa_cudnn", "sdpa_math", "xformers", "flash", "sage"
+]
+Compilation = Literal["none", "regional"]
+Offload = Literal["none", "model", "group", "sequential"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Option = str | int | float | bool | None
 
@@ -51,12 +55,25 @@ class Scheduler:
 @final
 @dataclass(frozen=True)
 class Settings:
-    """How modules are placed and computed; `auto` lets the machine decide."""
+    """How modules are placed and computed; `auto` lets the machine decide.
+
+    Args:
+        dtype: The numbers that are computed with.
+        attention: The kernels that compute attention.
+        offload: Where weights wait between their uses.
+        device: Where is computed.
+        storage: The numbers that weights wait in, layer by layer; `same` is those that are computed with.
+        compilation: Whether the blocks that a network repeats are compiled.
+        graphs: Whether the steps of a sampling are recorded once and replayed (CUDA graphs).
+    """
 
     dtype: Dtype = "auto"
     attention: Attention = "auto"
     offload: Offload = "none"
     device: Device = "auto"
+    storage: Storage = "same"
+    compilation: Compilation = "none"
+    graphs: bool = False
 
 
 @final
@@ -116,11 +133,21 @@ class Clip:
 @final
 @dataclass(frozen=True)
 class Vae:
-    """The recipe of an autoencoder."""
+    """The recipe of an autoencoder.
+
+    Args:
+        source: Where its weights are.
+        family: What it goes with; see `Model`.
+        settings: Placement, dtype and attention.
+        sliced: Whether the pictures of a batch are taken one by one.
+        tiled: Whether large pictures are taken in overlapping tiles.
+    """
 
     source: Source
     family: str
     settings: Settings = Settings()
+    sliced: bool = False
+    tiled: bool = False
 
 
 @final

@@ -59,7 +59,7 @@ def safety_check(
         raise NodeError("the base model comes without a safety checker: load one by itself.", input="checker")
     with store.safety(checker) as (processor, module):
         for note in store.notes(checker):
-            progress.say(note)
+            progress.say(note, once=True)
         scores = margins(image[..., :3], module, processor)
     source = checker.source
     return _checked(image, SafetyReport(source.name, source.digest, 0.0, hide, tuple(scores)), progress)

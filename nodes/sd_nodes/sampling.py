@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from graph_runtime import SILENT, NodeError, Progress, Range, Seed, node
+from sd_nodes.needs import guided
 from sd_nodes.sampling_types import CFG, GuidanceMethod
 from sd_nodes.telling import told
 from sd_nodes.tweaks import Tweaks
@@ -82,13 +83,14 @@ def sampler(
     wanted, unwanted = _only(positive, "positive"), _only(negative, "negative")
     demand_same(wanted.controls, unwanted.controls)
     with ExitStack() as lent:
-        unet = lent.enter_context(store.unet(model))
+        unet = lent.enter_context(store.unet(model, guided(latent["samples"])))
         controls = [steering(one, latent, store, lent, progress) for one in wanted.controls]
         _say_notes([model, *(control.net for control in wanted.controls)], store, progress)
         scheduler = make_scheduler(model.scheduler.name, store.scheduler_config(model), dict(model.scheduler.options))
         both = told(wanted, unet, latent["samples"]), told(unwanted, unet, latent["samples"], negative=True)
         guide = _guidance(both, guidance, rescale, method or CFG, model.tweaks.perturbed)
-        sampling = Sampling(unet, scheduler, guide, steps, controls, start=start, end=end)
+        replayer = store.replayer(model, *(control.net for control in wanted.controls))
+        sampling = Sampling(unet, scheduler, guide, steps, controls, start=start, end=end, replayer=replayer)
         show = shown_by(store, model)
         generator = seeded(seed) if seeds == "one" else seeded_each(seed, len(latent["samples"]))
         run = Run(sampling, store.latent_scale(model), generator, denoise, lambda i, n, x: progress(i, n, show(x)))
@@ -114,7 +116,7 @@ def _only(conditioning: Conditioning, name: str) -> Condition:
 
 def _say_notes(recipes: Sequence[Recipe], store: WeightStore, progress: Progress) -> None:
     for note in dict.fromkeys(note for recipe in recipes for note in store.notes(recipe)):
-        progress.say(note)
+        progress.say(note, once=True)
 
 
 def _guidance(

@@ -79,5 +79,5 @@ def _read(
     encoding = Encoding(one.skip, normed=not whole.projects, pooled=one.projects, windows=windows)
     with store.text_encoder(one) as (tokenizer, encoder):
         for note in store.notes(one):
-            progress.say(note)
+            progress.say(note, once=True)
         return encode_weighted(text, tokenizer, encoder, encoding, finder(one, store.folders))

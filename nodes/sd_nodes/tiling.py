@@ -43,7 +43,7 @@ def vae_decode_tiled(
 
     with store.vae(vae) as module:
         for note in store.notes(vae):
-            progress.say(note)
+            progress.say(note, once=True)
         side = factor(module)
         shared = min(overlap, tile_size // 4)
         return Image(decode_in_tiles(samples["samples"], module, tile_size // side, shared // side, progress))
@@ -80,6 +80,6 @@ def vae_encode_tiled(
 
     with store.vae(vae) as module:
         for note in store.notes(vae):
-            progress.say(note)
+            progress.say(note, once=True)
         picture = to_multiples(pixels[..., :3], factor(module))
         return {"samples": encode_in_tiles(picture, module, tile_size, overlap, progress)}

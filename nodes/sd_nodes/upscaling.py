@@ -52,7 +52,7 @@ def image_upscale_with_model(
     with store.module(upscale_model) as module, torch.no_grad():
         network = cast("Upscaler", module)
         for note in store.notes(upscale_model):
-            progress.say(note)
+            progress.say(note, once=True)
         place = next(network.parameters())
         pixels = image[..., :3].movedim(-1, 1)
 

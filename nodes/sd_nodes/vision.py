@@ -113,7 +113,7 @@ def clip_vision_encode(
 
     with store.module(clip_vision) as module:
         for note in store.notes(clip_vision):
-            progress.say(note)
+            progress.say(note, once=True)
         return ClipVisionOutput(*see(image, cast("CLIPVisionModelWithProjection", module), crop == "center"))
 
 

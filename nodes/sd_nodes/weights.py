@@ -6,16 +6,18 @@ Torch and the model libraries are imported when the first recipe is asked for: n
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from threading import Lock, RLock
+from dataclasses import replace
+from threading import Lock
 from typing import TYPE_CHECKING, Self, final
 
-from graph_runtime import Service
+from graph_runtime import OutOfMemory, Service
 from sd_nodes.components import read_json
+from sd_nodes.holding import Holdings
 from sd_nodes.predictions import prediction
 from sd_nodes.shapes import constants
+from sd_nodes.shortage import is_shortage, told
 from sd_nodes.sources import locate, readable_family
-from sd_nodes.types import ControlNet, Model, Vae
+from sd_nodes.types import ControlNet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,29 +30,19 @@ if TYPE_CHECKING:
 
     from graph_runtime import Folders
     from sd_nodes.components import Component
+    from sd_nodes.diffusion.footprint import Latents
+    from sd_nodes.diffusion.replaying import Recordings, Replayer
+    from sd_nodes.holding import Held, Key
     from sd_nodes.loading import Loaded
     from sd_nodes.placement import Placement
     from sd_nodes.shapes import Config
-    from sd_nodes.types import Clip, Recipe, SafetyChecker
+    from sd_nodes.types import Clip, Model, Recipe, SafetyChecker, Vae
 
-Key = tuple[object, ...]
+    Use = tuple[Recipe, str, Latents | None]
+    """A recipe that is lent, the device that it computes on, and what it will see."""
+
 LATENT_SCALE = 0.18215
 """The scaling factor of an autoencoder whose configuration names none, as diffusers has it."""
-
-ATTENDING = (Model, ControlNet, Vae)
-"""Recipes of diffusers' modules, whose attention can be computed by several backends."""
-
-
-@final
-@dataclass
-class Held:
-    """One module in the store: who loads it waits on `lock`, who computes with it is counted in `users`."""
-
-    lock: Lock = field(default_factory=Lock)
-    loaded: Loaded | None = None
-    users: int = 0
-    device: str = "cpu"
-    note: str = ""
 
 
 @final
@@ -58,7 +50,7 @@ class WeightStore(Service):
     """Modules by recipe, each loaded once however many nodes and threads ask for it.
 
     Every method that gives modules is a context manager: what is in use is never evicted. Once a device holds more
-    bytes than `budget`, what was used longest ago goes first.
+    bytes than `budget`, what was used longest ago goes first; bytes are counted before they are taken up.
 
     Args:
         folders: Where models lie.
@@ -67,9 +59,11 @@ class WeightStore(Service):
 
     def __init__(self, folders: Folders, budget: int | None = None) -> None:
         self.folders = folders
-        self.budget = budget
-        self._held: dict[Key, Held] = {}
-        self._lock = RLock()
+        self.budget = folders.memory if budget is None else budget
+        self._holdings = Holdings(self._room, self._forget)
+        self._recordings: Recordings | None = None
+        self._in_use: list[Use] = []
+        self._lock = Lock()
 
     @classmethod
     def open(cls, folders: Folders) -> Self:
@@ -78,19 +72,27 @@ class WeightStore(Service):
 
     def close(self) -> None:
         """Let go of every module that is not in use."""
-        for device in {held.device for held in self._held.values()}:
-            self._evict(device, until=0)
+        self._forget()
+        self._holdings.clear()
+
+    def relieve(self) -> bool:
+        """Let go of every module that is not in use, because memory ran short; tell whether there was any."""
+        from sd_nodes.placement import give_back_memory
+
+        self._forget()
+        freed = self._holdings.clear()
+        give_back_memory()
+        return freed > 0
 
     @property
     def bytes(self) -> int:
         """The memory that the modules in the store take up, on all devices."""
-        with self._lock:
-            return sum(held.loaded.bytes for held in self._held.values() if held.loaded)
+        return self._holdings.bytes
 
     @contextmanager
-    def unet(self, model: Model) -> Iterator[UNet2DConditionModel]:
-        """Lend the denoising network of a model."""
-        with self._lend(model) as loaded:
+    def unet(self, model: Model, seen: Latents | None = None) -> Iterator[UNet2DConditionModel]:
+        """Lend the denoising network of a model; `seen` is what it will see, told where memory runs out."""
+        with self._lend(model, seen) as loaded:
             yield loaded.module
 
     @contextmanager
@@ -100,10 +102,14 @@ class WeightStore(Service):
             yield loaded.companion, loaded.module
 
     @contextmanager
-    def vae(self, vae: Vae) -> Iterator[AutoencoderKL]:
-        """Lend an autoencoder."""
-        with self._lend(vae) as loaded:
-            yield loaded.module
+    def vae(self, vae: Vae, seen: Latents | None = None) -> Iterator[AutoencoderKL]:
+        """Lend an autoencoder, set to slices and tiles as its recipe asks; `seen` is told where memory runs out."""
+        from sd_nodes.diffusion.views import view_of
+
+        with self._lend(vae, seen) as loaded:
+            module: AutoencoderKL = loaded.module
+            as_asked = (module.use_slicing, module.use_tiling) == (vae.sliced, vae.tiled)
+            yield module if as_asked else view_of(module, use_slicing=vae.sliced, use_tiling=vae.tiled)
 
     @contextmanager
     def controlnet(self, controlnet: ControlNet) -> Iterator[ControlNetModel]:
@@ -122,6 +128,25 @@ class WeightStore(Service):
         """Lend a safety checker and the processor that prepares pictures for it."""
         with self._lend(checker) as loaded:
             yield loaded.companion, loaded.module
+
+    def replayer(self, *recipes: Recipe) -> Replayer:
+        """Return what computes the steps of a sampling: by recordings, if the first network asks and all of them can.
+
+        Recordings are kept for later runs; they are forgotten before a network is let go.
+        """
+        from sd_nodes.diffusion.replaying import Recordings, directly, on_cuda
+        from sd_nodes.placement import place
+
+        able = all(place(replace(recipe.settings, graphs=True)).graphs for recipe in recipes)
+        if not able or not recipes[0].settings.graphs:
+            return directly
+        with self._lock:
+            self._recordings = self._recordings or Recordings(on_cuda)
+            return self._recordings
+
+    def _forget(self) -> None:
+        if self._recordings is not None:
+            self._recordings.clear()
 
     def scheduler_config(self, model: Model) -> Config:
         """Return the configuration of the scheduler that a model was published with."""
@@ -148,25 +173,28 @@ class WeightStore(Service):
         from sd_nodes.placement import place
 
         placement = place(recipe.settings)
-        held = self._held.get(_key(recipe, placement))
+        held = self._holdings.get(_key(recipe, placement))
         return (*placement.notes, held.note) if held and held.note else placement.notes
 
     @contextmanager
-    def _lend(self, recipe: Recipe) -> Iterator[Loaded]:
+    def _lend(self, recipe: Recipe, seen: Latents | None = None) -> Iterator[Loaded]:
         from sd_nodes.placement import place
 
         placement = place(recipe.settings)
-        key = _key(recipe, placement)
-        with self._lock:
-            held = self._held[key] = self._held.pop(key, Held(device=placement.rest))
-            held.users += 1
+        key, use = _key(recipe, placement), (recipe, placement.device, seen)
+        held = self._holdings.borrow(key, placement.rest)
+        self._in_use.append(use)
         try:
             with held.lock:
                 loaded = held.loaded or self._load(held, recipe, placement)
-                if placement.offload == "model":
-                    _move(loaded.module, placement.device)
+                self._bring(held, loaded, placement)
             yield loaded
+        except BaseException as error:
+            if not is_shortage(error):
+                raise
+            raise OutOfMemory(self._shortage(placement.device)) from error
         finally:
+            self._in_use.remove(use)
             self._return(key, held, placement)
 
     def _load(self, held: Held, recipe: Recipe, placement: Placement) -> Loaded:
@@ -174,47 +202,51 @@ class WeightStore(Service):
 
         from sd_nodes.loading import load
         from sd_nodes.patching import add_weights, is_difference, patch
+        from sd_nodes.settling import settle
 
         patches = getattr(recipe, "patches", ())
         component = locate(recipe.source, self.folders)
-        self._evict(held.device, self._room(held.device) - _size(component, placement.dtype))
+        self._holdings.reserve(held, _size(component, placement.dtype), placement.rest)
         with _ordinary_tensors():
             base = recipe.base if isinstance(recipe, ControlNet) else None
             loaded = load(component, torch.float32 if patches or base else placement.dtype)
             if base is not None and is_difference(component):
                 add_weights(loaded.module, load(locate(base, self.folders), torch.float32).module)
             notes = patch(loaded.module, component.part, patches, self.folders) if patches else []
-            loaded.module.to(placement.dtype)
-            notes.append(_settle(loaded.module, recipe, placement))
+            notes.append(settle(loaded.module, recipe, placement, self.folders.state))
             held.note = "; ".join(filter(None, notes))
+        held.size = loaded.bytes
         held.loaded = loaded
         return loaded
 
+    def _bring(self, held: Held, loaded: Loaded, placement: Placement) -> None:
+        """Bring a module that waits in main memory as a whole to where it computes."""
+        if placement.offload == "model" and held.where != placement.device:
+            self._holdings.reserve(held, loaded.bytes, placement.device)
+            _move(loaded.module, placement.device)
+
     def _return(self, key: Key, held: Held, placement: Placement) -> None:
-        with held.lock, self._lock:
-            held.users -= 1
-            if held.loaded is None and not held.users:
-                self._held.pop(key, None)
-            elif held.loaded and not held.users and placement.offload == "model":
-                _move(held.loaded.module, "cpu")
-        self._evict(held.device, self._room(held.device))
+        with held.lock:
+            if held.loaded and placement.offload == "model" and held.users == 1:
+                _move(held.loaded.module, held.rest)
+                held.where = held.rest
+            self._holdings.give_back(key, held)
 
     def _room(self, device: str) -> int:
         from sd_nodes.placement import room_for_weights
 
         return room_for_weights(device) if self.budget is None else self.budget
 
-    def _evict(self, device: str, until: int) -> None:
-        """Let go of what nobody uses, the least recently used first, until a device holds at most `until` bytes."""
-        with self._lock:
-            there = {key: held for key, held in self._held.items() if held.device == device and held.loaded}
-            total = sum(held.loaded.bytes for held in there.values() if held.loaded)
-            for key, held in there.items():
-                if total <= until:
-                    return
-                if held.loaded and not held.users:
-                    total -= held.loaded.bytes
-                    del self._held[key]
+    def _shortage(self, device: str) -> str:
+        """Say what is in use on a device, and what would fit."""
+        from sd_nodes.needs import stage
+        from sd_nodes.placement import memory_of
+
+        here = [(recipe, seen) for recipe, where, seen in self._in_use if where == device]
+        seen = next((each for _, each in here if each is not None), None)
+        used = stage("", list(dict.fromkeys(recipe for recipe, _ in here)), self.folders, seen, lambda recipe: device)
+        there = memory_of(device)
+        return told(used, there if self.budget is None else min(there, self.budget))
 
 
 def _key(recipe: Recipe, placement: Placement) -> Key:
@@ -231,6 +263,8 @@ def _key(recipe: Recipe, placement: Placement) -> Key:
         placement.device,
         placement.dtype,
         placement.offload,
+        placement.storage,
+        placement.compiled,
         attention,
     )
 
@@ -249,19 +283,3 @@ def _ordinary_tensors() -> AbstractContextManager[None]:
 def _move(module: torch.nn.Module, device: str) -> None:
     with _ordinary_tensors():
         module.to(device)
-
-
-def _settle(module: torch.nn.Module, recipe: Recipe, placement: Placement) -> str:
-    """Bring a module to where it computes and choose its attention; return why another one was taken, or nothing."""
-    if placement.offload == "sequential":
-        import accelerate
-        import torch
-
-        accelerate.cpu_offload(module, torch.device(placement.device))
-        return ""
-    module.to(placement.device)
-    if not isinstance(recipe, ATTENDING):
-        return ""
-    from sd_nodes.diffusion.attention import set_attention
-
-    return set_attention(module, recipe.settings.attention)

@@ -1,10 +1,13 @@
 """What the models of a graph weigh, told from the headers before anything loads."""
 
+from dataclasses import replace
+
 import pytest
+import torch
 
 from graph_runtime import Builder, Folders, join
-from sd_nodes import LIBRARY
-from sd_nodes.estimates import weights
+from sd_nodes import LIBRARY, estimates
+from sd_nodes.estimates import needs, weights
 from tests.sd_nodes import models
 
 
@@ -59,8 +62,100 @@ def test_a_controlnet_is_told(small_folders: Folders) -> None:
     assert f"ControlNet {millions(sum(each.numel() for each in models.controlnet().parameters()))}" in told
 
 
+def told(builder: Builder, folders: Folders, memory: int | None = None) -> list[str]:
+    """What is told of the memory that a graph needs."""
+    folders = replace(folders, memory=memory)
+    return list(needs(join(builder.workflow(), LIBRARY, folders).steps, folders))
+
+
+def megabytes(module: torch.nn.Module) -> str:
+    return f"{sum(each.numel() for each in module.parameters()) * 4 / 1e6:.1f} MB"
+
+
+@pytest.fixture
+def cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without a GPU: `auto` is float32 there."""
+    monkeypatch.setattr(estimates, "_device", lambda: "cpu")
+
+
+def test_each_part_is_told_with_what_it_computes(small_folders: Folders, cpu: None) -> None:
+    """The sampler needs most; its line says for which pictures, and each part once what it takes."""
+    builder = Builder()
+    drawn(builder)
+    head, unet, text, vae = told(builder, small_folders)
+    assert head.startswith("memory: at most ")
+    assert "(Sampler) (2 x 64 x 64)" in head
+    assert unet.startswith(f"  UNet “small”: {megabytes(models.unet())} in float32, ")
+    assert text.startswith(f"  text encoder “small”: {megabytes(models.text_encoder())} in float32, ")
+    assert vae.startswith(f"  VAE “small”: {megabytes(models.vae())} in float32, ")
+    assert all(line.endswith(" while it computes") for line in (unet, text, vae))
+
+
+def test_sizes_follow_the_latents(small_folders: Folders, cpu: None) -> None:
+    """Four times the pixels and three pictures: that much more is computed, and nothing more is kept."""
+
+    def working(side: int, batch: int, guidance: float = 7.5) -> float:
+        builder = Builder()
+        base = builder.add("LoadBaseModel", name="small")
+        prompt = builder.add("CLIPTextEncode", text="a", clip=base["clip"])
+        size = builder.add("EmptyLatentImage", width=side, height=side, batch_size=batch)
+        drawn = builder.add(
+            "Sampler", model=base["model"], positive=prompt, negative=prompt, latent=size, guidance=guidance
+        )
+        builder.add("SaveImage", images=builder.add("VAEDecode", samples=drawn, vae=base["vae"]))
+        line = next(line for line in told(builder, small_folders) if "UNet" in line)
+        return float(line.split(", ")[-1].split(" MB")[0])
+
+    assert working(512, 1) == pytest.approx(4 * working(256, 1), rel=0.02)
+    assert working(256, 3) == pytest.approx(3 * working(256, 1), rel=0.02)
+    assert working(256, 1) == pytest.approx(2 * working(256, 1, guidance=1.0), rel=0.02)
+
+
+def test_too_little_memory_names_settings_that_fit(small_folders: Folders, cpu: None) -> None:
+    """Weights of 3.2 MB need bfloat16 to fit into 3 MB, float8 to fit into 1.4 MB; nothing fits into a byte."""
+    builder = Builder()
+    drawn(builder)
+    assert len(told(builder, small_folders, 1 << 30)) == 4
+    wide, narrow, none = (told(builder, small_folders, each)[-1] for each in (3_000_000, 1_400_000, 1))
+    assert wide.startswith("  that is more than the 3.0 MB of --memory; what would fit: Model Dtype bfloat16 (")
+    assert "what would fit: Model Dtype bfloat16 with float8_e4m3fn as storage (" in narrow
+    assert "fewer or smaller pictures at once" in none
+
+
+def test_settings_count(small_folders: Folders, cpu: None) -> None:
+    """What a recipe says of its numbers is what is told."""
+    builder = Builder()
+    base = builder.add("LoadBaseModel", name="small")
+    model = builder.add("ModelDtype", model=base["model"], dtype="bfloat16", storage="float8_e4m3fn")
+    prompt = builder.add("CLIPTextEncode", text="a", clip=base["clip"])
+    size = builder.add("EmptyLatentImage", width=64, height=64)
+    latent = builder.add("Sampler", model=model, positive=prompt, negative=prompt, latent=size)
+    vae = builder.add("VAEMemory", vae=base["vae"])
+    builder.add("SaveImage", images=builder.add("VAEDecode", samples=latent, vae=vae))
+    line = next(line for line in told(builder, small_folders) if "UNet" in line)
+    count = sum(each.numel() for each in models.unet().parameters())
+    assert line.startswith(f"  UNet “small”: {count / 1e6:.1f} MB in bfloat16, kept in float8_e4m3fn, ")
+
+
+def test_a_controlnet_counts_beside_its_base(small_folders: Folders, cpu: None) -> None:
+    """Both are in memory at once, and what it hands over too."""
+    builder = Builder()
+    base = builder.add("LoadBaseModel", name="small")
+    net = builder.add("ControlNetLoader", control_net_name="small-canny")
+    prompt = builder.add("CLIPTextEncode", text="a", clip=base["clip"])
+    picture = builder.add("EmptyImage", width=64, height=64)
+    steered = builder.add("ControlNetApply", conditioning=prompt, control_net=net, image=picture)
+    size = builder.add("EmptyLatentImage", width=64, height=64)
+    latent = builder.add("Sampler", model=base["model"], positive=steered, negative=prompt, latent=size)
+    builder.add("SaveImage", images=builder.add("VAEDecode", samples=latent, vae=base["vae"]))
+    head, unet, control, *_ = told(builder, small_folders)
+    parts = [float(line.split(": ")[1].split(" MB")[0]) for line in (unet, control)]
+    working = max(float(line.split(", ")[-1].split(" MB")[0]) for line in (unet, control))
+    assert float(head.split("at most ")[1].split(" MB")[0]) == pytest.approx(sum(parts) + working, abs=0.2)
+
+
 def test_a_graph_without_models_tells_nothing(small_folders: Folders) -> None:
     """There is no line where there is nothing to say."""
     builder = Builder()
     builder.add("SaveImage", images=builder.add("EmptyImage", width=64, height=64))
-    assert notes(builder, small_folders) == []
+    assert notes(builder, small_folders) == told(builder, small_folders) == []

@@ -8,8 +8,8 @@ from graph_runtime import NodeError
 from sd_nodes.families import KINDS
 from sd_nodes.loaders import ControlKind
 from sd_nodes.schedulers import swap_scheduler
-from sd_nodes.settings import attention_backend, model_dtype, model_offload
-from sd_nodes.types import Clip, Model, Scheduler, Settings, Source
+from sd_nodes.settings import attention_backend, model_dtype, model_offload, vae_memory
+from sd_nodes.types import Clip, Model, Scheduler, Settings, Source, Vae
 
 MODEL = Model(Source("a", "0" * 64, "unet"), "sd1")
 
@@ -54,7 +54,16 @@ def test_what_does_not_fit_a_scheduler_is_refused(options, said):
 def test_settings_add_up():
     found = attention_backend(model_offload(model_dtype(MODEL, "bfloat16"), "sequential"), "sdpa")
     assert found.settings == Settings("bfloat16", "sdpa", "sequential")
+    kernels = attention_backend(model_dtype(MODEL, storage="float8_e4m3fn"), "sdpa_math", "regional", True).settings
+    assert (kernels.storage, kernels.attention, kernels.compilation, kernels.graphs) == (
+        "float8_e4m3fn", "sdpa_math", "regional", True,
+    )  # fmt: skip
     assert MODEL.settings == Settings()
+
+
+def test_an_autoencoder_saves_memory_by_its_recipe():
+    vae = vae_memory(Vae(MODEL.source, "sd1"), sliced=False)
+    assert (vae.sliced, vae.tiled) == (False, True)
 
 
 def test_settings_go_on_any_recipe():

@@ -18,11 +18,18 @@ from sd_nodes.diffusion.errors import SettingError, did_you_mean
 
 BACKENDS: dict[str, AttentionBackendName] = {
     "sdpa": AttentionBackendName.NATIVE,
+    "sdpa_flash": AttentionBackendName._NATIVE_FLASH,
+    "sdpa_efficient": AttentionBackendName._NATIVE_EFFICIENT,
+    "sdpa_cudnn": AttentionBackendName._NATIVE_CUDNN,
+    "sdpa_math": AttentionBackendName._NATIVE_MATH,
     "xformers": AttentionBackendName.XFORMERS,
     "flash": AttentionBackendName.FLASH,
     "sage": AttentionBackendName.SAGE,
 }
-"""Our names for diffusers' backends; `sdpa` is torch's own and always there."""
+"""Our names for diffusers' backends; `sdpa` is torch's own, always there, and takes the fastest of its kernels."""
+
+ON_GPUS = ("sdpa_efficient", "sdpa_cudnn", "xformers", "flash", "sage")
+"""Backends that need a CUDA GPU."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +85,16 @@ class Processor:
         return encoder_hidden_states
 
 
-def set_attention(model: ModelMixin, wanted: str = "auto") -> str:
+def set_attention(
+    model: ModelMixin, wanted: str = "auto", device: torch.device | None = None, dtype: torch.dtype | None = None
+) -> str:
     """Makes a model compute its attention through a backend.
 
     Args:
-        model: A UNet, ControlNet or VAE, on its device and in its type.
+        model: A UNet, ControlNet or VAE.
         wanted: A name of `BACKENDS`, or "auto": xformers where it is usable, else torch's own.
+        device: Where it will compute, if that is not where it is.
+        dtype: What it will compute in, if that is not what it is in.
 
     Returns:
         Why another backend than the wanted one was taken; empty where it was not.
@@ -97,7 +108,7 @@ def set_attention(model: ModelMixin, wanted: str = "auto") -> str:
             f"There is no attention backend '{wanted}'.{did_you_mean(wanted, BACKENDS)} There are: {there}."
         )
     name = "xformers" if wanted == "auto" else wanted
-    reason = unusable(name, model.device, model.dtype, *sorted(set(_head_sizes(model))))
+    reason = unusable(name, device or model.device, dtype or model.dtype, *sorted(set(_head_sizes(model))))
     model.set_attn_processor(Processor(BACKENDS["sdpa" if reason else name]))
     return f"{reason} Torch's own attention is used instead of {wanted}." if reason and wanted != "auto" else ""
 
@@ -119,7 +130,7 @@ def unusable(name: str, device: torch.device, dtype: torch.dtype, *head_sizes: i
     """
     if name == "sdpa":
         return ""
-    if device.type != "cuda":
+    if device.type != "cuda" and name in ON_GPUS:
         return f"The attention backend {name} needs a CUDA GPU, and the model is on {device.type}."
     try:
         attention_dispatch._check_attention_backend_requirements(BACKENDS[name])

@@ -1,6 +1,6 @@
 """ControlNet: what a picture adds to the UNet's activations (arXiv:2302.05543)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -87,6 +87,20 @@ class Conditioned:
     pixels: Tensor
     uncontrolled: int = 0
     masks: Residuals | None = None
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What decides how it computes, beside the shapes of its tensors."""
+        asked = self.control
+        return (id(asked.net), asked.strength, asked.guess, asked.task, self.uncontrolled, self.masks is None)
+
+    def tensors(self) -> Iterator[Tensor]:
+        """What it reads of the picture and of the mask."""
+        yield self.pixels
+        yield self.net.controlnet_cond_embedding.embedding
+        if self.masks is not None:
+            yield from self.masks.down
+            yield self.masks.mid
 
     def residuals(self, latents: Tensor, timestep: Tensor, condition: Condition) -> Residuals:
         """Computes the residuals for one step.

@@ -183,8 +183,9 @@ def _denoise(
     """Walks down the timesteps: x(t - 1) = step(predict(scale(x(t)), t), t, x(t))."""
     steps, kind = len(schedule.timesteps), latents.dtype
     predict = Predictor.of(sampling, latents, schedule.steps)
+    told = schedule.timesteps.to(latents.device)
     for index, timestep in enumerate(schedule.timesteps):
-        prediction = predict(schedule.scale(latents, timestep), timestep, index, schedule.steps)
+        prediction = predict(schedule.scale(latents, timestep), told[index], index, schedule.steps)
         latents = schedule.step(prediction, timestep, latents).to(kind)
         latents = latents if kept is None else kept.put_back(latents, schedule, index)
         if on_step is not None:

@@ -1,7 +1,8 @@
 """What is predicted in each step of a run: by the UNet with its ControlNets, for each side of the guidance."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from diffusers import UNet2DConditionModel
@@ -12,6 +13,7 @@ from sd_nodes.diffusion.control import Conditioned, Control, control_problems, p
 from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.guidance import Guidance, Mixing, Sides
 from sd_nodes.diffusion.perturbed import with_perturbed_attention
+from sd_nodes.diffusion.replaying import Replayer, directly
 from sd_nodes.diffusion.schedulers import Scheduler
 
 
@@ -29,6 +31,7 @@ class Sampling:
             latents of the picture without what is masked.
         start: The part of the noise that is gone before the run; `resume` goes on from there.
         end: The part of the noise that is gone after the run; the rest of it stays.
+        replayer: Computes the steps: each anew, or as a replay of the first.
     """
 
     unet: UNet2DConditionModel
@@ -39,6 +42,7 @@ class Sampling:
     beside: Tensor | None = None
     start: float = 0.0
     end: float = 1.0
+    replayer: Replayer = directly
 
     def mixing(self) -> Mixing:
         """Begins a run's guidance; a UNet that is told the scale has no use for any."""
@@ -59,6 +63,13 @@ class _Batch:
         unet = with_perturbed_attention(sampling.unet, sides.count) if sides.disturbed else sampling.unet
         condition = sampling.guidance.batch(len(latents), sides).to(latents.device, unet.dtype)
         return cls(sides, unet, condition, [prepare(one, latents.shape, sides) for one in acting])
+
+    def tensors(self, acting: Sequence[Conditioned]) -> Iterator[Tensor]:
+        """What is read in a step and differs between runs that compute alike, beside latents and timestep."""
+        yield self.condition.states
+        yield from self.condition.added.values()
+        for one in acting:
+            yield from one.tensors()
 
 
 @dataclass(frozen=True)
@@ -84,21 +95,31 @@ class Predictor:
 
     def __call__(self, latents: Tensor, timestep: Tensor, index: int, steps: int) -> Tensor:
         batch = self.batches[index]
-        sides, condition = batch.sides, batch.condition
+        sides = batch.sides
         seen = torch.cat([latents] * sides.count) if sides.count > 1 else latents
         acting = [one for one in batch.controls if one.control.acts_at(index, steps)]
+        key = (id(self.sampling.unet), sides, *(one.key for one in acting))
+        given = [one for one in (self.told_scale, self.sampling.beside) if one is not None]
+        told = (*batch.tensors(acting), *given)
+        compute = partial(self._predicted, batch, acting)
+        prediction = self.sampling.replayer(key, compute, seen, timestep, told)
+        return self.sampling.guidance.mix(self.mixing, index, steps, sides, prediction)
+
+    def _predicted(self, batch: _Batch, acting: Sequence[Conditioned], seen: Tensor, timestep: Tensor) -> Tensor:
+        """Computes the UNet with the ControlNets that act."""
+        condition = batch.condition
         residuals = total(one.residuals(seen, timestep, condition) for one in acting)
-        prediction = batch.unet(
+        prediction: Tensor = batch.unet(
             self._with_picture(seen),
             timestep,
             encoder_hidden_states=condition.states,
-            timestep_cond=None if self.told_scale is None else self.told_scale.repeat(sides.count, 1),
+            timestep_cond=None if self.told_scale is None else self.told_scale.repeat(batch.sides.count, 1),
             down_block_additional_residuals=None if residuals is None else residuals.down,
             mid_block_additional_residual=None if residuals is None else residuals.mid,
             added_cond_kwargs=dict(condition.added),
             return_dict=False,
         )[0]
-        return self.sampling.guidance.mix(self.mixing, index, steps, sides, prediction)
+        return prediction
 
     def _with_picture(self, seen: Tensor) -> Tensor:
         """Adds the channels in which an inpainting UNet sees the picture."""

@@ -15,9 +15,13 @@ from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.scheduler_names import FITTING, Named, option_problems, resolve
 from sd_nodes.diffusion.scheduler_options import Value
 from sd_nodes.diffusion.scheduler_reasons import UNFIT
+from sd_nodes.diffusion.unipc import UniPCMultistepScheduler
 
 Generators = torch.Generator | list[torch.Generator]
 """One generator for a whole batch, or one for each of its latents."""
+
+OWN = {"UniPCMultistepScheduler": UniPCMultistepScheduler}
+"""Schedulers of diffusers that are computed otherwise, with the same results."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,8 @@ def _base_problems(scheduler: str, base_config: Mapping[str, object]) -> list[st
 
 def _construct(named: Named, base_config: Mapping[str, object], options: Mapping[str, Value]) -> SchedulerMixin:
     try:
-        solver = getattr(diffusers, named.scheduler).from_config(dict(base_config), **options)
+        kind = OWN.get(named.scheduler) or getattr(diffusers, named.scheduler)
+        solver = kind.from_config(dict(base_config), **options)
     except ImportError as missing:
         raise SettingError(f"{named.scheduler} needs a missing package: {_sentence(missing)}") from missing
     except (ValueError, NotImplementedError) as refused:
@@ -89,7 +94,7 @@ def _construct(named: Named, base_config: Mapping[str, object], options: Mapping
 def _zero_by_zero(solver: SchedulerMixin) -> str:
     """Options of UniPC with which its last step divides zero by zero, and every latent becomes NaN."""
     config = solver.config
-    if type(solver) is not diffusers.UniPCMultistepScheduler or config.final_sigmas_type != "zero":
+    if not isinstance(solver, diffusers.UniPCMultistepScheduler) or config.final_sigmas_type != "zero":
         return ""
     cure = "set final_sigmas_type to sigma_min"
     if config.solver_type == "bh1":
@@ -109,7 +114,8 @@ class Schedule:
 
     Args:
         solver: This run's own copy of the scheduler.
-        timesteps: The timesteps to visit, [n], falling.
+        timesteps: The timesteps to visit, [n], falling; on the CPU, so that no scheduler has to wait for a GPU to
+            look one up.
         step_options: What each step is given beside the prediction, the timestep and the latents.
         whole: How many steps there would be if it did not end early; 0 where it does not.
     """
@@ -162,6 +168,7 @@ def full_schedule(scheduler: Scheduler, steps: int, generator: Generators, devic
         solver.set_timesteps(steps, device=device)
     except (ValueError, NotImplementedError) as refused:
         raise SettingError(f"{type(solver).__name__} cannot make {steps} steps: {_sentence(refused)}") from refused
+    solver.timesteps = solver.timesteps.cpu()
     takes = inspect.signature(solver.step).parameters
     drawn = {"generator": generator} if "generator" in takes else {}
     eta = {"eta": 0.0} if "eta" in takes else {}

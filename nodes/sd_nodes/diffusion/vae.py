@@ -64,7 +64,7 @@ def distribution(picture: Tensor, vae: AutoencoderKL, *, tiled: bool = False, sl
     """Encodes a picture to the distribution of its latents; see `encode`."""
     _check_picture(picture, vae)
     pixels = (2.0 * to_channels_first(picture) - 1.0).to(device_of(vae), vae.dtype)
-    found = view_of(vae, use_tiling=tiled, use_slicing=sliced).encode(pixels).latent_dist
+    found = _set(vae, tiled, sliced).encode(pixels).latent_dist
     return Distribution(found.mean.contiguous(), found.std.contiguous())
 
 
@@ -101,8 +101,13 @@ def decode_unbounded(latents: Tensor, vae: AutoencoderKL, *, tiled: bool = False
     if latents.ndim != 4 or latents.shape[1] != channels:
         raise SettingError(f"The latents are {list(latents.shape)}, this VAE needs [batch, {channels}, height, width].")
     own = latents.contiguous().to(device_of(vae), vae.dtype)
-    pixels: Tensor = view_of(vae, use_tiling=tiled, use_slicing=sliced).decode(own, return_dict=False)[0]
+    pixels: Tensor = _set(vae, tiled, sliced).decode(own, return_dict=False)[0]
     return pixels
+
+
+def _set(vae: AutoencoderKL, tiled: bool, sliced: bool) -> AutoencoderKL:
+    """A view that works in tiles or slices where it is asked to, or where the autoencoder does anyway."""
+    return view_of(vae, use_tiling=tiled or vae.use_tiling, use_slicing=sliced or vae.use_slicing)
 
 
 def factor(vae: AutoencoderKL) -> int:

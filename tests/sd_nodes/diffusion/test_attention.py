@@ -4,7 +4,7 @@ from diffusers import ModelMixin
 from diffusers.models.attention_dispatch import AttentionBackendName
 from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 
-from sd_nodes.diffusion.attention import BACKENDS, Processor, available_backends, set_attention
+from sd_nodes.diffusion.attention import BACKENDS, ON_GPUS, Processor, available_backends, set_attention
 from sd_nodes.diffusion.errors import SettingError
 from tests.sd_nodes.models import controlnet, ready, unet, vae
 
@@ -74,5 +74,21 @@ def test_a_backend_that_does_not_exist() -> None:
 def test_torchs_own_is_always_there() -> None:
     found = available_backends(CPU)
     assert set(found) == set(BACKENDS)
-    assert found["sdpa"] == ""
-    assert all(found[name] for name in BACKENDS if name != "sdpa")
+    assert found["sdpa"] == found["sdpa_math"] == ""
+    assert all(found[name] for name in ON_GPUS)
+
+
+@pytest.mark.parametrize("wanted", [name for name in BACKENDS if name not in ON_GPUS])
+@pytest.mark.parametrize(("dtype", "apart"), [(torch.float32, 2e-6), (torch.bfloat16, 2e-2)])
+def test_backends_compute_the_same(wanted: str, dtype: torch.dtype, apart: float) -> None:
+    """Within the stated part of the largest number: float32 a few last bits, bfloat16 a few of its eight."""
+    plain, other = ready(unet(), dtype), ready(unet(), dtype)
+    assert set_attention(plain, "sdpa") == set_attention(other, wanted) == ""
+    assert set(other.attn_processors.values()) == {Processor(BACKENDS[wanted])}
+    given = (torch.randn(2, 4, 8, 8, dtype=dtype), 7, torch.randn(2, 77, 32, dtype=dtype))
+    one, two = plain(*given).sample, other(*given).sample
+    assert (one - two).abs().max() <= apart * one.abs().max()
+
+
+def test_a_model_that_waits_elsewhere_is_set_for_where_it_computes() -> None:
+    assert "is on meta" in set_attention(unet(), "xformers", torch.device("meta"))

@@ -1,0 +1,94 @@
+"""Steps that are recorded once and replayed with other numbers come out as those that are computed."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from sd_nodes.diffusion.control import Control
+from sd_nodes.diffusion.denoise import draw_noise, seeded, text_to_image
+from sd_nodes.diffusion.predicting import Sampling
+from sd_nodes.diffusion.replaying import MOST, Recordings
+from tests.sd_nodes.diffusion import ours
+from tests.sd_nodes.diffusion.ours import Ask, random_picture
+from tests.sd_nodes.models import Models, controlnet, small_models
+
+
+class Recorder:
+    """Records as a CUDA graph does: the same tensors are read and written in each replay, whoever replays."""
+
+    def __init__(self) -> None:
+        self.recorded = self.replayed = 0
+
+    def __call__(self, function: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:
+        self.recorded += 1
+        result = torch.full_like(function(), float("nan"))
+
+        def replay() -> None:
+            self.replayed += 1
+            result.copy_(function())
+
+        return result, replay
+
+
+@pytest.fixture(scope="module")
+def models() -> Models:
+    return small_models()
+
+
+def drawn(sampling: Sampling, seed: int) -> Tensor:
+    return text_to_image(sampling, draw_noise((1, 4, 8, 8), seeded(seed), sampling.unet), seeded(seed))
+
+
+def test_runs_with_other_prompts_and_pictures_share_recordings(models: Models) -> None:
+    """One with the ControlNet and one without it, for all three runs; each run is as without recordings, to the bit."""
+    net, recorder = controlnet(), Recorder()
+    recordings = Recordings(recorder)
+    for seed, prompt in ((1, "a cat"), (2, "a dog, asleep"), (3, "")):
+        asked = Ask(prompt=prompt, steps=5)
+        sampling = ours.sampling(models, asked, [Control(net, random_picture(seed), 0.7, 0.0, 0.6)])
+        plain = drawn(sampling, seed)
+        assert torch.equal(drawn(replace(sampling, replayer=recordings), seed), plain)
+    assert recorder.recorded == 2
+    assert recorder.replayed == 15
+
+
+def test_what_decides_the_kernels_is_recorded_anew(models: Models) -> None:
+    """Another strength, another ControlNet, another size, a mask."""
+    net, recorder = controlnet(), Recorder()
+    recordings = Recordings(recorder)
+    picture = random_picture(1)
+    asked = [
+        [Control(net, picture)],
+        [Control(net, picture, 0.5)],
+        [Control(controlnet(9), picture)],
+        [Control(net, picture, mask=torch.rand(1, 64, 64))],
+        [],
+    ]
+    for number, controls in enumerate(asked, 1):
+        sampling = ours.sampling(models, Ask(steps=2), controls)
+        assert torch.equal(drawn(replace(sampling, replayer=recordings), 1), drawn(sampling, 1))
+        assert recorder.recorded == number
+
+
+def test_only_the_latest_are_kept(models: Models) -> None:
+    recorder = Recorder()
+    recordings = Recordings(recorder)
+    net, picture = controlnet(), random_picture(1)
+    strengths = [0.1 * number for number in range(1, MOST + 2)]
+
+    def draw(strength: float) -> None:
+        sampling = ours.sampling(models, Ask(steps=1), [Control(net, picture, strength)])
+        drawn(replace(sampling, replayer=recordings), 1)
+
+    for strength in strengths:
+        draw(strength)
+    draw(strengths[-1])
+    assert recorder.recorded == MOST + 1
+    draw(strengths[0])
+    assert recorder.recorded == MOST + 2
+    recordings.clear()
+    draw(strengths[-1])
+    assert recorder.recorded == MOST + 3

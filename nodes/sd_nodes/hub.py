@@ -16,8 +16,10 @@ HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 FILE = re.compile(r"[\w. ()+-]+\.(safetensors|sft)")
 SETTINGS = re.compile(r"([^/]+/)?[^/]+\.(json|txt)")
 WEIGHTS = re.compile(
-    r"(?P<folder>[^/]+/)?(diffusion_pytorch_model|model)(?P<variant>\.fp16)?(-\d+-of-\d+)?\.safetensors"
+    r"(?P<folder>[^/]+/)?(diffusion_pytorch_model|model|pytorch_lora_weights|learned_embeds)"
+    r"(?P<variant>\.fp16)?(-\d+-of-\d+)?\.safetensors"
 )
+"""The names of weights: of a part of a model, and of a LoRA and an embedding, which lie by themselves."""
 
 
 PATIENCE = 5

@@ -49,6 +49,8 @@ def test_only_settings_and_one_set_of_weights_are_wanted() -> None:
         "unet/diffusion_pytorch_model.safetensors",
         "vae/diffusion_pytorch_model.fp16.safetensors",
         "text_encoder/model-00001-of-00002.safetensors",
+        "pytorch_lora_weights.safetensors",
+        "learned_embeds.safetensors",
     ]
     unwanted = [
         "v1-5-pruned.safetensors",

@@ -37,7 +37,13 @@ def train() -> None:
 @click.option(
     "--base", type=EXISTING, required=True, callback=base_model, help="The model to steer: a diffusers directory."
 )
-@click.option("--data", type=EXISTING, required=True, callback=examples, help="Pictures, control pictures, captions.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    required=True,
+    callback=examples,
+    help="Pictures, control pictures and captions: a folder, or a dataset of the Hub as owner/name.",
+)
 @click.option(
     "--out", type=FOLDER, required=True, callback=training_folder, help="Where the ControlNet, checkpoint and log go."
 )
@@ -68,7 +74,8 @@ def controlnet(steps: int, rate: float, every: int, seed: int, **given: Any) -> 
     """Train a ControlNet on your own pictures; a run that was interrupted goes on where it stopped.
 
     The data folder holds a captions.jsonl with lines {"picture": ..., "control": ..., "caption": ...},
-    or a dataset saved by the `datasets` library. Several processes share the work under `torchrun`.
+    or anything that the `datasets` library opens, with columns picture, control, caption
+    or image, conditioning_image, text. Several processes share the work under `torchrun`.
     """
     from .loop import Schedule
     from .own_data import Order, train_on_own_data

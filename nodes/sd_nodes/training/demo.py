@@ -50,7 +50,7 @@ PROMPTS = (
 SCHEDULES = {
     "autoencoder": Schedule(steps=2800, rate=1.5e-3, warmup=100, every=400),
     "decoder": Schedule(steps=1200, rate=7e-4, warmup=50, average=0.998, every=200),
-    "text-to-image": Schedule(steps=7000, rate=1.2e-3, warmup=200, floor=0.0, average=0.9995, every=500),
+    "text-to-image": Schedule(steps=6500, rate=1.2e-3, warmup=200, floor=0.0, average=0.9995, every=500),
     "canny": Schedule(steps=4150, rate=1e-3, warmup=100, floor=0.03, average=0.995, every=500),
     "depth": Schedule(steps=700, rate=1e-3, warmup=100, floor=0.03, average=0.995, every=500),
 }

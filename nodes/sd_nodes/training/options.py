@@ -72,9 +72,13 @@ def controlnet_folder(ctx: click.Context, param: click.Parameter, value: Path | 
 
 
 def examples(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
-    """Refuses a folder whose examples are wrong; names every wrong line."""
-    from .triples import read_triples
+    """Refuses a folder whose examples are wrong; names every wrong line. A dataset of the Hub is opened by the run."""
+    from .triples import is_hub_name, read_triples
 
+    if is_hub_name(value):
+        return value
+    if not value.is_dir():
+        raise click.BadParameter(f"{value} is no folder, and no name of a dataset as owner/name", ctx, param)
     try:
         read_triples(value)
     except ValueError as error:

@@ -27,7 +27,7 @@ class Order:
 
     Args:
         base: The diffusers directory of the model to steer.
-        data: The folder of examples.
+        data: The folder of examples, or the name of a dataset of the Hub.
         out: Where the ControlNet, its checkpoint and its log go.
         start: A ControlNet to go on from; None starts from a copy of the base.
         batch: Examples in a step of one process.
@@ -46,7 +46,9 @@ class Order:
     def settled(self, schedule: Schedule) -> dict[str, str | int | float | None]:
         """Gives what must stay the same for a resumed run to be the uninterrupted one, by the options' names."""
         paths = {"base": self.base, "data": self.data, "from": self.start}
-        places = {name: str(path.resolve()) if path else None for name, path in paths.items()}
+        places = {
+            name: str(path.resolve() if path.exists() else path) if path else None for name, path in paths.items()
+        }
         return {**places, "batch": self.batch, "size": self.size, "rate": schedule.rate, "seed": schedule.seed}
 
     def problems(self, schedule: Schedule) -> list[str]:

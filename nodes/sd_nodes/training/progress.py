@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,8 +92,11 @@ class Bar:
 
 @contextmanager
 def watching(steps: int) -> Iterator[Watch]:
-    """Shows a training while it lasts: a bar where somebody watches a terminal, else lines on the standard error."""
-    if not terminal.is_live():
+    """Shows a training while it lasts: a bar where somebody watches a terminal, else lines on the standard error.
+
+    Of several processes under `torchrun` only the first is told of steps, so that the others draw no bar.
+    """
+    if not terminal.is_live() or os.environ.get("RANK", "0") != "0":
         yield Lines(steps)
         return
     bar = Bar(steps)

@@ -1,17 +1,19 @@
 """Somebody's own training data for a ControlNet: pictures, control pictures and captions.
 
 Two forms are read: a folder with a `captions.jsonl`, whose lines are
-`{"picture": "a.png", "control": "a-edges.png", "caption": "a red house"}`, and a dataset
-that the `datasets` library saved to disk, with columns `picture`, `control`, `caption`
-(or `image`, `conditioning_image`, `text`).
+`{"picture": "a.png", "control": "a-edges.png", "caption": "a red house"}`, and whatever the `datasets`
+library opens, saved by it, in its usual files (Parquet, an image folder) or on the Hub, with columns
+`picture`, `control`, `caption` (or `image`, `conditioning_image`, `text`).
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,6 +24,10 @@ from .controlnet import Batch, Source
 from .loop import Randomness
 from .model import LatentDiffusion
 
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 COLUMNS = (("picture", "control", "caption"), ("image", "conditioning_image", "text"))
 
 
@@ -34,17 +40,20 @@ class Triple:
     caption: str
 
 
-def read_triples(folder: Path) -> list[Triple]:
-    """Finds the examples in a folder.
+def read_triples(place: Path) -> list[Triple]:
+    """Finds the examples in a folder, or in a dataset of the Hub, which is downloaded once, by its name `owner/name`.
 
     Raises:
-        ValueError: If the folder has neither form, or lines or files are wrong; names them all.
+        ValueError: If there is neither, or lines, files or columns are wrong; names them all.
     """
-    if (folder / "captions.jsonl").is_file():
-        return _from_lines(folder)
-    if (folder / "dataset_info.json").is_file() or (folder / "dataset_dict.json").is_file():
-        return _from_dataset(folder)
-    raise ValueError(f"{folder} holds neither captions.jsonl nor a saved dataset (dataset_info.json)")
+    if (place / "captions.jsonl").is_file():
+        return _from_lines(place)
+    return _from_dataset(place)
+
+
+def is_hub_name(place: Path) -> bool:
+    """Whether a path that is not there may name a dataset of the Hub."""
+    return not place.exists() and HUB_NAME.fullmatch(str(place)) is not None
 
 
 def _from_lines(folder: Path) -> list[Triple]:
@@ -81,21 +90,38 @@ def _opener(path: Path) -> Callable[[], Image.Image]:
     return lambda: Image.open(path)
 
 
-def _from_dataset(folder: Path) -> list[Triple]:
-    try:
-        from datasets import DatasetDict, load_from_disk
-    except ImportError:
-        raise ValueError(f"{folder} is a saved dataset; to read it, install the `datasets` package") from None
-    found = load_from_disk(str(folder))
-    rows = found["train"] if isinstance(found, DatasetDict) else found
+def _from_dataset(place: Path) -> list[Triple]:
+    rows = _rows(place)
     names = next((names for names in COLUMNS if set(names) <= set(rows.column_names)), None)
     if names is None:
-        raise ValueError(f"{folder} has the columns {', '.join(rows.column_names)}, not {', '.join(COLUMNS[0])}")
+        columns = " or ".join(", ".join(names) for names in COLUMNS)
+        raise ValueError(f"{place} has the columns {', '.join(rows.column_names)}; needed are {columns}")
 
     def triple(index: int) -> Triple:
-        return Triple(lambda: rows[index][names[0]], lambda: rows[index][names[1]], rows[index][names[2]])
+        return Triple(lambda: rows[index][names[0]], lambda: rows[index][names[1]], captions[index])
 
+    captions = rows[names[2]]
     return [triple(index) for index in range(len(rows))]
+
+
+def _rows(place: Path) -> Dataset:
+    if place.is_dir() and not any(place.iterdir()):
+        raise ValueError(f"{place} is empty; it shall hold captions.jsonl or a dataset")
+    try:
+        from datasets import DatasetDict, load_dataset, load_from_disk
+    except ImportError:
+        raise ValueError(
+            f"{place} holds no captions.jsonl; to read it as a Hugging Face dataset, install the `datasets` package"
+        ) from None
+    saved = any((place / name).is_file() for name in ("dataset_info.json", "dataset_dict.json"))
+    try:
+        found = load_from_disk(str(place)) if saved else load_dataset(str(place))
+    except Exception as error:  # the library raises its own, pyarrow's, the Hub's and the network's errors
+        told = str(error).strip().splitlines() or [type(error).__name__]
+        raise ValueError(f"{place} holds neither captions.jsonl nor a dataset that opens: {told[0]}") from error
+    if not isinstance(found, DatasetDict):
+        return found
+    return found["train"] if "train" in found else next(iter(found.values()))
 
 
 def as_square(picture: Image.Image, edge: int) -> Tensor:

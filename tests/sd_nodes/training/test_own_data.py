@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
+from datasets import Dataset
+from datasets import Image as Picture
 from diffusers import ControlNetModel
 from PIL import Image
 from safetensors.torch import load_file
@@ -12,7 +14,7 @@ from sd_nodes.training.commands import train
 from sd_nodes.training.controlnet import new_controlnet
 from sd_nodes.training.export import export_controlnet, export_model
 from sd_nodes.training.model import LatentDiffusion
-from sd_nodes.training.triples import as_square, read_triples
+from sd_nodes.training.triples import COLUMNS, as_square, read_triples
 
 from .tiny import tiny_model
 
@@ -54,8 +56,34 @@ def test_all_wrong_lines_are_named_at_once(examples: Path) -> None:
 
 
 def test_a_folder_without_examples_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"neither captions.jsonl nor"):
+    with pytest.raises(ValueError, match=r"is empty; it shall hold captions.jsonl or a dataset"):
         read_triples(tmp_path)
+    (tmp_path / "letter.doc").write_text("hello")
+    with pytest.raises(ValueError, match=r"holds neither captions.jsonl nor a dataset that opens: "):
+        read_triples(tmp_path)
+
+
+@pytest.mark.parametrize("names", COLUMNS)
+@pytest.mark.parametrize("form", ["saved", "parquet"])
+def test_a_hugging_face_dataset_is_read(tmp_path: Path, form: str, names: tuple[str, str, str]) -> None:
+    red, edges = Image.new("RGB", (24, 24), (255, 0, 0)), Image.new("L", (24, 24), 255)
+    rows = Dataset.from_dict({names[0]: [red, red], names[1]: [edges, edges], names[2]: ["a red cat", "a red dog"]})
+    rows = rows.cast_column(names[0], Picture()).cast_column(names[1], Picture())
+    if form == "saved":
+        rows.save_to_disk(tmp_path / "data")
+    else:
+        (tmp_path / "data").mkdir()
+        rows.to_parquet(tmp_path / "data" / "train.parquet")
+    triples = read_triples(tmp_path / "data")
+    assert [triple.caption for triple in triples] == ["a red cat", "a red dog"]
+    assert as_square(triples[1].picture(), 8)[:, 4, 4].tolist() == [1.0, 0.0, 0.0]
+    assert as_square(triples[1].control(), 8).min() == 1
+
+
+def test_a_dataset_with_other_columns_is_told_which_it_needs(tmp_path: Path) -> None:
+    Dataset.from_dict({"label": [1]}).save_to_disk(tmp_path / "data")
+    with pytest.raises(ValueError, match="has the columns label; needed are picture, control, caption or image"):
+        read_triples(tmp_path / "data")
 
 
 def test_a_base_without_its_parts_is_told(tmp_path: Path) -> None:

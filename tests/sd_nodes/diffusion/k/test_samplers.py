@@ -2,6 +2,7 @@
 
 import math
 from functools import partial
+from itertools import pairwise
 
 import pytest
 import torch
@@ -133,6 +134,24 @@ def test_over_one_level_or_none_nothing_is_done(name: str) -> None:
 def test_one_step_to_zero_denoises(name: str) -> None:
     x = start(20_000)
     torch.testing.assert_close(last(SAMPLERS[name].sampler, Counted(seed=1).run, x, [HIGH, 0.0]), denoise(x, HIGH))
+
+
+def test_where_more_noise_is_added_than_a_level_has_steps_begin_from_clean_latents_and_add_none() -> None:
+    """As in every picture that was drawn so."""
+    x, sigmas = start(), [HIGH, LOW]
+    for sampler in (euler.euler_ancestral, euler.dpm_2):
+        found = last(partial(sampler, eta=2.0), Counted(seed=1).run, x, sigmas)
+        torch.testing.assert_close(found, denoise(x, HIGH))
+
+
+def test_a_solver_without_corrections_only_predicts() -> None:
+    """Of first order, its step is the exponential one."""
+    x, sigmas = start(), levels(5)
+    found = last(partial(sa_solver, eta=0.0, predictor=1, corrector=0), Counted().run, x, sigmas)
+    expected = x
+    for sigma, following in pairwise(sigmas):
+        expected = (following / sigma) * expected + (1 - following / sigma) * denoise(expected, sigma)
+    torch.testing.assert_close(found, expected)
 
 
 def test_evaluations() -> None:

@@ -14,12 +14,12 @@ def euler(run: Run, x: Tensor, sigmas: Sequence[float]) -> Steps:
 
 
 def euler_ancestral(run: Run, x: Tensor, sigmas: Sequence[float], eta: float = 1.0, s_noise: float = 1.0) -> Steps:
-    """Follows the slope to below the next level, and adds fresh noise."""
+    """Follows the slope to below the next level, and adds fresh noise; from zero, where much is added, it adds none."""
     for sigma, following in pairwise(sigmas):
         denoised = run(x, sigma)
         down, up = ancestral(sigma, following, eta)
         x = x + slope(x, denoised, sigma) * (down - sigma) if down else denoised
-        if up:
+        if down and up:
             x = x + run.noise(sigma, following) * (s_noise * up)
         yield Step(x, denoised)
 
@@ -32,6 +32,14 @@ def euler_cfg_pp(run: Run, x: Tensor, sigmas: Sequence[float], eta: float = 0.0,
         x = denoised + down * slope(x, unguided, sigma) if following else denoised
         if up:
             x = x + run.noise(sigma, following) * (s_noise * up)
+        yield Step(x, denoised)
+
+
+def euler_cfg_pp_alternative(run: Run, x: Tensor, sigmas: Sequence[float]) -> Steps:
+    """Adds what guidance changed to the slope (another reading of CFG++)."""
+    for sigma, following in pairwise(sigmas):
+        denoised, unguided = run.denoiser(x, sigma)
+        x = x + slope(x - denoised + unguided, denoised, sigma) * (following - sigma)
         yield Step(x, denoised)
 
 
@@ -73,6 +81,6 @@ def dpm_2(run: Run, x: Tensor, sigmas: Sequence[float], eta: float = 0.0, s_nois
             half = x + d * (middle - sigma)
             d = slope(half, run(half, middle), middle)
         x = x + d * (down - sigma)
-        if up:
+        if down and up:
             x = x + run.noise(sigma, following) * (s_noise * up)
         yield Step(x, denoised)

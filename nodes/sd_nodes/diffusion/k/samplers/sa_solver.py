@@ -30,7 +30,7 @@ def sa_solver(
         eta: How much noise is added, 1 as much as the reverse process has (tau in the paper).
         s_noise: What that noise is multiplied by.
         predictor: How many predictions at most a step is predicted from.
-        corrector: How many predictions at most it is corrected with.
+        corrector: How many predictions at most it is corrected with; 0 corrects nothing.
         pece: Evaluates the corrected latents once more.
         simple: Takes the paper's simpler weights (appendix D) for two predictions.
     """
@@ -41,7 +41,7 @@ def sa_solver(
         denoised = run(predicted, sigmas[i])
         past = [*past, denoised][-max(predictor, corrector) :]
         left = count if sigmas[-1] else count - i
-        if i and (sigmas[i + 1] or pece):
+        if i and corrector and (sigmas[i + 1] or pece):
             start = adams.to(i, start, past[-min(corrector, left) :], i, tau) + noise
             if pece:
                 denoised = past[-1] = run(start, sigmas[i])

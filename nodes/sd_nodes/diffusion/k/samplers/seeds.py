@@ -114,8 +114,8 @@ def er_sde(
                     x = x + (step**2 / 2 + weights[1] * scale(following)) * curve
                 changes = [change]
             left = following**2 - sigma**2 * ratio**2
-            if s_noise and left > 0:
-                x = x + run.noise(sigma, following) * (s_noise * math.sqrt(left))
+            if s_noise:
+                x = x + run.noise(sigma, following) * (s_noise * math.sqrt(max(left, 0.0)))
             past = [(sigma, denoised), *past[:1]]
         else:
             x = denoised

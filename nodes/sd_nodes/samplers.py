@@ -232,3 +232,35 @@ def sampler_sa_solver(
     orders = (("predictor", predictor_order), ("corrector", corrector_order))
     noise = (("eta", eta), ("s_noise", s_noise), ("sde_start", sde_start_percent), ("sde_end", sde_end_percent))
     return Sampler("sa_solver", (*orders, *noise, ("pece", use_pece), ("simple", simple_order_2)))
+
+
+@node("SamplerLCMUpscale", category=SAMPLERS, id="SamplerLCMUpscale", static=True)
+def sampler_lcm_upscale(
+    scale_ratio: Annotated[float, Range(0.1, 20.0, 0.01)] = 1.0,
+    scale_steps: Annotated[int, Range(-1, 1000)] = -1,
+    upscale_method: Literal["bislerp", "nearest-exact", "bilinear", "area", "bicubic"] = "bislerp",
+) -> Sampler:
+    """Denoise all the way at each step as consistency models do, while the latents grow.
+
+    Args:
+        scale_ratio: How many times larger the latents become.
+        scale_steps: In how many steps they do; -1 is half of them.
+        upscale_method: How they are scaled.
+
+    Returns:
+        SAMPLER: The sampler.
+    """
+    return Sampler("lcm_upscale", (("scale", scale_ratio), ("steps", scale_steps), ("method", upscale_method)))
+
+
+@node("SamplerEulerCFG++", category="_for_testing", id="SamplerEulerCFGpp", static=True)
+def sampler_euler_cfg_pp(version: Literal["regular", "alternative"] = "regular") -> Sampler:
+    """Make Euler steps along the unguided slope (CFG++, arXiv:2406.08070).
+
+    Args:
+        version: `alternative` adds what guidance changed to the guided slope instead.
+
+    Returns:
+        SAMPLER: The sampler.
+    """
+    return Sampler("euler_cfg_pp" if version == "regular" else "euler_cfg_pp_alternative")

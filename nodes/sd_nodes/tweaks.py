@@ -45,6 +45,30 @@ class FreeUScales:
 
 @final
 @dataclass(frozen=True)
+class Shrinking:
+    """How a network's inner features are made smaller during a part of the sampling (Deep Shrink).
+
+    Args:
+        block: The input block behind which this happens, from 1.
+        factor: By how much.
+        start: The fraction of the noise table before which it is off.
+        end: The fraction of the noise table after which it is off.
+        after_skip: The skip connection of that block keeps its size.
+        down: How features are made smaller.
+        up: How they are brought back.
+    """
+
+    block: int
+    factor: float
+    start: float = 0.0
+    end: float = 1.0
+    after_skip: bool = True
+    down: str = "bicubic"
+    up: str = "bicubic"
+
+
+@final
+@dataclass(frozen=True)
 class Tweaks:
     """Changes to how a model is sampled; its weights stay as they are.
 
@@ -54,6 +78,8 @@ class Tweaks:
         rescale: How far guided predictions are brought back to the deviation of unguided ones, 0 to 1.
         perturbed: How far samples are led away from what the network predicts without attention in its middle block.
         gradual: Places under a soft noise mask begin the later, the darker they are; how much this counts, 0 to 1.
+        shrinking: How its inner features are made smaller.
+        merged: Which part of the tokens is merged where it attends to itself, 0 to 1 (arXiv:2303.17604).
     """
 
     prediction: Prediction | None = None
@@ -61,3 +87,5 @@ class Tweaks:
     rescale: float | None = None
     perturbed: float = 0.0
     gradual: float | None = None
+    shrinking: Shrinking | None = None
+    merged: float = 0.0

@@ -1,6 +1,6 @@
 """The stock nodes that load single parts of models, and those that use them, as ComfyUI has them."""
 
-from tests.sd_nodes.stock.specs import BATCH, Nodes, number, side
+from tests.sd_nodes.stock.specs import BATCH, Nodes, count, number, side
 
 CHOICES = "CHOICES"
 """Files to choose from; there are none in the tests."""
@@ -14,6 +14,8 @@ UNIONS = [
     "auto", "openpose", "depth", "hed/pidi/scribble/ted", "canny/lineart/anime_lineart/mlsd", "normal", "segment",
     "tile", "repaint",
 ]  # fmt: skip
+
+SCALING = ["bicubic", "nearest-exact", "bilinear", "area", "bislerp"]
 
 NODES: Nodes = {
     "UNETLoader": (
@@ -56,4 +58,21 @@ NODES: Nodes = {
         },
         ["positive", "negative", "latent"],
     ),
+    "PatchModelAddDownscale": (
+        {
+            "model": "MODEL", "block_number": count(3, 1, 32), "downscale_factor": number(2.0, 0.1, 9.0, 0.001),
+            "start_percent": number(0.0, 0.0, 1.0, 0.001), "end_percent": number(0.35, 0.0, 1.0, 0.001),
+            "downscale_after_skip": ("BOOLEAN", True), "downscale_method": SCALING, "upscale_method": SCALING,
+        },
+        ["MODEL"],
+    ),
+    "TomePatchModel": ({"model": "MODEL", "ratio": number(0.3, 0.0, 1.0)}, ["MODEL"]),
+    "SamplerLCMUpscale": (
+        {
+            "scale_ratio": number(1.0, 0.1, 20.0), "scale_steps": count(-1, -1, 1000),
+            "upscale_method": ["bislerp", "nearest-exact", "bilinear", "area", "bicubic"],
+        },
+        ["SAMPLER"],
+    ),
+    "SamplerEulerCFGpp": ({"version": ["regular", "alternative"]}, ["SAMPLER"]),
 }  # fmt: skip

@@ -13,6 +13,7 @@ from sd_nodes.diffusion.control import Conditioned, Control, prepare, total
 from sd_nodes.diffusion.k.hints import fitted_control
 from sd_nodes.diffusion.k.parameterization import Parameterization
 from sd_nodes.diffusion.k.regions import Area, Placed
+from sd_nodes.diffusion.k.stepwise import Stepwise
 from sd_nodes.diffusion.text import same_length
 
 TINY = 1e-37
@@ -49,10 +50,12 @@ class Network:
     Args:
         unet: The model.
         parameterization: What it was trained to predict, and its noise levels.
+        at: Makes of it what it is at a noise level, for latents of a height and a width.
     """
 
     unet: UNet2DConditionModel
     parameterization: Parameterization
+    at: Stepwise | None = None
     embedded: dict[tuple[object, ...], Conditioned] = field(default_factory=dict)
 
     def predict(self, sides: Sequence[Sequence[Placed]], latents: Tensor, sigma: float) -> list[Tensor]:
@@ -97,10 +100,15 @@ class Network:
         told = _joined([part.placed.prompt.condition.for_batch(len(latents)) for part in batch])
         told = told.to(latents.device, self.unet.dtype)
         seen = self.parameterization.scaled(crops, sigma).to(self.unet.dtype)
-        timestep = torch.tensor(self.parameterization.levels.timestep(sigma), device=latents.device)
+        # Filled in, not brought over: bringing a number to a GPU waits for it.
+        timestep = torch.full((), self.parameterization.levels.timestep(sigma), device=latents.device)
         controls = [self._embedded(one, seen.shape, len(batch)) for one in batch[0].controls]
         residuals = total(one.residuals(seen, timestep, told) for one in controls)
-        output = self.unet(
+        size = (crops.shape[2], crops.shape[3])
+        unet = self.unet if self.at is None else self.at(self.unet, sigma, size)
+        if residuals is not None and self.at is not None:
+            residuals = self.at.fitted(residuals, unet, sigma, size)
+        output = unet(
             _with_beside(seen, batch),
             timestep,
             encoder_hidden_states=told.states,

@@ -69,3 +69,15 @@ def brownian_noise(latents: Tensor, sigmas: Sequence[float], seed: int) -> Noise
         return noise
 
     return draw
+
+
+def continued_noise(shape: torch.Size, seed: int) -> Callable[[Tensor], Tensor]:
+    """Draws noise in any shape from the generator that the start noise came from.
+
+    Args:
+        shape: Of the start noise.
+        seed: The run's seed.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    torch.randn(shape, generator=generator)
+    return lambda latents: torch.randn(latents.shape, generator=generator).to(latents)

@@ -41,11 +41,13 @@ class Run:
         denoiser: Denoises latents at a noise level.
         noise: Draws noise for the way from one level to a lower one.
         window: The noise levels between which samplers with a stochastic middle part add noise, from and to.
+        fresh: Draws noise in the shape of latents, for samplers that change it.
     """
 
     denoiser: Callable[[Tensor, float], Denoised]
     noise: Noise
     window: tuple[float, float] = (math.inf, 0.0)
+    fresh: Callable[[Tensor], Tensor] = torch.randn_like
 
     def __call__(self, latents: Tensor, sigma: float) -> Tensor:
         """Denoises with guidance."""

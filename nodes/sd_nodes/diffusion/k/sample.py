@@ -10,7 +10,15 @@ from sd_nodes.diffusion.denoise import OnStep
 from sd_nodes.diffusion.k.guidance import Guide
 from sd_nodes.diffusion.k.masking import Kept, Rule, latent_mask
 from sd_nodes.diffusion.k.network import Network
-from sd_nodes.diffusion.k.noise import LARGEST_SEED, Noise, SeedRule, brownian_noise, start_noise, step_noise
+from sd_nodes.diffusion.k.noise import (
+    LARGEST_SEED,
+    Noise,
+    SeedRule,
+    brownian_noise,
+    continued_noise,
+    start_noise,
+    step_noise,
+)
 from sd_nodes.diffusion.k.regions import sides_placed
 from sd_nodes.diffusion.k.run import Denoised, Run, Step
 from sd_nodes.diffusion.k.samplers.names import Named
@@ -62,7 +70,8 @@ def sample(
     kept = _kept(sampling, latents, noise, mask)
     x = form.noised(latents, noise, sigmas[0])
     window = [form.levels.at_percent(part) for part in sampling.sampler.window]
-    run = Run(_denoiser(sampling, latents, kept), _noise(sampling, x), (window[0], window[1]))
+    fresh = continued_noise(x.shape, sampling.seed)
+    run = Run(_denoiser(sampling, latents, kept), _noise(sampling, x), (window[0], window[1]), fresh)
     step = Step(x, x)
     for index, step in enumerate(sampling.sampler.sampler(run, x, sigmas)):
         if on_step is not None:

@@ -77,7 +77,13 @@ SAMPLERS: dict[str, Named] = {
     "uni_pc": Named(uni_pc, drops_last=True),
     "uni_pc_bh2": Named(partial(uni_pc, variant="bh2"), drops_last=True),
 }
-"""All samplers by name."""
+"""The samplers that editors list by name."""
+
+FURTHER: dict[str, Named] = {
+    "euler_cfg_pp_alternative": Named(euler.euler_cfg_pp_alternative, unguided=True),
+    "lcm_upscale": Named(renoising.lcm_upscale),
+}
+"""Samplers that only have nodes of their own."""
 
 
 def named(name: str) -> Named:
@@ -86,6 +92,8 @@ def named(name: str) -> Named:
     Raises:
         SettingError: There is no such sampler.
     """
+    if name in FURTHER:
+        return FURTHER[name]
     if name not in SAMPLERS:
         raise SettingError(f"There is no sampler '{name}'.{did_you_mean(name, SAMPLERS)}")
     return SAMPLERS[name]

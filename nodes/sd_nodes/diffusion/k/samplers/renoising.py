@@ -4,8 +4,11 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
+from sd_nodes.diffusion.bislerp import bislerp
 from sd_nodes.diffusion.k.run import Run, Step, Steps
 
 
@@ -26,4 +29,31 @@ def lcm(run: Run, x: Tensor, sigmas: Sequence[float]) -> Steps:
         x = denoised = run(x, sigma)
         if following:
             x = denoised + run.noise(sigma, following) * following
+        yield Step(x, denoised)
+
+
+def lcm_upscale(
+    run: Run, x: Tensor, sigmas: Sequence[float], scale: float = 2.0, steps: int = -1, method: str = "bislerp"
+) -> Steps:
+    """Does the same, while latents grow in the first steps.
+
+    Args:
+        run: The model.
+        x: Noisy latents.
+        sigmas: The noise levels.
+        scale: How much larger they become in all.
+        steps: In how many steps; below 0 in half of them.
+        method: How they are scaled: a mode of torch's interpolation, or `bislerp`.
+    """
+    count = max(len(sigmas) // 2 + 1, 2) if steps < 0 else min(steps + 1, len(sigmas) + 1)
+    scales = torch.linspace(1.0, scale, count, dtype=torch.float64)[1:].tolist()
+    rows, columns = x.shape[2:]
+    for index, (sigma, following) in enumerate(pairwise(sigmas)):
+        x = denoised = run(x, sigma)
+        if index < len(scales):
+            height, width = round(rows * scales[index]), round(columns * scales[index])
+            larger = bislerp(x, width, height) if method == "bislerp" else interpolate(x, (height, width), mode=method)
+            x = denoised = larger
+        if following:
+            x = denoised + run.fresh(x) * following
         yield Step(x, denoised)

@@ -9,7 +9,7 @@ from graph_runtime import SILENT, EditorDocument, Folders, NodeError, Progress, 
 from sd_nodes.assets import NSFW, locate_asset, present
 from sd_nodes.images import NO_DOCUMENT, NO_PROMPT, saved
 from sd_nodes.picture_files import chunks_of
-from sd_nodes.safety_reports import UNCHECKED, Hiding, SafetyReport
+from sd_nodes.safety_reports import NEVER, Finding, Hiding, SafetyReport
 from sd_nodes.types import Image, SafetyChecker
 from sd_nodes.weights import WeightStore
 
@@ -61,8 +61,8 @@ def safety_check(
         for note in store.notes(checker):
             progress.say(note, once=True)
         scores = margins(image[..., :3], module, processor)
-    source = checker.source
-    return _checked(image, SafetyReport(source.name, source.digest, 0.0, hide, tuple(scores)), progress)
+    found = (Finding(checker.source.name, checker.source.digest, 0.0, score, hide) for score in scores)
+    return _checked(image, SafetyReport(tuple(found)), hide, progress)
 
 
 def nsfw_digest(check: Switch, folders: Folders) -> str:
@@ -107,8 +107,30 @@ def nsfw_check(
         return _unchecked(image, "open_nsfw is not fetched")
     (path,) = locate_asset(NSFW, folders)
     looks = unsafe(image, path)
-    scores = tuple(next(looks) for _ in progress.track(image))
-    return _checked(image, SafetyReport("open_nsfw", NSFW.digest, threshold, hide, scores), progress)
+    found = (Finding("open_nsfw", NSFW.digest, threshold, next(looks), hide) for _ in progress.track(image))
+    return _checked(image, SafetyReport(tuple(found)), hide, progress)
+
+
+@node("Join Safety Reports", category="image")
+def join_safety_reports(
+    report_1: SafetyReport,
+    report_2: SafetyReport,
+    report_3: SafetyReport | None = None,
+    report_4: SafetyReport | None = None,
+) -> SafetyReport:
+    """Put the reports of several safety checks one behind the other, for a sheet of all their pictures.
+
+    Args:
+        report_1: The first report.
+        report_2: The second one.
+        report_3: The third one.
+        report_4: The fourth one.
+
+    Returns:
+        report: What was found in all of their pictures.
+    """
+    reports = [one for one in (report_1, report_2, report_3, report_4) if one is not None]
+    return SafetyReport(tuple(finding for one in reports for finding in one.findings))
 
 
 @node("Save Checked Image", category="image", resource="io")
@@ -128,21 +150,21 @@ def save_checked_image(
     whether it is flagged, and whether it is hidden.
 
     Args:
-        images: The pictures.
+        images: The pictures, or one sheet that they are put together on.
         report: What a safety check found; without it the files say that they were not checked.
         filename_prefix: What the names begin with, as for Save Image.
     """
-    entries = (report or UNCHECKED).entries(len(images))
+    entries = (report or SafetyReport((NEVER,) * len(images))).entries(len(images))
     texts = [{**chunks_of(prompt, document), "safety": json.dumps(entry)} for entry in entries]
     paths = saved(images, folders.output, filename_prefix, texts, 4, progress)
     return Shown(tuple(ShownFile(path, "output") for path in paths))
 
 
 def _unchecked(image: Image, reason: str) -> Checked:
-    return Checked(image, False, 0.0, SafetyReport(reason=reason))
+    return Checked(image, False, 0.0, SafetyReport((Finding(reason=reason),) * len(image)))
 
 
-def _checked(image: Image, report: SafetyReport, progress: Progress) -> Checked:
+def _checked(image: Image, report: SafetyReport, hide: Hiding, progress: Progress) -> Checked:
     from sd_nodes.diffusion.safety import hide as hidden
 
     flags = list(report.flags)
@@ -150,8 +172,8 @@ def _checked(image: Image, report: SafetyReport, progress: Progress) -> Checked:
     if not any(flags):
         return Checked(image, False, score, report)
     found = f"{sum(flags)} of {len(flags)} pictures"
-    if report.hide == "report":
+    if hide == "report":
         progress.say(f"{found} are flagged by the safety checker, and shown as they are")
         return Checked(image, True, score, report)
     progress.say(f"{found} are hidden: the safety checker flagged them")
-    return Checked(Image(hidden(image, flags, report.hide)), True, score, report)
+    return Checked(Image(hidden(image, flags, hide)), True, score, report)

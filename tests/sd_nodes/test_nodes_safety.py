@@ -1,5 +1,6 @@
 """The safety check, with the shipped checker and with a random one of the published shape."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -8,14 +9,16 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
-from graph_runtime import Builder, Folders, Handle, NodeError, WorkflowError, join
+from graph_runtime import Builder, Event, Executor, Folders, Handle, NodeError, WorkflowError, join
+from graph_runtime.cache import DiskCache, types_of
+from graph_runtime.events import NodeStarted
 from graph_runtime.injected import Progress, Tick
 from sd_nodes import LIBRARY
 from sd_nodes.annotators.open_nsfw import prepared
 from sd_nodes.assets import NSFW
 from sd_nodes.images import load_image
 from sd_nodes.loaders import load_base_model, load_safety_checker
-from sd_nodes.safety import nsfw_check, safety_check, save_checked_image
+from sd_nodes.safety import join_safety_reports, nsfw_check, safety_check, save_checked_image
 from sd_nodes.types import Image
 from sd_nodes.weights import WeightStore
 from tests.sd_nodes.annotators.fetched import fetched, photograph
@@ -116,6 +119,17 @@ def test_the_files_say_that_there_was_no_check_and_why(store, small_folders):
     ]
 
 
+def test_a_sheet_says_the_worst_of_its_pictures(store, small_folders):
+    checker = load_safety_checker("emoji-safety", store.folders)
+    blue, red = (safety_check(one, checker, store=store).report for one in (BLUE, RED))
+    off = safety_check(BLUE, None, check="off", store=store).report
+    for name, report in (("a", join_safety_reports(blue, red)), ("b", join_safety_reports(blue, red, off, blue))):
+        save_checked_image(BLUE, report, name, folders=small_folders)
+    worst, unchecked = safety_of(small_folders.output)
+    assert (worst["flagged"], worst["score"], worst["pictures"]) == (True, red.scores[0], 2)
+    assert unchecked == {"checked": False, "reason": "it is switched off", "pictures": 4}
+
+
 def test_a_report_of_other_pictures_is_refused(store, small_folders):
     checker = load_safety_checker("emoji-safety", store.folders)
     report = safety_check(BLUE, checker, store=store).report
@@ -183,3 +197,23 @@ def test_what_open_nsfw_sees_is_the_middle_of_the_picture_blue_first():
     seen = prepared(orange)
     assert seen.shape == (224, 224, 3) and seen.dtype == np.float32
     assert np.abs(seen - (np.array([40, 120, 200], np.float32) - (104, 117, 123))).max() < 4
+
+
+def test_reports_are_kept_between_runs(small_folders):
+    """What was found is read back from the disk; the pictures are not looked at again."""
+    builder = Builder()
+    checker = builder.add("LoadSafetyChecker", name="emoji-safety")
+    red = builder.add("EmptyImage", width=48, height=48, batch_size=2, color=0xE01010)
+    checked = builder.add("SafetyCheck", id="check", image=red, checker=checker, hide="blurred")
+    for number in range(2):
+        events: list[Event] = []
+        builder.add("SaveCheckedImage", images=checked["image"], report=checked["report"], filename_prefix=f"{number}_")
+        cache = DiskCache(small_folders.state / "cache", 1 << 28, types_of(LIBRARY))
+        with Executor(small_folders, cache) as executor:
+            graph = join(builder.workflow(), LIBRARY, small_folders)
+            outcome = asyncio.run(executor.run(graph, events.append))
+        assert outcome.state == "succeeded", outcome.failures
+        started = {event.node for event in events if isinstance(event, NodeStarted)}
+        assert ("check" in started) == (number == 0)
+    found = safety_of(small_folders.output)
+    assert found and all(entry == found[0] and entry["shown"] == "blurred" for entry in found)

@@ -32,15 +32,19 @@ class Account:
     Args:
         ledger: Where the steps stand.
         emit: Takes each event.
+        carried: Tells what to say of a kept result whose files carry another workflow; "" for nothing.
     """
 
-    def __init__(self, ledger: Ledger, emit: Callable[[Event], None]) -> None:
+    def __init__(
+        self, ledger: Ledger, emit: Callable[[Event], None], carried: Callable[[Result], str] = lambda result: ""
+    ) -> None:
         self.failures: dict[str, NodeFailed] = {}
         self.timings: dict[str, float] = {}
         self.reused: list[str] = []
         self._said: set[str] = set()
         self._ledger = ledger
         self._emit = emit
+        self._carried = carried
 
     def results(self, targets: Iterable[str]) -> dict[str, Result]:
         """The results of those of the targets that have one, by id."""
@@ -80,6 +84,8 @@ class Account:
     def took(self, state: State, result: Result) -> None:
         """A step takes a kept result, or one that was known from the start."""
         self.reused.append(state.step.id)
+        if said := self._carried(result):
+            self._emit(NodeSaid(state.step.id, said))
         self._done(state, result, 0.0, reused=True)
 
     def followed(self, state: State, result: Result) -> None:

@@ -16,6 +16,7 @@ from .events import Event, NodeFailed, RunFinished
 from .graph import Graph
 from .injected import Folders, Service
 from .keys import Ingredients
+from .metadata import Metadata
 from .results import Result
 from .running import Run
 from .workers import Workers
@@ -92,6 +93,7 @@ class Executor:
         cache: Where results are kept between runs, or None to keep nothing.
         lanes: How many nodes of each resource run at the same time.
         previews: Whether nodes draw previews of work in progress.
+        metadata: What saved files carry of the workflow that made them.
     """
 
     def __init__(
@@ -100,11 +102,13 @@ class Executor:
         cache: Cache | None = None,
         lanes: Mapping[Resource, int] = LANES,
         previews: bool = False,
+        metadata: Metadata = "full",
     ) -> None:
         self.folders = folders or Folders()
         self.cache = cache
         self.lanes = dict(lanes)
         self.previews = previews
+        self.metadata = metadata
         self.workers = {name: Workers(count, f"node-{name}") for name, count in lanes.items()}
         self._services: dict[type[Service], Service] = {}
         self._lock = threading.RLock()

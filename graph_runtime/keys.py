@@ -28,7 +28,7 @@ class Unkeyable(Exception):
     """A value has no canonical JSON form."""
 
 
-def ingredients(step: Step, keys: Mapping[str, str], library: Library, fresh: str) -> Ingredients:
+def ingredients(step: Step, keys: Mapping[str, str], library: Library, fresh: str, carried: str = "") -> Ingredients:
     """Collect what the result of a step depends on.
 
     Args:
@@ -36,6 +36,7 @@ def ingredients(step: Step, keys: Mapping[str, str], library: Library, fresh: st
         keys: The keys of the steps that feed it.
         library: Where its node comes from.
         fresh: Stands in the key of a step whose result nothing describes; no two runs share one.
+        carried: What files that it saves carry of the workflow, where that is not all of it.
 
     Returns:
         Plain JSON data; equal data means equal results.
@@ -56,6 +57,8 @@ def ingredients(step: Step, keys: Mapping[str, str], library: Library, fresh: st
         found["fingerprint"] = step.fingerprint
     if step.fingerprint is None or not node.cached:
         found["fresh"] = f"{fresh} {step.id}"
+    if carried:
+        found["metadata"] = carried
     if node.sink or NodeId in node.injected.values():
         found["id"] = step.id  # an effect belongs to its own node, and so does what depends on the node's id
     return found

@@ -36,12 +36,16 @@ class Names:
         steps: The steps by id, to begin with.
         library: Where their nodes come from.
         fresh: Stands in the keys of steps whose results nothing describes; no two runs share one.
+        carried: Tells what files that a step saves carry of the workflow, where that is not all of it.
     """
 
-    def __init__(self, steps: Mapping[str, Step], library: Library, fresh: str) -> None:
+    def __init__(
+        self, steps: Mapping[str, Step], library: Library, fresh: str, carried: Callable[[Step], str] = lambda step: ""
+    ) -> None:
         self.steps = dict(steps)
         self.library = library
         self.fresh = fresh
+        self.carried = carried
         self.place: dict[str, int] = {}
         self.keys: dict[str, str] = {}
         self.ingredients: dict[str, Ingredients] = {}
@@ -53,7 +57,8 @@ class Names:
     def name(self, targets: Iterable[str]) -> None:
         """Make the keys of the targets and of everything upstream of them."""
         for id in upstream(self.steps, targets, self.keys):
-            found = ingredients(self.steps[id], self.keys, self.library, self.fresh)
+            step = self.steps[id]
+            found = ingredients(step, self.keys, self.library, self.fresh, self.carried(step))
             self.ingredients[id] = found
             self.place[id] = len(self.place)
             self.keys[id] = key(found)

@@ -41,12 +41,14 @@ class Shown(Generic[T]):
         text: Lines for the user.
         values: What flows out of its sockets: nothing for a pure sink.
         extra: Anything more for a front end that knows the node, as plain JSON data.
+        carries: Which workflow the files carry, filled in by the executor; "" where they carry none.
     """
 
     files: tuple[ShownFile, ...] = ()
     text: tuple[str, ...] = ()
     values: T | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
+    carries: str = ""
 
     def __str__(self) -> str:
         """Give the paths of the files and the text, a line each."""

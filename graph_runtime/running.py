@@ -21,6 +21,7 @@ from .injected import Surroundings, Tick
 from .invocation import Returned, prepare
 from .lanes import Lanes
 from .ledger import Ledger, State
+from .metadata import Carrying
 from .plan import Names, Plan, on_demand, plan
 from .recall import Recall
 from .results import Result
@@ -50,16 +51,17 @@ class Run:
         self.executor = executor
         self.graph = graph
         self.cancellation = cancellation
-        self.names = Names(graph.steps, graph.library, uuid.uuid4().hex)
+        self.carrying = Carrying(graph.workflow, executor.metadata)
+        self.names = Names(graph.steps, graph.library, uuid.uuid4().hex, self.carrying.of)
         self.ledger = Ledger(graph.targets)
-        self.account = Account(self.ledger, emit)
+        self.account = Account(self.ledger, emit, self.carrying.outdated)
         self.lanes = Lanes(executor.lanes)
         self.recall = Recall(executor.cache, executor.folders)
         self.growing = Growing(self.names, graph.library, executor.folders, self.ledger.settled)
         self.supply = Supply(
-            self.ledger, graph.workflow, Surroundings(self.names.steps, self.growing.parents), executor.folders,
+            self.ledger, Surroundings(self.names.steps, self.growing.parents), executor.folders,
             self.stopping, executor.previews, executor.service, self.demand,
-            lambda id, tick: self.inbox.put(self.tick, id, tick),
+            lambda id, tick: self.inbox.put(self.tick, id, tick), self.carrying,
         )  # fmt: skip
         self.inbox = Inbox(asyncio.get_running_loop(), self.collect)
         self.over: asyncio.Future[None] = asyncio.Future()
@@ -277,6 +279,7 @@ class Run:
     def computed(self, state: State, result: Result) -> None:
         """Keep a new result and settle its step."""
         step = state.step
+        result = self.carrying.noted(step, result)
         if not self.growing.shows(step.id):  # what was shown inside a sub-graph would not come back with the result
             self.recall.keep(step, self.names.keys[step.id], result)
         self.account.computed(state, result, time.perf_counter() - state.started)

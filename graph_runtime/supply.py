@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from .injected import EditorDocument, Folders, NodeId, Progress, Prompt, Service, Surroundings, Tick, injection
 from .ledger import Ledger
+from .metadata import Carrying
 from .results import Lazy
 from .step import Step, Wire
-from .workflow import Workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,6 @@ class Supply:
 
     Attributes:
         ledger: Where the results stand.
-        workflow: What the run was made from.
         surroundings: All steps of the run.
         folders: Where files lie.
         stopping: Tells whether the run is to stop.
@@ -26,10 +25,10 @@ class Supply:
         service: Finds or opens the service of a class.
         demand: Has a step computed for a node that awaits it: the node's id, then the step's.
         report: Takes each tick of a node, from any thread.
+        carrying: What saved files carry of the workflow.
     """
 
     ledger: Ledger
-    workflow: Workflow
     surroundings: Surroundings
     folders: Folders
     stopping: Callable[[], bool]
@@ -37,6 +36,7 @@ class Supply:
     service: Callable[[type[Service]], Service]
     demand: Callable[[str, str], Awaitable[None]]
     report: Callable[[str, Tick], None]
+    carrying: Carrying
 
     def linked(self, step: Step) -> dict[str, object]:
         """The value, or the lazy value, of each linked input."""
@@ -67,8 +67,8 @@ class Supply:
             Progress: Progress(lambda tick: self.report(step.id, tick), self.stopping, self.previews),
             Folders: self.folders,
             NodeId: step.id,
-            EditorDocument: self.workflow.document,
+            EditorDocument: self.carrying.document(step),
             Surroundings: self.surroundings,
-            Prompt: self.workflow.to_json() if Prompt in wanted.values() else None,
+            Prompt: self.carrying.prompt(step, self.surroundings) if Prompt in wanted.values() else None,
         }
         return injection(wanted, values, self.service)

@@ -24,6 +24,7 @@ from ..errors import GraphError
 from ..executor import Executor
 from ..injected import Folders
 from ..library import Library
+from ..metadata import Metadata
 from .context import Server
 from .extensions import Extension
 from .gate import Gate
@@ -52,6 +53,7 @@ class Options:
         auth: Whether a token is asked for where other machines can reach it.
         templates: Folders with workflows that the editor offers, by the name it shows.
         extensions: What packs add to the server.
+        metadata: What saved files carry of the workflow that made them.
     """
 
     address: str = "127.0.0.1"
@@ -60,6 +62,7 @@ class Options:
     auth: bool = True
     templates: tuple[tuple[str, Path], ...] = ()
     extensions: tuple[Extension, ...] = ()
+    metadata: Metadata = "full"
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,8 @@ async def serving(
         GraphError: The address is taken, or the state folder cannot be used.
     """
     listening = _listening(options)
-    server = _server(library, folders, state, options, Executor(folders, cache), forget)
+    executor = Executor(folders, cache, metadata=options.metadata)
+    server = _server(library, folders, state, options, executor, forget)
     logging.getLogger().addHandler(server.logs)
     app = application(server, options.extensions)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=PATIENCE)

@@ -10,13 +10,14 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import click
 from click.core import ParameterSource
 
 from ..errors import GraphError
 from ..injected import Folders
+from ..metadata import Metadata
 from ..model_folders import is_paths_file, problems_in, read_paths
 from .terminal import clean, complain
 
@@ -214,5 +215,12 @@ MODEL_MEMORY = click.option(
     metavar="SIZE",
     help="How much memory models may take up on each device; those not in use are let go to stay within it.  "
     "[default: half of main memory, three quarters of a GPU's]",
+)
+METADATA = click.option(
+    "--metadata",
+    type=click.Choice(get_args(Metadata)),
+    default="full",
+    show_default=True,
+    help="What saved pictures carry: the whole workflow, only the nodes that made them, or nothing.",
 )
 NO_CACHE = click.option("--no-cache", is_flag=True, help="Compute everything, and keep nothing.")

@@ -14,11 +14,24 @@ from ..errors import WorkflowError
 from ..executor import Cancellation, Executor, Outcome
 from ..graph import Graph
 from ..library import Library
+from ..metadata import Metadata
 from . import opening, terminal
 from .display import Display, Plain
 from .interrupts import interrupts
 from .jsonlines import FIELDS, JsonLines, invalid
-from .options import FILES, MEMORY, MODEL_MEMORY, NO_CACHE, OUT, SETTINGS, TARGETS, Places, places, refuse_unwritable
+from .options import (
+    FILES,
+    MEMORY,
+    METADATA,
+    MODEL_MEMORY,
+    NO_CACHE,
+    OUT,
+    SETTINGS,
+    TARGETS,
+    Places,
+    places,
+    refuse_unwritable,
+)
 
 EXIT_CODES = {"succeeded": 0, "failed": 1, "interrupted": 130}
 
@@ -32,6 +45,7 @@ EXIT_CODES = {"succeeded": 0, "failed": 1, "interrupted": 130}
 @MEMORY
 @MODEL_MEMORY
 @NO_CACHE
+@METADATA
 @click.option("--fetch", is_flag=True, help="Fetch models of the hub that a workflow names and that are not here.")
 @click.option("--json", "as_json", is_flag=True, help="Write each event as a line of JSON to the standard output.")
 @click.option("--traceback", is_flag=True, help="Show the traceback where a node raises what it did not foresee.")
@@ -44,6 +58,7 @@ def command(
     memory: int,
     model_memory: int | None,
     no_cache: bool,
+    metadata: Metadata,
     fetch: bool,
     as_json: bool,
     traceback: bool,
@@ -63,7 +78,7 @@ def command(
         return 2
     display = _display(as_json, traceback, len(files) > 1)
     cache = None if no_cache else _cache(places, nodes, memory, display)
-    with display, Executor(folders, cache) as executor:
+    with display, Executor(folders, cache, metadata=metadata) as executor:
         return _run_all(list(zip(files, graphs, strict=True)), executor, display, places.state)
 
 

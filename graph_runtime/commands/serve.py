@@ -11,8 +11,9 @@ from ..cache import MemoryCache, TieredCache
 from ..comfy.packs.foreign import foreign_packs
 from ..comfy.templates import shipped
 from ..library import Library
+from ..metadata import Metadata
 from . import opening, terminal
-from .options import MEMORY, MODEL_MEMORY, NO_CACHE, OUT, Places, places, refuse_unwritable
+from .options import MEMORY, METADATA, MODEL_MEMORY, NO_CACHE, OUT, Places, places, refuse_unwritable
 
 
 @click.command()
@@ -32,6 +33,7 @@ from .options import MEMORY, MODEL_MEMORY, NO_CACHE, OUT, Places, places, refuse
 @MEMORY
 @MODEL_MEMORY
 @NO_CACHE
+@METADATA
 @click.option("--no-browser", is_flag=True, help="Do not open the browser.")
 def command(
     address: str,
@@ -43,6 +45,7 @@ def command(
     memory: int,
     model_memory: int | None,
     no_cache: bool,
+    metadata: Metadata,
     no_browser: bool,
 ) -> None:
     """Start the editor in the browser.
@@ -61,7 +64,7 @@ def command(
     nodes = opening.library(places.nodes, places.folders())
     kept = MemoryCache(memory)
     cache = None if no_cache else TieredCache(kept, opening.disk(places, nodes, _warn))
-    options = Options(address, port, names, not no_auth, _templates(nodes), extensions(nodes))
+    options = Options(address, port, names, not no_auth, _templates(nodes), extensions(nodes), metadata)
     state = places.state / "server"
     folders = places.folders(out, memory=model_memory)
     asyncio.run(serve(nodes, folders, state, options, cache, kept.clear, terminal.say, not no_browser))

@@ -43,8 +43,8 @@ SIZED = {
 }
 """The nodes that say how large pictures are, and the inputs that do."""
 
-LARGE = 192
-"""Sizes from here on are for real models; small ones draw a quarter of them."""
+LARGE = 128
+"""Sizes over this are for real models; small ones draw a quarter of them."""
 
 SMALL = {
     "emoji": "small",
@@ -112,7 +112,9 @@ def workflow(name: str, renamed: Mapping[str, str], **inputs: object) -> Workflo
         if key := NAMED.get(call["class_type"]):
             given[key] = renamed.get(given[key], given[key])
         for key in SIZED.get(call["class_type"], ()):
-            given[key] = given[key] // 4 if renamed is SMALL and given[key] >= LARGE else given[key]
+            given[key] = given[key] // 4 if renamed is SMALL and given[key] > LARGE else given[key]
+        if call["class_type"] == "NsfwCheck":
+            given["check"] = "if fetched"
         given |= {key: value for key, value in inputs.items() if key in given}
     return from_json(data)
 
@@ -161,6 +163,17 @@ def test_without_the_weights_each_says_what_to_fetch(name, tmp_path, monkeypatch
     assert all(model in str(told.value) for model in hub_ids(name))
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if "VAEDecode" in (WORKFLOWS / f"{name}.json").read_text()])
+def test_each_picture_that_a_model_draws_is_checked_before_it_is_saved(name):
+    """On without exception for real models; the demonstration model, which cannot draw people, runs unchecked too."""
+    calls = nodes(name)
+    checks = [call for call in calls if call["class_type"] in ("NsfwCheck", "SafetyCheck")]
+    switches = {call["inputs"]["check"] for call in checks if call["class_type"] == "NsfwCheck"}
+    assert checks and switches <= ({"on"} if hub_ids(name) else {"if fetched"})
+    saved = [call["inputs"] for call in calls if call["class_type"] == "SaveCheckedImage"]
+    assert saved and all("report" in inputs for inputs in saved)
+
+
 def test_all_that_must_be_there_is_there():
     kinds = ("canny", "depth", "soft_edges", "straight_lines", "normals", "pose", "scribble", "segmentation")
     assert {f"conditioning_{kind}" for kind in kinds} <= set(NAMES)
@@ -196,7 +209,7 @@ def test_another_seed_runs_only_what_depends_on_it(folders):
         run("canny_controlnet", executor, SMALL, steps=2)
         _, events = run("canny_controlnet", executor, SMALL, steps=2, seed=8)
     started = {event.class_type for event in events if isinstance(event, NodeStarted)}
-    assert started == {"Sampler", "VAEDecode", "SaveImage", "CompareImages"}
+    assert started == {"Sampler", "VAEDecode", "NsfwCheck", "SaveCheckedImage", "CompareImages"}
 
 
 def test_the_sampler_tells_each_step(folders):

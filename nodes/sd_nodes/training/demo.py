@@ -27,6 +27,7 @@ from .figures import Scores, as_hints, measure
 from .hints import CONTROLS
 from .loop import AtTrainingCheckpoint, Randomness, Schedule, Training
 from .model import LatentDiffusion
+from .progress import watching
 from .sheet import sheet
 from .variation import encode_all, vary
 from .workshop import Workshop
@@ -88,7 +89,8 @@ def _reconstructions(shop: Workshop, vae: AutoencoderKL) -> AtTrainingCheckpoint
 def compute_latents(shop: Workshop) -> None:
     """Encodes the variations once, and sets the scaling factor so that latents have unit deviation."""
     vae = shop.autoencoder().to(shop.accelerator.device)
-    latents = encode_all(vae, shop.pictures, shop.drawings, TURNS, shop.folder / "latents.npy")
+    with watching(len(shop.pictures), "Encoding") as watch:
+        latents = encode_all(vae, shop.pictures, shop.drawings, TURNS, shop.folder / "latents.npy", watch.step)
     captions = [
         [vary(picture, shop.drawings[index], index, turn).caption for turn in range(TURNS)]
         for index, picture in enumerate(shop.pictures)

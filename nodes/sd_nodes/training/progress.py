@@ -20,8 +20,8 @@ SMOOTHING, SECONDS_BETWEEN_LINES = 0.98, 30.0
 class Watch(Protocol):
     """Is told of every step and of what happens between them."""
 
-    def step(self, step: int, loss: float) -> None:
-        """Takes note of the steps done and the last one's loss."""
+    def step(self, step: int, loss: float | None = None) -> None:
+        """Takes note of the steps done and the last one's loss, if that is what they are about."""
 
     def note(self, text: str) -> None:
         """Says something on a line of its own."""
@@ -33,8 +33,10 @@ class Average:
     def __init__(self) -> None:
         self._sum = self._weight = 0.0
 
-    def add(self, loss: float) -> float:
-        """Adds a loss and gives the average."""
+    def add(self, loss: float | None) -> float | None:
+        """Adds a loss and gives the average; None if there was never a loss."""
+        if loss is None:
+            return None
         self._sum = SMOOTHING * self._sum + (1 - SMOOTHING) * loss
         self._weight = SMOOTHING * self._weight + (1 - SMOOTHING)
         return self._sum / self._weight
@@ -52,7 +54,7 @@ class Lines:
         self._began: tuple[float, int] | None = None
         self._told = 0.0
 
-    def step(self, step: int, loss: float) -> None:
+    def step(self, step: int, loss: float | None = None) -> None:
         """Writes the steps, the average loss and the time left, if it is time to."""
         now, average = time.monotonic(), self._average.add(loss)
         since, first = self._began = self._began or (now, step)
@@ -60,8 +62,9 @@ class Lines:
             return
         self._told = now
         left = (now - since) / (step - first) * (self._steps - step) if step > first else 0
-        ending = f", {telling.clock(left)} left" if left else ""
-        terminal.complain(f"step {step:,} of {self._steps:,}: loss {average:.4f}{ending}")
+        told = [] if average is None else [f"loss {average:.4f}"]
+        told += [f"{telling.clock(left)} left"] if left else []
+        terminal.complain(": ".join(filter(None, (f"step {step:,} of {self._steps:,}", ", ".join(told)))))
 
     def note(self, text: str) -> None:
         """Writes the line."""
@@ -73,17 +76,19 @@ class Bar:
 
     Args:
         steps: The steps in all.
+        label: What is going on.
     """
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, steps: int, label: str) -> None:
         self._console, self._average = Console(stderr=True, highlight=False, markup=False), Average()
-        columns = (TextColumn("Training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
-        self.progress = Progress(*columns, TextColumn("loss {task.fields[loss]}"), console=self._console)
+        columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
+        self.progress = Progress(*columns, TextColumn("{task.fields[loss]}"), console=self._console)
         self._task = self.progress.add_task("", total=steps, loss="")
 
-    def step(self, step: int, loss: float) -> None:
+    def step(self, step: int, loss: float | None = None) -> None:
         """Moves the bar."""
-        self.progress.update(self._task, completed=step, loss=f"{self._average.add(loss):.4f}")
+        average = self._average.add(loss)
+        self.progress.update(self._task, completed=step, loss="" if average is None else f"loss {average:.4f}")
 
     def note(self, text: str) -> None:
         """Writes the line above the bar."""
@@ -91,7 +96,7 @@ class Bar:
 
 
 @contextmanager
-def watching(steps: int) -> Iterator[Watch]:
+def watching(steps: int, label: str = "Training") -> Iterator[Watch]:
     """Shows a training while it lasts: a bar where somebody watches a terminal, else lines on the standard error.
 
     Of several processes under `torchrun` only the first is told of steps, so that the others draw no bar.
@@ -99,6 +104,6 @@ def watching(steps: int) -> Iterator[Watch]:
     if not terminal.is_live() or os.environ.get("RANK", "0") != "0":
         yield Lines(steps)
         return
-    bar = Bar(steps)
+    bar = Bar(steps, label)
     with bar.progress:
         yield bar

@@ -6,6 +6,7 @@ its edges and its height map can be made at different times and still belong tog
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +85,12 @@ def height_map(alpha: Bytes) -> Bytes:
 
 @torch.inference_mode()
 def encode_all(
-    vae: AutoencoderKL, pictures: list[Picture], drawings: Bytes, turns: int, path: Path
+    vae: AutoencoderKL,
+    pictures: list[Picture],
+    drawings: Bytes,
+    turns: int,
+    path: Path,
+    at_picture: Callable[[int], None] = lambda done: None,
 ) -> NDArray[np.float16]:
     """Encodes every picture's first variations into a file, `[pictures, turns, 4, size / 8, size / 8]` float16.
 
@@ -98,5 +104,6 @@ def encode_all(
         batch = np.stack([vary(picture, drawings[index], index, turn).rgb for turn in range(turns)])
         with torch.autocast("cpu", torch.bfloat16):
             latents[index] = vae.encode(as_tensor(batch)).latent_dist.mean.float().numpy()
+        at_picture(index + 1)
     np.save(path, latents)
     return latents

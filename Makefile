@@ -9,7 +9,7 @@ DEV := $(VENV)/.ready-dev
 # One thread for each process: two torch processes with several threads each slow each other down many times over.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench templates parity pictures clean help
+.PHONY: demo test lint bench templates parity pictures gallery clean help
 
 help:
 	@echo "make demo    draw a picture: trace a photograph, let a small diffusion model follow the edges"
@@ -19,6 +19,7 @@ help:
 	@echo "make parity  draw what other programs drew from stock workflows, and compare; GOLDENS=DIR takes those of a folder"
 	@echo "make templates   run the official workflows of ComfyUI's editor with small stand-ins for their models"
 	@echo "make pictures   draw the pictures of the README"
+	@echo "make gallery   run every workflow as far as its weights are here, onto one sheet: out/gallery.png"
 	@echo "make clean   remove .venv and everything that was made"
 
 $(VENV)/bin/python:
@@ -57,6 +58,9 @@ templates: $(DEV)
 
 pictures: $(READY)
 	$(BIN)/python -m pictures
+
+gallery: $(READY)
+	$(BIN)/python -m pictures gallery
 
 clean:
 	rm -rf $(VENV) out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -15,6 +15,9 @@ from benchmarks.table import Table
 MODULES = ("engine", "cli_start", "server", "pipeline")
 """What is measured everywhere; `gpu` comes with them where there is one, and `full_size` only when it is named."""
 
+APART = ("schedulers",)
+"""What takes long, so that it is measured only when it is named; it has a place of its own in the README."""
+
 
 def machine() -> str:
     """Describe the machine and the versions in one sentence."""
@@ -47,9 +50,11 @@ def main() -> None:
     described = machine()
     tables: list[Table] = []
     for name in chosen:
-        for table in importlib.import_module(f"benchmarks.{name}").measure():
-            print(table.markdown(), end="\n\n", flush=True)
-            tables.append(table)
+        measured = importlib.import_module(f"benchmarks.{name}").measure()
+        print("\n\n".join(table.markdown() for table in measured), end="\n\n", flush=True)
+        if name in APART:
+            readme.write(name, "\n\n".join([described, *(table.markdown() for table in measured)]))
+        tables += measured
     if tuple(chosen) == everything:
         readme.write("figures", "\n\n".join([described, *(table.markdown() for table in tables)]))
 

@@ -44,7 +44,7 @@ class Measures:
 
 
 def sheet(cells: list[Cell], title: str, columns: int, height: int) -> Image:
-    """Draw pictures in rows on one sheet.
+    """Draw pictures in rows on one sheet; each column is as wide as its widest picture.
 
     Args:
         cells: The pictures with their labels, in reading order.
@@ -59,20 +59,20 @@ def sheet(cells: list[Cell], title: str, columns: int, height: int) -> Image:
     pictures = [_scaled(cell.picture, height) for cell in cells]
     columns = min(columns or columns_for(len(cells)), len(cells))
     rows = [range(start, min(start + columns, len(cells))) for start in range(0, len(cells), columns)]
-    width = max(picture.width for picture in pictures)
+    widths = [max(picture.width for picture in pictures[column::columns]) for column in range(columns)]
+    lefts = [measures.gap + sum(widths[:column]) + column * measures.gap for column in range(columns)]
     label_height = round(measures.letters * 1.9) if any(cell.label for cell in cells) else 0
     top = measures.gap + (round(measures.heading * 1.7) if title else 0)
     step = height + label_height + measures.gap
     middle = height + label_height / 2
-    size = (measures.gap + columns * (width + measures.gap), top + len(rows) * step)
+    size = (lefts[-1] + widths[-1] + measures.gap, top + len(rows) * step)
     canvas = Pillow.new("RGB", size, PAPER)
     pen = ImageDraw.Draw(canvas)
     if title:
         _write(pen, title, (size[0] / 2, (top + measures.gap * 0.4) / 2), measures.heading, size[0] - 2 * measures.gap)
     for row, places in enumerate(rows):
         for column, place in enumerate(places):
-            left = measures.gap + column * (width + measures.gap)
-            upper = top + row * step
+            left, width, upper = lefts[column], widths[column], top + row * step
             canvas.paste(pictures[place], (left + (width - pictures[place].width) // 2, upper))
             _write(pen, cells[place].label, (left + width / 2, upper + middle), measures.letters, width)
     return image_of(np.asarray(canvas)[None])

@@ -8,7 +8,7 @@ from graph_runtime import NodeError, Range, Text, node
 from sd_nodes.types import Image
 
 
-@node("Compare Images", category="image")
+@node("Compare Images", category="image", version=2)
 def compare_images(
     image_1: Image,
     image_2: Image | None = None,

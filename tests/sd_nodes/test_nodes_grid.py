@@ -43,9 +43,15 @@ def test_a_batch_fills_several_cells():
 
 
 def test_pictures_of_other_proportions_are_centred():
+    sheet = compare_images(plain(0.0, 32, 64), plain(0.0, 32, 32), columns=1, height=32)
+    assert sheet.shape[1:3] == (6 + 2 * 38, 6 + 64 + 6)
+    assert sheet[0, 50, 6:22].min() > 0.9 and sheet[0, 50, 22:54].max() == 0
+
+
+def test_a_column_is_as_wide_as_its_widest_picture():
     sheet = compare_images(plain(0.0, 32, 64), plain(0.0, 32, 32), height=32)
-    assert sheet.shape[2] == 6 + 2 * (64 + 6)
-    assert sheet[0, 20, 76:92].min() > 0.9 and sheet[0, 20, 92:124].max() == 0
+    assert sheet.shape[2] == 6 + 64 + 6 + 32 + 6
+    assert sheet[0, 20, 6:70].max() == 0 and sheet[0, 20, 76:108].max() == 0
 
 
 def test_more_labels_than_pictures_are_refused():

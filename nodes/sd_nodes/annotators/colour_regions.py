@@ -64,4 +64,5 @@ def as_classes(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Exchange colours, `[count, 3]`, for the nearest of those that stand for ADE20K's classes, in CIELAB."""
     known = palette()
     ours, theirs = (cv2.cvtColor(each[None], cv2.COLOR_RGB2LAB)[0].astype(np.float32) for each in (colours, known))
-    return known[((ours[:, None] - theirs[None]) ** 2).sum(axis=-1).argmin(axis=1)]
+    nearest = ((ours[:, None] - theirs[None]) ** 2).sum(axis=-1).argmin(axis=1)
+    return np.asarray(known[nearest], np.uint8)

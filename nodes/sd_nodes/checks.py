@@ -93,7 +93,8 @@ def _strangers(steps: Steps, step: Step, model: Model, input: str) -> Iterator[P
     """The recipes upstream of one input that belong to another family than the model."""
     for source, recipe in _upstream(steps, step, input):
         ours, theirs = model.family, recipe.family
-        fitting = share_latents(ours, theirs) if isinstance(recipe, Vae) else not (ours and theirs) or ours == theirs
+        by_latents = isinstance(recipe, Vae | Model)
+        fitting = share_latents(ours, theirs) if by_latents else not (ours and theirs) or ours == theirs
         if not fitting:
             message = (
                 f"the model “{model.source.name}” is of the family {model.family}; {_title(recipe)} "
@@ -102,24 +103,28 @@ def _strangers(steps: Steps, step: Step, model: Model, input: str) -> Iterator[P
             yield _problem(step, input, message)
 
 
-def _upstream(steps: Steps, step: Step, input: str) -> Iterator[tuple[Step, Clip | ControlNet | Vae]]:
+def _upstream(steps: Steps, step: Step, input: str) -> Iterator[tuple[Step, Clip | ControlNet | Vae | Model]]:
     """Follow conditionings, or latents, up from an input, and give the recipes that went into them.
 
-    Conditionings are followed to their text encoders and ControlNets; latents to the VAE that made them from a picture.
-    Pictures are not followed: those of one model may steer another.
+    Conditionings are followed to their text encoders and ControlNets; latents to the VAE that made them from a picture,
+    or to the model that drew them, whatever that was told. Pictures are not followed: those of one model may steer
+    another.
     """
-    pending, seen = [(step, input)], {step.id}
+    pending: list[tuple[Step, str]] = [(step, input)]
+    seen: set[tuple[str, object]] = set()
     while pending:
         below, name = pending.pop()
-        source = steps.get(below.wires[name].node)
-        if source is None or _type(steps, below, name) not in (Conditioning, Latent) or source.id in seen:
+        source, kind = steps.get(below.wires[name].node), _type(steps, below, name)
+        if source is None or source.id == step.id or kind not in (Conditioning, Latent) or (source.id, kind) in seen:
             continue
-        seen.add(source.id)
-        for each in source.wires:
-            recipe = _recipe(steps, source, each)
-            if isinstance(recipe, Clip | ControlNet | Vae):
+        seen.add((source.id, kind))
+        recipes = {each: _recipe(steps, source, each) for each in source.wires}
+        drawn = kind is Latent and any(isinstance(recipe, Model) for recipe in recipes.values())
+        for each, recipe in recipes.items():
+            wanted = Model if drawn else Vae if kind is Latent else Clip | ControlNet | Vae
+            if isinstance(recipe, wanted):
                 yield source, recipe
-            elif not isinstance(recipe, Model):
+            elif not drawn and recipe is None and (kind is Conditioning or _type(steps, source, each) is Latent):
                 pending.append((source, each))
 
 
@@ -167,5 +172,6 @@ def _type(steps: Steps, step: Step, input: str) -> object:
     return steps[wire.node].outputs[wire.output].type
 
 
-def _title(recipe: Clip | ControlNet | Vae) -> str:
-    return {Clip: "the text encoder", ControlNet: "the ControlNet", Vae: "the VAE"}[type(recipe)]
+def _title(recipe: Clip | ControlNet | Vae | Model) -> str:
+    titles = {Clip: "the text encoder", ControlNet: "the ControlNet", Vae: "the VAE", Model: "the model"}
+    return titles[type(recipe)]

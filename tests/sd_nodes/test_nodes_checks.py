@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from graph_runtime import Builder, Folders, Handle, WorkflowError, join
 from sd_nodes import LIBRARY
 from tests.sd_nodes import models, saved_models
+from tests.sd_nodes import original_checkpoints as original
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +110,27 @@ def test_a_picture_encoded_by_a_vae_of_another_family_is_told(folders):
     sampler = builder.add("Sampler", model=wide["model"], positive=text, negative=text, latent=encoded)
     builder.add("SaveImage", images=builder.add("VAEDecode", samples=sampler, vae=wide["vae"]))
     assert ["the VAE “small” at node encode" in problem for problem in problems(builder, folders)] == [True]
+
+
+def test_base_and_refiner_are_told_of_a_prompt_by_their_own_text_encoders(folders, tmp_path):
+    """The refiner goes on with latents of the base; of a model with other latents it cannot."""
+    shelf = tmp_path / "checkpoints"
+    first, second = "conditioner.embedders.0.", "conditioner.embedders.1."
+    words = f"{first}transformer.text_model."
+    xl = original.unet(context=2048, told=2816), original.text_encoder(words), original.open_clip(f"{second}model.")
+    original.write(shelf / "xl.safetensors", *xl, original.vae())
+    refiner = original.unet(context=1280, told=2560), original.open_clip(f"{first}model.")
+    original.write(shelf / "refiner.safetensors", *refiner, original.vae())
+    original.write(shelf / "one.safetensors", original.unet(), original.text_encoder(), original.vae())
+    more = Folders(models=(tmp_path,))
+    for base, said in (("xl", []), ("one", ["the model “one” at node sampler"])):
+        builder = Builder()
+        begun, ended = (builder.add("LoadBaseModel", name=name) for name in (base, "refiner"))
+        latents = drawn(builder, begun["model"], begun["clip"])
+        text = builder.add("CLIPTextEncode", text="", clip=ended["clip"])
+        done = builder.add("Sampler", model=ended["model"], positive=text, negative=text, latent=latents, start=0.5)
+        builder.add("SaveLatent", samples=done)
+        assert [one in told for one, told in zip(said, problems(builder, more), strict=True)] == [True] * len(said)
 
 
 @pytest.mark.parametrize("wired", [False, True])

@@ -19,7 +19,7 @@ from diffusers.models.attention_processor import AttnProcessor
 
 from . import autoencoder, controlnet, decoder, text_to_image
 from .augment import Bytes
-from .controlnet import Batch, Lessons, Source, strengthened
+from .controlnet import Batch, Lessons, Source
 from .drawing import draw
 from .evaluation import Pairs, held_out_pairs
 from .export import export_controlnet, export_model
@@ -29,10 +29,11 @@ from .loop import AtTrainingCheckpoint, Randomness, Schedule, Training
 from .model import LatentDiffusion
 from .progress import watching
 from .sheet import sheet
+from .showing import held_out_sheet, prompts_sheet
 from .variation import encode_all, vary
 from .workshop import Workshop
 
-TURNS, WATCHED, GAIN = 10, 12, 1.6
+TURNS, WATCHED = 10, 12
 HINT_CHANNELS = (16, 32, 64, 128)
 PROMPTS = (
     "a 3d render of a cat face on a teal background",
@@ -51,9 +52,9 @@ PROMPTS = (
 SCHEDULES = {
     "autoencoder": Schedule(steps=2800, rate=1.5e-3, warmup=100, every=400),
     "decoder": Schedule(steps=1200, rate=7e-4, warmup=50, average=0.998, every=200),
-    "text-to-image": Schedule(steps=6500, rate=1.2e-3, warmup=200, floor=0.0, average=0.9995, every=500),
-    "canny": Schedule(steps=4150, rate=1e-3, warmup=100, floor=0.03, average=0.995, every=500),
-    "depth": Schedule(steps=700, rate=1e-3, warmup=100, floor=0.03, average=0.995, every=500),
+    "text-to-image": Schedule(steps=7000, rate=1.2e-3, warmup=200, floor=0.0, average=0.9995, every=500),
+    "canny": Schedule(steps=4000, rate=8e-4, warmup=100, floor=0.0, average=0.997, every=500),
+    "depth": Schedule(steps=700, rate=8e-4, warmup=100, floor=0.0, average=0.995, every=500),
 }
 
 
@@ -202,18 +203,21 @@ def export(shop: Workshop, target: Path, kinds: Sequence[str] = tuple(CONTROLS))
         weights = shop.weights(kind, "controlnet")
         if weights:
             net.load_state_dict(weights)
-        export_controlnet(strengthened(net, GAIN), target / f"emoji-{kind}")
+        export_controlnet(net, target / f"emoji-{kind}")
 
 
 def measure_exported(shop: Workshop, target: Path, count: int = 64) -> dict[str, Scores]:
-    """Measures what `export` wrote on held-out pairs, which are left in the working folder."""
+    """Measures what `export` wrote on held-out pairs, and leaves them and the card's pictures in the working folder."""
     pairs = held_out_pairs(shop.pictures, shop.drawings, count)
     pairs.save(shop.folder / "held_out_pairs.npz")
     canny, depth = (
         ControlNetModel.from_pretrained(target / f"emoji-{kind}", torch_dtype=torch.float32, use_safetensors=True)
         for kind in ("canny", "depth")
     )
-    return measure(LatentDiffusion.open(target / "emoji").locked(torch.device("cpu")), canny, depth, pairs)
+    model = LatentDiffusion.open(target / "emoji").locked(torch.device("cpu"))
+    prompts_sheet(model).save(shop.folder / "prompts.png")
+    held_out_sheet(model, canny, pairs, count // 2, count * 3 // 4).save(shop.folder / "held_out.png")
+    return measure(model, canny, depth, pairs)
 
 
 def schedule_of(stage: str, steps: int | None = None) -> Schedule:

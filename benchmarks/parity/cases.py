@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -35,12 +35,42 @@ class Case:
     outputs: Mapping[str, str]
     goldens: Mapping[str, np.ndarray]
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """What it is a case of: its rule for noise, and its nodes, samplers and schedules."""
+        nodes = (str(node["class_type"]) for node in self.nodes.values())
+        return frozenset((self.rule, *nodes, *self._named("sampler_name"), *self._named("scheduler")))
+
+    def of_latents(self) -> Case:
+        """The same case, with its latents alone: they tell more than the picture, which is most of the work."""
+        return replace(
+            self, goldens={name: golden for name, golden in self.goldens.items() if golden.dtype != np.uint8}
+        )
+
+    def _named(self, input: str) -> Iterator[str]:
+        """The values of an input; samplers draw the same with their noise on a GPU."""
+        values = (inputs.get(input) for inputs in self._inputs())
+        yield from (value.removesuffix("_gpu") for value in values if isinstance(value, str))
+
     def texts(self) -> Iterator[str]:
         """All texts that inputs of its nodes have; names of files are among them."""
+        yield from (value for inputs in self._inputs() for value in inputs.values() if isinstance(value, str))
+
+    def _inputs(self) -> Iterator[Mapping[str, object]]:
         for node in self.nodes.values():
             inputs = node["inputs"]
             assert isinstance(inputs, Mapping)
-            yield from (value for value in inputs.values() if isinstance(value, str))
+            yield inputs
+
+
+def covering(cases: Sequence[Case]) -> list[Case]:
+    """Chooses few cases of which every kind of the cases is one, each time the one that adds most."""
+    chosen: list[Case] = []
+    left = frozenset[str]().union(*(case.kinds for case in cases))
+    while left:
+        chosen.append(max(cases, key=lambda case: len(case.kinds & left)))
+        left -= chosen[-1].kinds
+    return chosen
 
 
 def read(folder: Path, wanted: Sequence[str] = ()) -> list[Case]:

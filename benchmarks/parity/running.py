@@ -85,7 +85,8 @@ def _seeded(rule: Rule) -> Iterator[None]:
 def _found(case: Case, library: Library, executor: Executor) -> Found:
     started = time.perf_counter()
     try:
-        graph = join(from_json(case.nodes), library, executor.folders, tuple(case.outputs.values()))
+        targets = tuple(case.outputs[name] for name in case.goldens)
+        graph = join(from_json(case.nodes), library, executor.folders, targets)
     except GraphError as refused:
         return Found(case, None, None, time.perf_counter() - started, " ".join(str(refused).split()))
     outcome = asyncio.run(executor.run(graph))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -89,13 +90,13 @@ def laid(network: Network, by_name: Mapping[str, Callable[[Tensor], Tensor]]) ->
 def write(path: Path, tag: str, network: Network) -> str:
     """Writes a safetensors file with the tensors in the order of their names; the tag is part of every seed.
 
-    Only one tensor is in memory at a time. The file appears when it is complete.
+    Only one tensor is in memory at a time. The file appears when it is complete; several processes may write it.
 
     Returns:
         The SHA-256 of its content.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    begun, digest = path.with_name(f"{path.name}.part"), hashlib.sha256()
+    begun, digest = path.with_name(f"{path.name}.{os.getpid()}.part"), hashlib.sha256()
     with begun.open("wb") as file:
         for block in _blocks(tag, network):
             file.write(block)

@@ -49,6 +49,9 @@ MODELS: dict[str, tuple[str, Callable[[], Network]]] = {
 }
 """The model files by their places: what their seeds begin with, and what they hold."""
 
+LARGE = "checkpoints/parity_sdxl"
+"""The file that takes two gigabytes."""
+
 
 def needed(cases: Iterable[Case]) -> set[str]:
     """The model files that cases name, and all learned words, which texts name."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NewType, final
+from typing import TYPE_CHECKING, Literal, NewType, final
 
 from sd_nodes.types import Conditioning, Model
 
@@ -73,12 +73,16 @@ class GuidanceMethod:
         settings: Its settings, by diffusers' names.
         start: The part of the steps before which there is no guidance.
         end: The part of the steps after which there is none.
+        away: How far predictions are led away from those of the model with a disturbed middle block; 0 is off.
+        disturbed: How that is disturbed.
     """
 
     name: str = ""
     settings: tuple[tuple[str, float | int], ...] = ()
     start: float = 0.0
     end: float = 1.0
+    away: float = 0.0
+    disturbed: Literal["own", "mean", "skipped"] = "own"
 
 
 CFG = GuidanceMethod()

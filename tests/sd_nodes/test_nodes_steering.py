@@ -10,6 +10,8 @@ from sd_nodes.guidance_methods import (
     adaptive_projected_mix,
     guidance_window,
     magnitude_aware_guidance,
+    skip_layer_guidance,
+    smoothed_energy_guidance,
     tangential_guidance,
     zero_star_guidance,
 )
@@ -135,6 +137,7 @@ def test_an_inpaint_map_of_another_size_reaches_the_controlnet_with_its_holes(ba
 METHODS = [
     adaptive_projected_guidance(), adaptive_projected_guidance(0.0), adaptive_projected_mix(first=1),
     zero_star_guidance(), tangential_guidance(), magnitude_aware_guidance(), guidance_window(0.2, 0.6),
+    smoothed_energy_guidance(), skip_layer_guidance(), skip_layer_guidance(2.0, tangential_guidance()),
 ]  # fmt: skip
 
 
@@ -161,6 +164,12 @@ def test_perturbed_attention_guidance_is_diffusers_to_the_bit(base, small_folder
         "StableDiffusionPAGPipeline", base, small_folders, torch.float32, height=64, width=64, pag_scale=3.0
     )  # fmt: skip
     assert torch.equal(ours, theirs)
+
+
+def test_two_disturbed_models_are_refused(base, small_store):
+    guided = base._replace(model=perturbed_attention_guidance(base.model, 3.0))
+    with pytest.raises(NodeError, match="leads away from a disturbed model already"):
+        drawn(guided, small_store, told(base, small_store), method=skip_layer_guidance())
 
 
 def test_other_changes_to_a_model_are_refused(base, small_store):

@@ -10,6 +10,7 @@ from torch import Tensor
 from sd_nodes.diffusion.condition import Condition
 from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.guiders import Guider, Value
+from sd_nodes.diffusion.perturbed import Way
 from sd_nodes.diffusion.text import same_length
 
 
@@ -59,8 +60,8 @@ class Guidance:
         end: The part of the steps after which there is none, over start to 1.
         method: A guider of diffusers by its short name; empty for classifier-free guidance (arXiv:2207.12598).
         options: What the guider is given beside the scale and the window, by diffusers' names.
-        perturbed: How far predictions are led away from those of a network whose middle block attends to nothing but
-            itself (arXiv:2403.17377); 0 is off.
+        perturbed: How far predictions are led away from those of a network whose middle block is disturbed; 0 is off.
+        way: How that is disturbed.
     """
 
     positive: Condition
@@ -72,6 +73,7 @@ class Guidance:
     method: str = ""
     options: Mapping[str, Value] = field(default_factory=dict)
     perturbed: float = 0.0
+    way: Way = "own"
 
     def mixing(self, able: bool) -> Mixing:
         """Begins a run.

@@ -60,7 +60,8 @@ class _Batch:
 
     @classmethod
     def of(cls, sampling: Sampling, sides: Sides, latents: Tensor, acting: Sequence[Control]) -> "_Batch":
-        unet = with_perturbed_attention(sampling.unet, sides.count) if sides.disturbed else sampling.unet
+        way = sampling.guidance.way
+        unet = with_perturbed_attention(sampling.unet, sides.count, way) if sides.disturbed else sampling.unet
         condition = sampling.guidance.batch(len(latents), sides).to(latents.device, unet.dtype)
         return cls(sides, unet, condition, [prepare(one, latents.shape, sides) for one in acting])
 

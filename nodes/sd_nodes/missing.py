@@ -27,10 +27,11 @@ def not_found(name: str, title: str, present: Sequence[str], roots: Sequence[Pat
     """
     near = _near(name, present)
     there = listed(sorted(present, key=lambda each: each != near))
+    elsewhere = _elsewhere(name, folders) if _bare(near) != _bare(name) else ""
     cache = f" Nor is it in the local hub cache {hub.hub_cache()}: {_fetching(name)}." if hub.is_hub_id(name) else ""
     return NodeError(
         f"There is no {title} “{name}”{_searched(roots)}.{cache}{f' There is: {there}.' if there else ''}"
-        f"{_elsewhere(name, folders)}{_unread(roots)} {_advice(roots)}",
+        f"{elsewhere}{_unread(roots)} {_advice(roots)}",
         nearest=near,
     )
 

@@ -143,7 +143,9 @@ def _held(root: Path, shelf: Shelf) -> list[str]:
     paths = [PurePosixPath(each) for each in found]
     marked = {kind: {path.parent for path in paths if path.name == kind} for kind in markers}
     whole = marked["model_index.json"]
-    models = marked[shelf.marker] - (set() if shelf.marker == "model_index.json" else whole) - {PurePosixPath(".")}
+    models = {path for path in marked[shelf.marker] if path.name and whole.isdisjoint(path.parents)}
+    if shelf.marker != "model_index.json":
+        models -= whole
     if shelf.kind:
         models = {path for path in models if _names_class(root / path / shelf.marker, shelf.kind)}
     files = [path for path in paths if path.suffix in WEIGHTS and not is_inside(path, whole, marked["config.json"])]

@@ -56,6 +56,7 @@ def test_models_of_another_kind_are_not_listed(folders: Folders) -> None:
     assert "my-vae" in names(VAE, folders)
     assert not {"my-vae", "emoji-canny", "emoji-safety"} & set(names(BASE, folders))
     assert not {"my-vae", "emoji-safety"} & set(names(CONTROLNET, folders))
+    assert "emoji/vae" not in names(VAE, folders)
 
 
 def test_a_misspelt_name_is_told_the_nearest_and_the_places(folders: Folders) -> None:

@@ -24,6 +24,9 @@ OVER: tuple[Status, ...] = ("completed", "failed", "cancelled")
 HISTORY_LIMIT = 10_000
 """How many jobs that are over are kept."""
 
+_LAST = "(SELECT max(place) FROM jobs WHERE place IS NOT NULL)"
+"""The place of the job that ended last; without the condition, all jobs would be read for it."""
+
 _LIGHT = "serial, id, status, number, client, workflow_id, created, started, ended, summary"
 
 
@@ -110,8 +113,12 @@ class Taken(Exception):
     """There is a job of that id already."""
 
 
+class Unwritable(GraphError):
+    """The database takes nothing more; whatever was to be written is not there, not even in part."""
+
+
 class Jobs:
-    """The database of jobs; every method may be called from any thread.
+    """The database of jobs; every method may be called from any thread, and those that change it raise `Unwritable`.
 
     Args:
         path: The file.
@@ -182,10 +189,10 @@ class Jobs:
         with self._change() as database:
             database.execute(
                 "UPDATE jobs SET status = ?, ended = ?, summary = ?, record = ?,"
-                " place = (SELECT coalesce(max(place), 0) + 1 FROM jobs) WHERE id = ?",
+                f" place = coalesce({_LAST}, 0) + 1 WHERE id = ?",
                 (status, ended, facts, record, id),
             )
-            database.execute("DELETE FROM jobs WHERE place <= (SELECT max(place) FROM jobs) - ?", (HISTORY_LIMIT,))
+            database.execute(f"DELETE FROM jobs WHERE place <= {_LAST} - ?", (HISTORY_LIMIT,))
 
     def put_back(self, id: str) -> None:
         """Let a job that runs wait again."""
@@ -225,8 +232,8 @@ class Jobs:
     def history(self, limit: int | None, offset: int) -> Iterator[Job]:
         """Jobs that are over, in the order in which they ended; without an offset (-1), the latest ones."""
         if limit is not None and offset < 0:
-            total = self.count(OVER)
-            offset = max(0, total - limit)
+            latest = list(self.whole("place IS NOT NULL ORDER BY place DESC LIMIT ?", (limit,)))
+            return reversed(latest)
         return self.whole(
             "place IS NOT NULL ORDER BY place LIMIT ? OFFSET ?", (-1 if limit is None else limit, max(offset, 0))
         )
@@ -269,6 +276,9 @@ class Jobs:
             try:
                 with self._database:
                     yield self._database
+            except sqlite3.Error as error:
+                self._waiting = before
+                raise Unwritable(f"it cannot be written down: {error}.") from error
             except BaseException:
                 self._waiting = before
                 raise

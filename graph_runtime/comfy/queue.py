@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from ..executor import Cancellation, Executor
 from ..graph import Graph, join
 from ..library import Library
 from ..workflow import from_json
-from .jobs import Job, Jobs, Status, as_json
+from .jobs import Job, Jobs, Status, Unwritable, as_json
 from .messages import Message, Narration, Outgoing, now
 from .records import facts_of, record_of
 
@@ -205,9 +206,25 @@ class Queue:
             last.extend(narration.failed())
         else:
             last.append(narration.interrupted())
-        self.jobs.finish(job.id, status, now(), as_json(facts_of(narration)), as_json(record_of(narration, status)))
+        if not self._written(job.id, status, as_json(facts_of(narration)), as_json(record_of(narration, status))):
+            return
         with self._lock:
             self.running = None
         self._tell(job.client, last)
         self._tell(None, [self.status()])
         self._tell(job.client, [Message("executing", {"node": None, "prompt_id": job.id})])
+
+    def _written(self, id: str, status: Status, facts: str, record: str) -> bool:
+        """Write down how a job ended, as soon as that can be done: the disk may be full for a while.
+
+        Returns:
+            Whether it was done; where the queue closed before, the job waits again at the next start.
+        """
+        while not self._closing:
+            try:
+                self.jobs.finish(id, status, now(), facts, record)
+                return True
+            except Unwritable as error:
+                _log.error("the end of the job %s: %s", id, error)
+                time.sleep(RECOVERY)
+        return False

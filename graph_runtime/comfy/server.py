@@ -14,6 +14,7 @@ from .complaints import Body, answer, complaint
 from .context import SERVER, Handler, Route, Routes, Server
 from .extensions import Extension, add_routes
 from .gate import Takes
+from .jobs import Unwritable
 from .routes import catalog, files, jobs, library, machine, page, prompts, socket, user
 
 _log = logging.getLogger(__name__)
@@ -93,6 +94,10 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _answer(answer(complaint("http_error", error.reason)), error.status, error.headers.get(hdrs.ALLOW, ""))
     except ConnectionError:
         raise
+    except (Unwritable, OSError) as error:
+        _log.warning("%s %s: %s", request.method, request.path, error)
+        reason = str(error) if isinstance(error, Unwritable) else error.strerror or str(error)
+        return _answer(answer(complaint("server_error", f"nothing was changed: {reason}")), 507)
     except Exception:
         _log.exception("%s %s", request.method, request.path)
         return _answer(answer(complaint("server_error", "the server met a fault of its own; its log says more.")), 500)

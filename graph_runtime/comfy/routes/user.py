@@ -18,8 +18,10 @@ from ..places import inside
 DEFAULTS: Mapping[str, object] = {
     "Comfy.TutorialCompleted": True,
     "Comfy.Notification.ShowVersionUpdates": False,
+    "LiteGraph.Canvas.MinFontSizeForLOD": 4,
 }
-"""Settings that hold until the user changes them: the editor starts with a graph, and asks nobody for news."""
+"""Settings that hold until the user changes them: the editor starts with a graph, asks nobody for news, and shows what
+stands in the nodes where the whole graph fits the window, too."""
 
 HARMLESS = {".css": "text/css", ".json": "application/json"}
 """What a page of the editor may use as what it is; everything else is handed out as mere bytes."""

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from graph_runtime import Folders, Service
+from graph_runtime.comfy.jobs import Jobs, Offer
 from tests.comfy.server.live import PATIENCE, Client, api, talk
 
 GATE = {"1": ("WaitAtGate", {}), "2": ("Tell", {"value": ["1", 0]})}
@@ -220,3 +224,66 @@ class Process:
                 return
             time.sleep(0.05)
         raise AssertionError("the queue does not empty")
+
+
+@contextmanager
+def full_disk(bytes: int) -> Iterator[None]:
+    """Let no file grow beyond a size."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_accepts_a_job_or_refuses_it(tmp_path: Path) -> None:
+    async def conversation(client: Client) -> None:
+        async with client.listen() as listener:
+            running = (await client.prompt(GATE, client_id="me"))["prompt_id"]
+            await listener.until("executing", node="1")
+            accepted, refused = [], 0
+            with full_disk(400_000):
+                for place in range(30):
+                    body = {"prompt": api(QUICK), "prompt_id": f"job {place}".replace(" ", "-"),
+                            "extra_data": {"note": "x" * 30_000}}  # fmt: skip
+                    async with client.session.post(f"{client.running.url}/prompt", json=body) as response:
+                        assert response.status in (200, 507), await response.text()
+                        accepted += [body["prompt_id"]] if response.status == 200 else []
+                        refused += response.status == 507
+                        assert response.status == 200 or "nothing was changed" in await response.text()
+                assert accepted and refused
+                client.orchard.gate.set()
+                await asyncio.sleep(0.2)
+            assert (await client.done(running))["status"] == "completed"
+            for id in accepted:
+                assert (await client.done(id))["status"] == "completed"
+            assert list(await client.get("/history")) == [running, *accepted]
+            again = (await client.prompt(QUICK))["prompt_id"]
+            assert (await client.done(again))["status"] == "completed"
+
+    talk(tmp_path, conversation)
+
+
+def test_a_job_costs_the_same_however_many_there_are(tmp_path: Path) -> None:
+    """Counts the steps of the database's machine: nothing reads all jobs for one of them."""
+    jobs, steps = Jobs(tmp_path / "jobs.sqlite"), [0]
+
+    def count() -> int:
+        steps[0] += 1
+        return 0
+
+    def cost(name: str) -> int:
+        jobs.add(Offer(name, 0, "[]", "{}", "{}"))
+        steps[0] = 0
+        job = jobs.take(1)
+        assert job is not None
+        jobs.finish(job.summary.id, "completed", 2, "{}", "{}")
+        jobs.find(name)
+        jobs.listed(("pending",), 10, 0)
+        list(jobs.history(10, -1))
+        return steps[0]
+
+    jobs._database.set_progress_handler(count, 10)
+    costs = [cost(str(place)) for place in range(600)]
+    assert costs[599] < costs[99] * 1.5

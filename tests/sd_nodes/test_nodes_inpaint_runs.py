@@ -12,8 +12,10 @@ from sd_nodes.controlnet import controlnet_apply_advanced
 from sd_nodes.inpainting import inpaint_model_conditioning, set_latent_noise_mask
 from sd_nodes.latents import empty_latent_image, vae_decode, vae_encode
 from sd_nodes.loaders import BaseModel, controlnet_loader, load_base_model
+from sd_nodes.picture_sizes import image_pad_for_outpaint
 from sd_nodes.sampling import sampler
 from sd_nodes.schedulers import swap_scheduler
+from sd_nodes.tiling import vae_decode_tiled, vae_encode_tiled
 from sd_nodes.types import Image, Mask
 from sd_nodes.weights import WeightStore
 from tests.sd_nodes import models
@@ -96,6 +98,38 @@ def test_with_a_controlnet_it_is_diffusers_to_the_bit(folders, request):
         controlnet_conditioning_scale=0.8, control_guidance_end=0.5, strength=0.8,
     )  # fmt: skip
     assert torch.equal(drawn(base, store, told_of[:2], told_of.latent, 0.8), theirs)
+
+
+@pytest.mark.parametrize("folders", ["plain", "nine"])
+def test_outpainting_is_diffusers_on_the_framed_picture_to_the_bit(folders, request):
+    """With a plain model and with one made for inpainting; the frame is drawn from noise alone."""
+    folders = request.getfixturevalue(folders)
+    store, base = WeightStore(folders), load_base_model("small", folders)
+    framed, border = image_pad_for_outpaint(Image(picture()[:, :40, :48]), 8, 0, 8, 24, 0)
+    *pair, latent = inpaint_model_conditioning(*told(base, store), base.vae, framed, border, store=store)
+    theirs = reference(
+        "StableDiffusionInpaintPipeline", base, folders, torch.float32, image=channels_first(framed),
+        mask_image=Pillow.fromarray((border[0] * 255).byte().numpy()), strength=1.0, height=64, width=64,
+    )  # fmt: skip
+    assert framed.shape == (1, 64, 64, 3)
+    assert torch.equal(drawn(base, store, pair, latent, 1.0), theirs)
+
+
+def test_a_large_picture_is_drawn_through_a_tiled_autoencoder(plain, small_store):
+    """Encoded, drawn over and decoded tile by tile it is nearly what it is as a whole."""
+    base, large = load_base_model("small", plain), Image(picture().repeat(1, 3, 4, 1))
+    whole = vae_encode(large, base.vae, store=small_store)
+    tiled = vae_encode_tiled(large, base.vae, 128, 32, store=small_store)
+    whole.pop("deviation")
+    assert tiled["samples"].shape == whole["samples"].shape == (1, 4, 24, 32)
+    pair = told(base, small_store)
+    found, expected = (sampler(base.model, *pair, one, 3, 2, 6.0, 0.5, store=small_store) for one in (tiled, whole))
+    pictures = (
+        vae_decode_tiled(found, base.vae, 128, 32, store=small_store),
+        vae_decode(expected, base.vae, store=small_store),
+    )
+    assert pictures[0].shape == large.shape
+    assert (pictures[0] - pictures[1]).abs().mean() < 0.05 < pictures[1].std()
 
 
 def test_what_is_not_masked_stays(plain, small_store):

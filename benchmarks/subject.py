@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from diffusers import AutoencoderKL, ControlNetModel, StableDiffusionControlNetPipeline, UNet2DConditionModel
 from diffusers import UniPCMultistepScheduler as TheirUniPC
+from diffusers.utils import logging
 from torch import Tensor, nn
 
 from sd_nodes.diffusion import vae as autoencoding
@@ -82,6 +83,7 @@ class Subject:
     @classmethod
     def of(cls, shape: Shape, device: str, dtype: torch.dtype) -> Subject:
         """Make the networks."""
+        logging.set_verbosity_error()
         torch.manual_seed(SEED)
         attention = {"cross_attention_dim": shape.width, "norm_num_groups": shape.groups}
         with torch.device(device):

@@ -53,7 +53,7 @@ def needs(steps: Steps, folders: Folders) -> Iterator[str]:
         return
     most = max(stages, key=lambda each: each.bytes)
     device = most.parts[0].device
-    yield f"memory: at most {sized(most.bytes)} at once, in {most.name}{f' ({most.seen})' if most.seen else ''}"
+    yield f"memory: at most {sized(most.bytes)} at once, in {most.name}{f', for {most.seen}' if most.seen else ''}"
     for each in _each_part(stages):
         yield f"  {_row(each)}"
     room = folders.memory if folders.memory is not None else _memory_of(device)

@@ -14,6 +14,9 @@ WIDTHS = {"float32": 4, "bfloat16": 2, "float16": 2}
 LAYERWISE = 3
 """How many of its largest layers a network has on a GPU whose weights come layer by layer: one early, one late."""
 
+MOST = 3
+"""How many settings are named."""
+
 Change = Callable[["Part"], "Part"]
 
 
@@ -106,13 +109,13 @@ def peak(stages: Iterable[Stage]) -> int:
 
 
 def what_fits(stages: Iterable[Stage], room: int) -> Iterator[str]:
-    """Say which settings make stages fit into a number of bytes, those that change least first; at most three."""
+    """Say which settings make stages fit into a number of bytes, those that change least first; a few."""
     asked = [stage for stage in stages if stage.bytes > room]
-    found = 0
+    found: list[int] = []
     for words, change in CHANGES:
-        changed = [stage.changed(change) for stage in asked]
-        if changed != asked and (needed := peak(changed)) <= room and found < 3:
-            found += 1
+        needed = peak(stage.changed(change) for stage in asked)
+        if needed <= room and needed < min([peak(asked), *found]) and len(found) < MOST:
+            found.append(needed)
             yield f"{words} ({sized(needed)})"
     if not found:
         yield f"fewer or smaller pictures at once (all of that together still takes {sized(_least(asked))})"

@@ -100,7 +100,7 @@ def stage(
 def _told(seen: Latents | None) -> str:
     if seen is None:
         return ""
-    return f"{seen.batch} x {seen.width * PIXELS} x {seen.height * PIXELS}"
+    return f"a batch of {seen.batch} at {seen.width * PIXELS} x {seen.height * PIXELS}"
 
 
 def _config(component: Component, header: Header) -> Config | None:

@@ -88,13 +88,19 @@ def sampler(
         _say_notes([model, *(control.net for control in wanted.controls)], store, progress)
         scheduler = make_scheduler(model.scheduler.name, store.scheduler_config(model), dict(model.scheduler.options))
         both = told(wanted, unet, latent["samples"]), told(unwanted, unet, latent["samples"], negative=True)
-        guide = _guidance(both, guidance, rescale, method or CFG, model.tweaks.perturbed)
+        way = _disturbed(method or CFG, model)
+        guide = _guidance(both, guidance, rescale, way)
+        weaker = lent.enter_context(store.unet(way.weaker)) if way.weaker else None
         replayer = store.replayer(model, *(control.net for control in wanted.controls))
-        sampling = Sampling(unet, scheduler, guide, steps, controls, start=start, end=end, replayer=replayer)
+        sampling = Sampling(
+            unet, scheduler, guide, steps, controls, start=start, end=end, replayer=replayer, weaker=weaker
+        )
         show = shown_by(store, model)
         generator = seeded(seed) if seeds == "one" else seeded_each(seed, len(latent["samples"]))
         run = Run(sampling, store.latent_scale(model), generator, denoise, lambda i, n, x: progress(i, n, show(x)))
         drawn = run.drawn(latent, wanted.hole if takes_picture(unet) else None)
+        if model.settings.graphs and store.replaying_problem:
+            progress.say(store.replaying_problem, once=True)
     return {"samples": finite(drawn)}
 
 
@@ -119,13 +125,19 @@ def _say_notes(recipes: Sequence[Recipe], store: WeightStore, progress: Progress
         progress.say(note, once=True)
 
 
-def _guidance(
-    told: tuple[Told, Told], scale: float, rescale: float, method: GuidanceMethod, perturbed: float
-) -> Guidance:
+def _guidance(told: tuple[Told, Told], scale: float, rescale: float, method: GuidanceMethod) -> Guidance:
     from sd_nodes.diffusion.guidance import Guidance
 
-    window = (method.start, method.end)
-    return Guidance(*told, scale, rescale, *window, method.name, dict(method.settings), perturbed)
+    window, away = (method.start, method.end), (method.away, method.disturbed)
+    return Guidance(*told, scale, rescale, *window, method.name, dict(method.settings), *away)
+
+
+def _disturbed(method: GuidanceMethod, model: Model) -> GuidanceMethod:
+    """Return the method with the perturbed attention that was put on the model."""
+    if model.tweaks.perturbed and method.away:
+        message = "it leads away from a disturbed model already, by the model's own perturbed-attention guidance."
+        raise NodeError(message, input="method")
+    return replace(method, away=model.tweaks.perturbed) if model.tweaks.perturbed else method
 
 
 def finite(latents: torch.Tensor) -> torch.Tensor:

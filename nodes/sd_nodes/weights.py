@@ -144,6 +144,11 @@ class WeightStore(Service):
             self._recordings = self._recordings or Recordings(on_cuda)
             return self._recordings
 
+    @property
+    def replaying_problem(self) -> str:
+        """Why steps that were to be recorded are computed as usual; empty where they are recorded."""
+        return self._recordings.problem if self._recordings is not None else ""
+
     def _forget(self) -> None:
         if self._recordings is not None:
             self._recordings.clear()
@@ -159,6 +164,12 @@ class WeightStore(Service):
         scale = self._beside(model, "vae", "config.json").get("scaling_factor", LATENT_SCALE)
         assert isinstance(scale, float | int)
         return float(scale)
+
+    def latent_shift(self, model: Model) -> float:
+        """Return what is taken from an autoencoder's latents for a model before they are multiplied."""
+        shift = self._beside(model, "vae", "config.json").get("shift_factor") or 0.0
+        assert isinstance(shift, float | int)
+        return float(shift)
 
     def _beside(self, model: Model, folder: str, file: str) -> Config:
         """Read a configuration that was published beside a model, or what its family fixes for it."""

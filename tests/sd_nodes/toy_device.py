@@ -35,11 +35,13 @@ class Memory:
         now: Those in use.
         peak: The most that were in use at once since `peak` was set.
         limit: How many there are.
+        waits: How often numbers went to the device or came from it: on a GPU the host waits for each.
     """
 
     now: int = 0
     peak: int = 0
     limit: int | None = None
+    waits: int = 0
     real: dict[int, UntypedStorage] = field(default_factory=dict)
     toys: dict[int, weakref.ref[UntypedStorage]] = field(default_factory=dict)
     sizes: dict[int, int] = field(default_factory=dict)
@@ -78,8 +80,8 @@ MEMORY = Memory()
 
 @contextmanager
 def limited(limit: int | None) -> Iterator[Memory]:
-    """Count from here, within a limit."""
-    MEMORY.peak, MEMORY.limit = MEMORY.now, limit
+    """Count from here, with room for so many more."""
+    MEMORY.peak, MEMORY.limit = MEMORY.now, None if limit is None else MEMORY.now + limit
     try:
         yield MEMORY
     finally:
@@ -103,8 +105,10 @@ def available() -> bool:
         "_copy_from": _copied,
         "empty.memory_format": _empty,
         "empty_strided": _empty_strided,
-        "_local_scalar_dense": lambda tensor: _real(tensor).item(),
-        "convolution_overrideable": lambda *given: tree_map(_toy, torch.ops.aten.convolution(*tree_map(_real, given))),
+        "_local_scalar_dense": _number,
+        "convolution_overrideable": _as_on_the_cpu(torch.ops.aten.convolution),
+        "scaled_dot_product_attention": _as_on_the_cpu(torch.nn.functional.scaled_dot_product_attention),
+        "native_group_norm": _as_on_the_cpu(torch.ops.aten.native_group_norm),
     }.items():
         own.impl(name, function, "PrivateUse1")
     LIBRARIES.extend((everything, own))
@@ -147,12 +151,23 @@ def _computed(op: Any, *args: object, **kwargs: object) -> object:
     return found[0] if len(found) == 1 else found
 
 
+def _as_on_the_cpu(function: Callable[..., object]) -> Callable[..., object]:
+    """What torch would take apart into smaller operations on a device that it does not know."""
+    return lambda *args, **kwargs: tree_map(_toy, function(*tree_map(_real, args), **tree_map(_real, kwargs)))
+
+
 def _as_meta(op: Any) -> Callable[..., object]:
     """Views need only shapes, which the kernels for tensors without data compute."""
     return lambda *args, **kwargs: op.redispatch(META, *args, **kwargs)
 
 
+def _number(tensor: Tensor) -> object:
+    MEMORY.waits += 1
+    return _real(tensor).item()
+
+
 def _copied(source: Tensor, target: Tensor, non_blocking: bool = False) -> Tensor:
+    MEMORY.waits += source.device != target.device
     _real(target).copy_(_real(source))
     return target
 

@@ -86,11 +86,14 @@ class Recording:
 
 
 class Recordings:
-    """Recordings by key, the latest few.
+    """Recordings by key, the latest few; where something cannot be recorded, it is computed as usual.
 
     Args:
         capture: How is recorded.
     """
+
+    problem: str = ""
+    """Why nothing is recorded any more; empty as long as it is."""
 
     def __init__(self, capture: Capture) -> None:
         self._capture = capture
@@ -104,13 +107,25 @@ class Recordings:
         inputs = [(one.shape, one.dtype, one.device, one.is_inference()) for one in (seen, timestep, *told)]
         whole = (key, *inputs)
         with self._lock:
-            found = self._kept.pop(whole, None)
+            found = self._kept.pop(whole, None) or self._recorded(compute, seen, timestep, told)
             if found is None:
-                while len(self._kept) >= MOST:
-                    self._kept.popitem(last=False)
-                found = Recording.of(self._capture, compute, seen, timestep, told)
+                return compute(seen, timestep)
             self._kept[whole] = found
             return found(seen, timestep, told)
+
+    def _recorded(self, compute: Compute, seen: Tensor, timestep: Tensor, told: Sequence[Tensor]) -> Recording | None:
+        if self.problem:
+            return None
+        while len(self._kept) >= MOST:
+            self._kept.popitem(last=False)
+        try:
+            return Recording.of(self._capture, compute, seen, timestep, told)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as failure:
+            reason = next(iter(str(failure).splitlines()), type(failure).__name__)
+            self.problem = f"the steps cannot be recorded: {reason}; each is computed as usual"
+            return None
 
     def clear(self) -> None:
         """Forgets all, and with it the networks and the memory that they hold."""
@@ -119,7 +134,7 @@ class Recordings:
 
 
 def on_cuda(function: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:
-    """Records a function as a CUDA graph; it must not wait for the GPU."""
+    """Records a function as a CUDA graph; it must not wait for the GPU. Other threads may go on using the GPU."""
     current, aside = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
     aside.wait_stream(current)
     with torch.cuda.stream(aside):
@@ -127,6 +142,6 @@ def on_cuda(function: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]
             function()
     current.wait_stream(aside)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         result = function()
     return result, graph.replay

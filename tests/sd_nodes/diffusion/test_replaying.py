@@ -92,3 +92,22 @@ def test_only_the_latest_are_kept(models: Models) -> None:
     recordings.clear()
     draw(strengths[-1])
     assert recorder.recorded == MOST + 3
+
+
+def test_what_cannot_be_recorded_is_computed(models: Models) -> None:
+    """The reason is kept for whoever tells it; memory that runs out is no such reason."""
+
+    def refuse(function: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    def too_large(function: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:
+        raise torch.OutOfMemoryError
+
+    recordings = Recordings(refuse)
+    sampling = ours.sampling(models, Ask(steps=2))
+    assert torch.equal(drawn(replace(sampling, replayer=recordings), 1), drawn(sampling, 1))
+    assert recordings.problem == (
+        "the steps cannot be recorded: operation not permitted when stream is capturing; each is computed as usual"
+    )
+    with pytest.raises(torch.OutOfMemoryError):
+        drawn(replace(sampling, replayer=Recordings(too_large)), 1)

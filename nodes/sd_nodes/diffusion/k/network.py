@@ -14,6 +14,7 @@ from sd_nodes.diffusion.k.hints import fitted_control
 from sd_nodes.diffusion.k.parameterization import Parameterization
 from sd_nodes.diffusion.k.regions import Area, Placed
 from sd_nodes.diffusion.k.stepwise import Stepwise
+from sd_nodes.diffusion.mmdit import Mmdit
 from sd_nodes.diffusion.text import same_length
 
 TINY = 1e-37
@@ -32,15 +33,16 @@ class Part:
     area: Area
     controls: tuple[Control, ...]
 
-    def fits(self, other: "Part") -> bool:
-        """Tells whether both can share a batch."""
+    def fits(self, other: "Part", repeated: bool = True) -> bool:
+        """Tells whether both can share a batch; a text may be `repeated` to the length of another one."""
         lengths = [one.placed.prompt.condition.states.shape[1] for one in (self, other)]
         sizes = [(one.area.height, one.area.width) for one in (self, other)]
         alike = len(self.controls) == len(other.controls) and all(
             ours is theirs for ours, theirs in zip(self.controls, other.controls, strict=False)
         )
         wider = [one.placed.prompt.beside is not None for one in (self, other)]
-        return alike and wider[0] == wider[1] and sizes[0] == sizes[1] and lcm(*lengths) <= LONGEST * min(lengths)
+        longest = LONGEST * min(lengths) if repeated else min(lengths)
+        return alike and wider[0] == wider[1] and sizes[0] == sizes[1] and lcm(*lengths) <= longest
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +74,10 @@ class Network:
         sums = [torch.zeros_like(latents) for _ in sides]
         weights = [torch.full_like(latents, TINY) for _ in sides]
         waiting = self._parts(sides, latents, sigma)
+        # Where text and picture attend to each other, a text that is repeated would count more.
+        repeated = not isinstance(self.unet, Mmdit)
         while waiting:
-            batch = [part for part in waiting if part.fits(waiting[0])]
+            batch = [part for part in waiting if part.fits(waiting[0], repeated)]
             waiting = [part for part in waiting if part not in batch]
             for part, denoised in zip(batch, self._denoised(batch, latents, sigma), strict=True):
                 weight = part.placed.weight(latents)

@@ -28,11 +28,15 @@ CLASSES = {
     "FluxControlNetModel": "controlnet",
     "StableDiffusionSafetyChecker": "safety_checker",
     "CLIPVisionModelWithProjection": "image_encoder",
+    "SD3Transformer2DModel": "transformer",
+    "T5EncoderModel": "text_encoder_3",
 }
 BESIDE = {
     "unet": ("scheduler",),
     "text_encoder": ("tokenizer",),
     "text_encoder_2": ("tokenizer_2",),
+    "text_encoder_3": ("tokenizer_3",),
+    "transformer": ("scheduler",),
     "safety_checker": ("feature_extractor",),
     "image_encoder": ("image_normalizer",),
 }
@@ -72,6 +76,11 @@ class Component:
         return {
             new: replace(merged[old], shape=shape_of_piece(old, merged[old].shape)) for new, old in self.names.items()
         }
+
+    @property
+    def turned(self) -> bool:
+        """Whether the file has the original layout rather than diffusers' names."""
+        return self.names is not None and any(new != old for new, old in self.names.items())
 
     def config(self) -> Config | None:
         """Read the configuration beside the weights; None in a single file, whose shapes tell it."""

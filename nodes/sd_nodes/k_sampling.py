@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
+from graph_runtime import NodeError
 from sd_nodes.beside import beside
 from sd_nodes.diffusion.k.freeu import Scales, with_freeu
 from sd_nodes.diffusion.k.guidance import Cfg, DualCfg, Perturbed, Rescaled, plain
@@ -17,7 +18,9 @@ from sd_nodes.diffusion.k.network import Network
 from sd_nodes.diffusion.k.noise import start_noise
 from sd_nodes.diffusion.k.parameterization import Parameterization
 from sd_nodes.diffusion.k.sample import Sampling, sample
+from sd_nodes.diffusion.k.samplers.names import demand_sampler
 from sd_nodes.diffusion.k.stepwise import Stepwise
+from sd_nodes.diffusion.mmdit import Mmdit, as_unet
 from sd_nodes.diffusion.perturbed import attends_in_middle, with_perturbed_attention
 from sd_nodes.diffusion.shrinking import Shrink
 from sd_nodes.diffusion.views import device_of
@@ -46,6 +49,10 @@ KINDS: dict[object, Kind] = {"epsilon": "eps", "v_prediction": "v_prediction", "
 """Kinds of predictions by diffusers' names."""
 
 
+FLOW = "FlowMatchEulerDiscreteScheduler"
+"""The scheduler of flow models."""
+
+
 class Drawn(NamedTuple):
     """What a run drew: latents at its last noise level, and what they denoise to."""
 
@@ -56,6 +63,10 @@ class Drawn(NamedTuple):
 def parameterization(model: Model, store: WeightStore) -> Parameterization:
     """Return what a model predicts, and the noise levels that it knows."""
     config, told = store.scheduler_config(model), model.tweaks.prediction
+    if told is None and config.get("_class_name") == FLOW:
+        return Parameterization.flow(float(str(config.get("shift", 1.0))))
+    if told is not None and told.shift is not None:
+        return Parameterization.flow(told.shift)
     if told is None:
         kind = KINDS.get(config.get("prediction_type", "epsilon"), "eps")
         return Parameterization.discrete(noise_table(config), kind, bool(config.get("rescale_betas_zero_snr")))
@@ -88,14 +99,16 @@ def draw(
         return Drawn(latent, latent)
     model = guider.model
     with ExitStack() as lent:
-        unet = _tweaked(lent.enter_context(store.unet(model, guided(latent["samples"]))), model.tweaks)
+        unet = _tweaked(as_unet(lent.enter_context(store.unet(model, guided(latent["samples"])))), model.tweaks)
         for note in store.notes(model):
             progress.say(note, once=True)
         if model.settings.graphs:
             progress.say("CUDA graphs are recorded by Sampler; this sampler computes each step as usual")
         if model.tweaks.perturbed and not attends_in_middle(unet):
             progress.say("the model has no attention in its middle block: perturbed-attention guidance is left out")
-        scale, form, show = store.latent_scale(model), parameterization(model, store), shown_by(store, model)
+        form, show = parameterization(model, store), shown_by(store, model)
+        scale, shift = store.latent_scale(model), store.latent_shift(model)
+        demand_sampler(sampler.name, form)
         network = Network(unet, form, _stepwise(model.tweaks, form, latent, noise.seed))
         scene = Scene(unet, latent, scale, Nets(store, lent), noise.seed, beside(model, store.folders))
         guide = _guide(guider, network, scene)
@@ -103,11 +116,12 @@ def draw(
         rule = None if strength is None else partial(gradual, form.levels, strength=strength)
         sampling = Sampling(network, guide, sampler_of(sampler), sigmas, noise.seed, seed_rule(), rule)
 
-        samples = latent["samples"].float().to(device_of(unet)) * scale
+        samples = latent["samples"].float().to(device_of(unet))
+        samples = (samples - shift) * scale if samples.any() else samples
         started = _start(samples, noise, latent)
         mask = latent.get("noise_mask")
         last = sample(sampling, samples, started, mask, lambda i, n, x: progress(i, n, show(x)))
-    return Drawn(*(edited(latent, finite(each / scale)) for each in last))
+    return Drawn(*(edited(latent, finite(each / scale + shift)) for each in last))
 
 
 def _start(samples: torch.Tensor, noise: Noise, latent: Latent) -> torch.Tensor:
@@ -117,6 +131,8 @@ def _start(samples: torch.Tensor, noise: Noise, latent: Latent) -> torch.Tensor:
 
 
 def _tweaked(unet: UNet2DConditionModel, tweaks: Tweaks) -> UNet2DConditionModel:
+    if isinstance(unet, Mmdit) and (tweaks.freeu or tweaks.perturbed or tweaks.shrinking or tweaks.merged):
+        raise NodeError("its inner layers were changed as those of a UNet; SD3 has others.", input="model")
     for scales in reversed(tweaks.freeu):
         wide, narrow = (Scales(*each) for each in zip(scales.backbone, scales.skip, strict=True))
         unet = with_freeu(unet, wide, narrow, scales.by_mean)

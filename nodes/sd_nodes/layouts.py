@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from sd_nodes import open_clip, upscaler_names
+from sd_nodes import open_clip, sd3_names, upscaler_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -144,6 +144,13 @@ def _text_encoder(names: list[str]) -> Names:
     return {name: name for name in names if not name.endswith("position_ids")}
 
 
+def _t5(names: list[str]) -> Names:
+    """Both tables of T5's tokens are one, which may be in the file once."""
+    tables = {"shared.weight", "encoder.embed_tokens.weight"}
+    held = next((name for name in names if name in tables), None)
+    return {**_same(names), **(dict.fromkeys(tables, held) if held else {})}
+
+
 def _same(names: list[str]) -> Names:
     return {name: name for name in names}
 
@@ -151,6 +158,7 @@ def _same(names: list[str]) -> Names:
 ENCODERS = ("text_encoder", "text_encoder_2")
 """The parts of which a file without prefixes holds one: the larger one of SDXL has 32 layers."""
 
+T5_SIGN = "encoder.block.0.layer.0.SelfAttention.q.weight"
 SEEING_PREFIXES = (
     "embedder.model.visual.",
     "conditioner.embedders.0.open_clip.model.visual.",
@@ -160,6 +168,18 @@ SEEING_PREFIXES = (
 """Where checkpoints that are told of pictures keep the encoder of those."""
 
 LAYOUTS = (
+    *(Layout("transformer", prefix, sd3_names.SIGN, sd3_names.renamed) for prefix in ("model.diffusion_model.", "")),
+    *(
+        Layout(part, f"text_encoders.{name}.transformer.", sign, _text_encoder)
+        for part, name, sign in (
+            ("text_encoder", "clip_l", "text_model.embeddings.token_embedding.weight"),
+            ("text_encoder_2", "clip_g", "text_model.embeddings.token_embedding.weight"),
+        )
+    ),
+    Layout("text_encoder_3", "text_encoders.t5xxl.transformer.", T5_SIGN, _t5),
+    Layout("text_encoder_3", "", T5_SIGN, _t5),
+    Layout("controlnet", "", sd3_names.CONTROL_SIGN, sd3_names.renamed),
+    Layout("controlnet", "", "pos_embed_input.proj.weight", _same),
     Layout("unet", "model.diffusion_model.", "input_blocks.0.0.weight", _original_unet),
     Layout("vae", "first_stage_model.", "decoder.conv_in.weight", _original_vae),
     Layout(

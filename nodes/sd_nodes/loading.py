@@ -14,19 +14,28 @@ from safetensors import safe_open
 from graph_runtime import NodeError
 from sd_nodes.imaging.upscaling import upscaler_of
 from sd_nodes.open_clip import piece
+from sd_nodes.sd3_models import controlnet_of, t5_of, transformer_of
+from sd_nodes.sd3_names import settled
 from sd_nodes.shapes import config_of
 from sd_nodes.sources import readable_family
 from sd_nodes.vision_models import image_encoder_of
 from sd_nodes.vocabulary import SIZE, clip_tokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     import torch
 
     from sd_nodes.components import Component
     from sd_nodes.shapes import Config, Shapes
+
+
+class TensorFile(Protocol):
+    """An open safetensors file."""
+
+    def get_tensor(self, name: str) -> torch.Tensor:
+        """Read a tensor."""
 
 
 class ModuleClass(Protocol):
@@ -46,14 +55,22 @@ MODULES: dict[str, ModuleClass] = {
     "text_encoder": transformers.CLIPTextModel,
     "text_encoder_2": transformers.CLIPTextModelWithProjection,
     "image_encoder": transformers.CLIPVisionModelWithProjection,
+    "transformer": diffusers.SD3Transformer2DModel,
+    "text_encoder_3": transformers.T5EncoderModel,
 }
 
-VARIANTS: dict[str, ModuleClass] = {"ControlNetUnionModel": diffusers.ControlNetUnionModel}
+VARIANTS: dict[str, ModuleClass] = {
+    "ControlNetUnionModel": diffusers.ControlNetUnionModel,
+    "SD3ControlNetModel": diffusers.SD3ControlNetModel,
+    "CLIPTextModelWithProjection": transformers.CLIPTextModelWithProjection,
+}
 """Classes that a part may have instead, by the name in its configuration."""
 
 OWN: dict[str, Callable[[Shapes], torch.nn.Module]] = {
     "upscaler": upscaler_of,
     "image_encoder": image_encoder_of,
+    "transformer": transformer_of,
+    "text_encoder_3": t5_of,
 }
 """Modules of the pack's own, built by the shapes of their weights."""
 
@@ -67,7 +84,7 @@ class Loaded:
     """A module, and what goes with it: the tokenizer of a text encoder, the image processor of a safety checker."""
 
     module: torch.nn.Module
-    companion: transformers.CLIPTokenizer | transformers.CLIPImageProcessor | None = None
+    companion: transformers.PreTrainedTokenizerBase | transformers.CLIPImageProcessor | None = None
 
     @property
     def bytes(self) -> int:
@@ -95,7 +112,7 @@ def _be_quiet() -> None:
 
 
 def _module_class(part: str, config: Config | None = None) -> ModuleClass:
-    variant = VARIANTS.get(str(config.get("_class_name"))) if config else None
+    variant = VARIANTS.get(_class_name(config)) if config else None
     if variant is not None:
         return variant
     if part == "safety_checker":
@@ -104,6 +121,11 @@ def _module_class(part: str, config: Config | None = None) -> ModuleClass:
         checker: ModuleClass = SafetyChecker
         return checker
     return MODULES[part]
+
+
+def _class_name(config: Config) -> str:
+    architectures = config.get("architectures")
+    return str(config.get("_class_name") or (architectures[0] if isinstance(architectures, list) else ""))
 
 
 def _from_folder(component: Component, folder: Path, dtype: torch.dtype) -> torch.nn.Module:
@@ -133,6 +155,8 @@ def _from_file(component: Component, dtype: torch.dtype) -> torch.nn.Module:
     except (ValueError, TypeError) as problem:
         raise NodeError(f"{component.root}: its shapes make no {component.part}: {problem}.") from problem
     tensors = _fitted(component, module.state_dict(), dtype)
+    if component.part == "transformer" and component.turned:
+        tensors = settled(tensors)
     _demand_all(component, [name for name in module.state_dict() if name not in tensors])
     module.load_state_dict(tensors, assign=True, strict=True)
     return module
@@ -141,6 +165,8 @@ def _from_file(component: Component, dtype: torch.dtype) -> torch.nn.Module:
 def _built(component: Component, shapes: Shapes) -> torch.nn.Module:
     if component.part in OWN:
         return OWN[component.part](shapes)
+    if "pos_embed_input.proj.weight" in shapes:
+        return controlnet_of(shapes)
     return _empty(component.part, config_of(component.part, readable_family(component), shapes))
 
 
@@ -157,18 +183,26 @@ def _fitted(component: Component, wanted: Mapping[str, torch.Tensor], dtype: tor
     names = component.names or {}
     tensors: dict[str, torch.Tensor] = {}
     with safe_open(component.root, framework="pt") as file:
+        held = set(file.keys())
         for name, place in wanted.items():
             new = name if name in names else f"text_model.{name}"
             if new not in names:
                 continue
             old = names[new]
-            tensor = piece(new, old, file.get_tensor(old))
+            tensor = piece(new, old, _read(file, old, held))
             if tensor.numel() != place.numel():
                 found, needed = list(tensor.shape), list(place.shape)
                 raise NodeError(f"{component.root}: the tensor {old} has the shape {found}; {needed} is needed.")
             kept = dtype if tensor.is_floating_point() else tensor.dtype
             tensors[name] = tensor.reshape(place.shape).contiguous().to(kept)
     return tensors
+
+
+def _read(file: TensorFile, name: str, held: Collection[str]) -> torch.Tensor:
+    """Read a tensor; weights in 8 bits may have a factor of their own."""
+    tensor = file.get_tensor(name)
+    factor = name.removesuffix("weight") + "scale_weight"
+    return tensor.float() * file.get_tensor(factor).float() if factor in held else tensor
 
 
 def _demand_all(component: Component, missing: list[str]) -> None:
@@ -185,7 +219,9 @@ def _demand_all(component: Component, missing: list[str]) -> None:
 
 def _companion(
     component: Component, module: torch.nn.Module
-) -> transformers.CLIPTokenizer | transformers.CLIPImageProcessor | None:
+) -> transformers.PreTrainedTokenizerBase | transformers.CLIPImageProcessor | None:
+    if component.part == "text_encoder_3":
+        return _t5_tokenizer(component)
     if component.part in TOKENIZERS:
         return _tokenizer(component, module)
     if component.part == "safety_checker" and component.folder:
@@ -193,6 +229,14 @@ def _companion(
         folder = beside if beside.is_dir() else component.folder
         return transformers.CLIPImageProcessor.from_pretrained(folder, local_files_only=True)
     return None
+
+
+def _t5_tokenizer(component: Component) -> transformers.PreTrainedTokenizerFast | None:
+    """Return T5's tokenizer where it lies beside the encoder; files of weights alone do not hold it."""
+    around = component.folder.parent if component.folder else component.root.parent
+    folders = (around / "tokenizer_3", around / "t5_tokenizer", around.parent / "text_encoders" / "t5_tokenizer")
+    found = next((path for folder in folders if (path := folder / "tokenizer.json").is_file()), None)
+    return transformers.PreTrainedTokenizerFast(tokenizer_file=str(found)) if found else None
 
 
 def _tokenizer(component: Component, module: torch.nn.Module) -> transformers.CLIPTokenizer:

@@ -36,7 +36,10 @@ BLOCK = {
     "attn.out_proj": "self_attn.out_proj",
 }
 PROJECTIONS = ("q_proj", "k_proj", "v_proj")
-JOINED = re.compile(r"\.in_proj_(weight|bias)$")
+JOINED = re.compile(r"\.(?:in_proj_|qkv\.)(weight|bias)$")
+THIRD = re.compile(r"\.(?:to_|add_)?([qkv])(?:_proj)?\.(?:weight|bias)$")
+"""The names of the thirds of a joined tensor: of queries, of keys, of values."""
+
 PROJECTION = "text_projection"
 TURNED = (PROJECTION, "proj")
 
@@ -84,7 +87,9 @@ def _names(name: str, tower: str, ends: dict[str, str]) -> list[str]:
 
 
 def _third(new: str) -> int:
-    return next(number for number, one in enumerate(PROJECTIONS) if f".{one}." in new)
+    match = THIRD.search(new)
+    assert match is not None, new
+    return "qkv".index(match[1])
 
 
 def _turned(old: str) -> bool:

@@ -41,8 +41,8 @@ def unet(name: str, folders: Folders) -> Model:
 
 def _network(name: str, folders: Folders) -> Component:
     found = components(find(name, UNET, folders))
-    if "unet" in found:
-        return found["unet"]
+    if part := next((part for part in sources.NETWORKS if part in found), None):
+        return found[part]
     raise NodeError(f"“{name}” has no denoising network: it holds {', '.join(found) or 'nothing'}.")
 
 

@@ -50,7 +50,7 @@ def constants(part: str, family: str) -> Config:
 
 def known_families() -> list[str]:
     """Return the families whose single files can be opened."""
-    return sorted(path.parent.name for path in CONFIGS.glob("*/unet.json"))
+    return sorted(path.parent.name for path in CONFIGS.glob("*/scheduler.json"))
 
 
 def text_width(shapes: Mapping[str, tuple[int, ...]]) -> int | None:

@@ -24,6 +24,8 @@ SHELVES = {
     "controlnet": CONTROLNET,
     "safety_checker": SAFETY,
     "unet": UNET,
+    "transformer": UNET,
+    "text_encoder_3": TEXT,
     "text_encoder": TEXT,
     "text_encoder_2": TEXT,
     "upscaler": UPSCALE,
@@ -38,7 +40,9 @@ SECOND_WIDTH = 1024
 LATENT_SCALE = 0.18215
 """What the latents of an autoencoder are multiplied by whose configuration says nothing, as diffusers has it."""
 
-ENCODERS = ("text_encoder", "text_encoder_2")
+ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
+NETWORKS = ("unet", "transformer")
+"""The part that denoises, by its class."""
 
 
 class Checkpoint(NamedTuple):
@@ -70,15 +74,16 @@ def checkpoint(name: str, folders: Folders) -> Checkpoint:
         NodeError: There is no such model, or it lacks a UNet, a text encoder or a VAE.
     """
     found = components(find(name, BASE, folders))
-    if "unet" in found and found["unet"].folder is None:
-        readable_family(found["unet"])
-    demand(name, found, ("unet", next((part for part in ENCODERS if part in found), ENCODERS[0]), "vae"))
-    family = family_in(found["unet"])
+    network = next((part for part in NETWORKS if part in found), NETWORKS[0])
+    if network in found and found[network].folder is None:
+        readable_family(found[network])
+    demand(name, found, (network, next((part for part in ENCODERS if part in found), ENCODERS[0]), "vae"))
+    family = family_in(found[network])
     sources = {part: source_at(name, found[part], folders) for part in found if part != "controlnet"}
     safety = SafetyChecker(sources["safety_checker"]) if "safety_checker" in sources else None
     first, *others = (sources[part] for part in ENCODERS if part in sources)
     clip = Clip(first, family, skip=_skip(found), others=tuple(others))
-    return Checkpoint(Model(sources["unet"], family), clip, Vae(sources["vae"], family), safety)
+    return Checkpoint(Model(sources[network], family), clip, Vae(sources["vae"], family), safety)
 
 
 def controlnet(name: str, folders: Folders, kind: str = "") -> ControlNet:
@@ -95,7 +100,8 @@ def vae(name: str, folders: Folders) -> Vae:
     """Return the recipe of a VAE that lies by itself or in a base model; by itself its latents tell its family."""
     found = components(find(name, VAE, folders))
     demand(name, found, ("vae",))
-    family = family_in(found["unet"]) if "unet" in found else _family_of_vae(found["vae"])
+    network = next((found[part] for part in NETWORKS if part in found), None)
+    family = family_in(network) if network else _family_of_vae(found["vae"])
     return Vae(source_at(name, found["vae"], folders), family)
 
 
@@ -179,10 +185,14 @@ def source_at(name: str, component: Component, folders: Folders) -> Source:
 
 def family_in(component: Component) -> str:
     """Return the family of a UNet or ControlNet; empty where nothing in it tells."""
+    if component.part == "transformer":
+        return "sd3"
     if config := component.config():
         width = config.get("cross_attention_dim")
         return CLASSES.get(str(config.get("_class_name")), family_of(width if isinstance(width, int) else None))
     shapes = {name: tensor.shape for name, tensor in component.header().items()}
+    if "pos_embed_input.proj.weight" in shapes:
+        return "sd3"
     return family_of_transformer(shapes) or family_of(text_width(shapes))
 
 
@@ -199,9 +209,11 @@ def _family_beside(component: Component) -> str:
 
     The text encoder of Stable Diffusion 2 is told by its width.
     """
-    unet = components(component.root).get("unet")
-    if unet:
-        return family_in(unet)
+    beside = components(component.root)
+    if network := next((beside[part] for part in NETWORKS if part in beside), None):
+        return family_in(network)
+    if component.part == "vae" and "sd3" in _family_of_vae(component):
+        return "sd3"
     if component.part == "text_encoder" and embedding_width(component) == SECOND_WIDTH:
         return "sd2"
     return "sdxl" if component.part == "text_encoder_2" else "sd1"
@@ -219,6 +231,8 @@ def _skip(found: dict[str, Component]) -> int:
     Diffusers' folders of Stable Diffusion 2 hold its text encoder without the layer that is left out.
     """
     first = found.get("text_encoder")
+    if "transformer" in found:
+        return 1
     cut = "text_encoder_2" not in found and (first is None or first.folder is not None)
     return 0 if cut or family_in(found["unet"]) == "sd1" else 1
 

@@ -55,6 +55,8 @@ def told(
     if pictures is not None and pooled is not None:
         pooled = pictures[:, : pooled.shape[1]]
     further = {**added(unet, pooled, sizes, score), **labels(unet, pictures)}
+    if unet.config.addition_embed_type == "pooled" and pooled is not None:
+        further["text_embeds"] = pooled
     states = condition.embedding if beside is None else beside.projected(condition.embedding)
     return Told(states, further)
 

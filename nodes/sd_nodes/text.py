@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from graph_runtime import SILENT, Progress, Text, node
 from sd_nodes.embeddings import WORD, demand_family, finder, learned, listing
+from sd_nodes.triple_text import encoded_triple
 from sd_nodes.types import Clip, Condition, Conditioning
 from sd_nodes.weights import WeightStore
 
@@ -50,6 +51,8 @@ def encoded(texts: Sequence[str], clip: Clip, store: WeightStore, progress: Prog
     """
     from sd_nodes.diffusion.weighting import side_by_side
 
+    if clip.family == "sd3":
+        return encoded_triple(texts, clip, store, progress)
     for text in dict.fromkeys(texts):
         demand_family(text, clip, store.folders)
     pairs = list(zip(texts, clip.encoders, strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, final
 
-Kind = Literal["eps", "v_prediction", "lcm", "x0", "edm"]
+Kind = Literal["eps", "v_prediction", "lcm", "x0", "edm", "flow"]
 """What a network can predict; `lcm` is a consistency model."""
 
 
@@ -17,6 +17,7 @@ class Prediction:
     Args:
         kind: What it predicts.
         zero_snr: Whether its last noise level is pure noise (arXiv:2305.08891).
+        shift: How far the noise levels of a flow model are shifted towards noise; None for other models.
         levels: The lowest and the highest noise level of a network that is told the logarithm of the noise level; None
             for one that is told numbered timesteps.
     """
@@ -24,6 +25,7 @@ class Prediction:
     kind: Kind
     zero_snr: bool = False
     levels: tuple[float, float] | None = None
+    shift: float | None = None
 
 
 @final

@@ -138,7 +138,7 @@ def test_a_single_file_of_another_family_is_told(tmp_path: Path) -> None:
     for name in [name for name in unet if ".attn2.to_k" in name or ".attn2.to_v" in name]:
         unet[name] = unet[name].new_zeros(len(unet[name]), 4096)
     original.write(tmp_path / "checkpoints/second.safetensors", unet)
-    with pytest.raises(NodeError, match=r"of the family context-4096; single files are read for sd1, sd2, sdxl"):
+    with pytest.raises(NodeError, match=r"of the family context-4096; single files are read for sd1, sd2, sd3, sdxl"):
         sources.checkpoint("second", Folders(models=(tmp_path,)))
 
 

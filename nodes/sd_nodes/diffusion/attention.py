@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from diffusers import ModelMixin
+from diffusers import ModelMixin, SD3ControlNetModel, SD3Transformer2DModel
 from diffusers.models import attention_dispatch
 from diffusers.models.attention_dispatch import AttentionBackendName, dispatch_attention_fn
 from diffusers.models.attention_processor import Attention
@@ -30,6 +30,10 @@ BACKENDS: dict[str, AttentionBackendName] = {
 
 ON_GPUS = ("sdpa_efficient", "sdpa_cudnn", "xformers", "flash", "sage")
 """Backends that need a CUDA GPU."""
+
+
+JOINT = (SD3Transformer2DModel, SD3ControlNetModel)
+"""Networks in which text and picture attend to each other; diffusers' own processors compute that."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,9 @@ def set_attention(
         raise SettingError(
             f"There is no attention backend '{wanted}'.{did_you_mean(wanted, BACKENDS)} There are: {there}."
         )
+    if isinstance(model, JOINT):
+        plain = wanted in ("auto", "sdpa")
+        return "" if plain else f"Its attention is joint: torch's own is used instead of {wanted}."
     name = "xformers" if wanted == "auto" else wanted
     reason = unusable(name, device or model.device, dtype or model.dtype, *sorted(set(_head_sizes(model))))
     model.set_attn_processor(Processor(BACKENDS["sdpa" if reason else name]))

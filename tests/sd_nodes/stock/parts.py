@@ -75,4 +75,12 @@ NODES: Nodes = {
         ["SAMPLER"],
     ),
     "SamplerEulerCFGpp": ({"version": ["regular", "alternative"]}, ["SAMPLER"]),
+    "ModelSamplingSD3": ({"model": "MODEL", "shift": number(3.0, 0.0, 100.0)}, ["MODEL"]),
+    "CLIPTextEncodeSD3": (
+        {
+            "clip": "CLIP", "clip_l": "STRING", "clip_g": "STRING", "t5xxl": "STRING",
+            "empty_padding": ["none", "empty_prompt"],
+        },
+        ["CONDITIONING"],
+    ),
 }  # fmt: skip

@@ -23,12 +23,14 @@ class Kept:
         latents: The original latents, clean.
         noise: The noise that the kept region bears on the way.
         rule: What becomes of the mask at a noise level; nothing if there is none.
+        flow: The signal falls as the noise rises, as in flow models.
     """
 
     mask: Tensor
     latents: Tensor
     noise: Tensor
     rule: Rule | None = None
+    flow: bool = False
 
     def at(self, sigma: float) -> Tensor:
         """Returns the mask at a noise level."""
@@ -36,7 +38,8 @@ class Kept:
 
     def before(self, x: Tensor, mask: Tensor, sigma: float) -> Tensor:
         """Puts the original, with noise of a level, into the kept region of noisy latents."""
-        return x * mask + (self.latents + sigma * self.noise) * (1 - mask)
+        signal = self.latents * (1 - sigma) if self.flow else self.latents
+        return x * mask + (signal + sigma * self.noise) * (1 - mask)
 
     def after(self, denoised: Tensor, mask: Tensor) -> Tensor:
         """Puts the original into the kept region of what latents denoise to."""

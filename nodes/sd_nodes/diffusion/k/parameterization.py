@@ -6,9 +6,10 @@ from typing import Literal
 
 from torch import Tensor
 
+from sd_nodes.diffusion.k.flow import FlowLevels
 from sd_nodes.diffusion.k.levels import Levels, LogLevels, NoiseTable
 
-Kind = Literal["eps", "v_prediction", "x0", "lcm", "edm"]
+Kind = Literal["eps", "v_prediction", "x0", "lcm", "edm", "flow"]
 
 LCM_DATA, LCM_SCALE = 0.5, 10.0
 """The boundary condition of latent consistency models (arXiv:2310.04378): deviation of data, scale of timesteps."""
@@ -45,6 +46,11 @@ class Parameterization:
         """Makes the parameterization of a model that is told the logarithm of the noise level."""
         return cls(LogLevels(lowest, highest), kind, 0.5 if kind == "edm" else 1.0)
 
+    @classmethod
+    def flow(cls, shift: float) -> "Parameterization":
+        """Makes the parameterization of a flow model, whose noise levels are shifted towards noise."""
+        return cls(FlowLevels(shift), "flow")
+
     @property
     def highest(self) -> float:
         """The highest noise level."""
@@ -57,7 +63,7 @@ class Parameterization:
 
     def scaled(self, latents: Tensor, sigma: float) -> Tensor:
         """Scales noisy latents to the deviation that the model was trained on."""
-        return latents / math.sqrt(sigma**2 + self.data**2)
+        return latents if self.kind == "flow" else latents / math.sqrt(sigma**2 + self.data**2)
 
     def denoised(self, output: Tensor, latents: Tensor, sigma: float) -> Tensor:
         """Returns the clean latents that a model's output tells.
@@ -69,7 +75,7 @@ class Parameterization:
         """
         if self.kind == "x0":
             return output
-        if self.kind == "eps":
+        if self.kind in ("eps", "flow"):
             return latents - sigma * output
         if self.kind == "lcm":
             scaled = self.levels.timestep(sigma) * LCM_SCALE
@@ -92,5 +98,7 @@ class Parameterization:
 
         At the highest level, or above, the noise gets the whole variance that noisy latents would have there.
         """
+        if self.kind == "flow":
+            return sigma * noise + (1.0 - sigma) * latents
         whole = sigma > self.highest or math.isclose(sigma, self.highest, rel_tol=1e-5)
         return noise * (math.sqrt(1 + sigma**2) if whole else sigma) + latents

@@ -41,6 +41,7 @@ class Run:
         denoiser: Denoises latents at a noise level.
         noise: Draws noise for the way from one level to a lower one.
         window: The noise levels between which samplers with a stochastic middle part add noise, from and to.
+        flow: The model is one of flows: the signal falls as the noise rises.
         fresh: Draws noise in the shape of latents, for samplers that change it.
     """
 
@@ -48,6 +49,7 @@ class Run:
     noise: Noise
     window: tuple[float, float] = (math.inf, 0.0)
     fresh: Callable[[Tensor], Tensor] = torch.randn_like
+    flow: bool = False
 
     def __call__(self, latents: Tensor, sigma: float) -> Tensor:
         """Denoises with guidance."""

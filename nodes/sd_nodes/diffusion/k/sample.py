@@ -71,12 +71,16 @@ def sample(
     x = form.noised(latents, noise, sigmas[0])
     window = [form.levels.at_percent(part) for part in sampling.sampler.window]
     fresh = continued_noise(x.shape, sampling.seed)
-    run = Run(_denoiser(sampling, latents, kept), _noise(sampling, x), (window[0], window[1]), fresh)
+    run = Run(
+        _denoiser(sampling, latents, kept), _noise(sampling, x), (window[0], window[1]), fresh, form.kind == "flow"
+    )
     step = Step(x, x)
     for index, step in enumerate(sampling.sampler.sampler(run, x, sigmas)):
         if on_step is not None:
             on_step(index + 1, max(len(sigmas) - 1, index + 1), step.denoised)
-    return step
+    # Latents of a flow model that keep noise are brought to the signal's full strength.
+    rest = 1 - sigmas[-1] if run.flow and 0 < sigmas[-1] < 1 else 1.0
+    return step if rest == 1.0 else Step(step.latents / rest, step.denoised)
 
 
 def _kept(sampling: Sampling, latents: Tensor, noise: Tensor, mask: Tensor | None) -> Kept | None:
@@ -85,7 +89,8 @@ def _kept(sampling: Sampling, latents: Tensor, noise: Tensor, mask: Tensor | Non
     if sampling.sampler.own_mask_noise:
         noise = start_noise(noise.shape, (sampling.seed + 1) & LARGEST_SEED).to(noise)
     rule = sampling.mask_rule(sampling.sigmas) if sampling.mask_rule else None
-    return Kept(latent_mask(mask, latents), latents, noise, rule)
+    flow = sampling.network.parameterization.kind == "flow"
+    return Kept(latent_mask(mask, latents), latents, noise, rule, flow)
 
 
 def _noise(sampling: Sampling, x: Tensor) -> Noise:

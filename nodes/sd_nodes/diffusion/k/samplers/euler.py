@@ -1,5 +1,6 @@
 """Methods of first order, and those that correct them by looking ahead within a step."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -15,12 +16,29 @@ def euler(run: Run, x: Tensor, sigmas: Sequence[float]) -> Steps:
 
 def euler_ancestral(run: Run, x: Tensor, sigmas: Sequence[float], eta: float = 1.0, s_noise: float = 1.0) -> Steps:
     """Follows the slope to below the next level, and adds fresh noise; from zero, where much is added, it adds none."""
+    if run.flow and eta:
+        yield from _flowing_ancestral(run, x, sigmas, eta, s_noise)
+        return
     for sigma, following in pairwise(sigmas):
         denoised = run(x, sigma)
         down, up = ancestral(sigma, following, eta)
         x = x + slope(x, denoised, sigma) * (down - sigma) if down else denoised
         if down and up:
             x = x + run.noise(sigma, following) * (s_noise * up)
+        yield Step(x, denoised)
+
+
+def _flowing_ancestral(run: Run, x: Tensor, sigmas: Sequence[float], eta: float, s_noise: float) -> Steps:
+    """Does the same for a flow model, where noise that is added takes signal away."""
+    for sigma, following in pairwise(sigmas):
+        denoised = run(x, sigma)
+        if not following:
+            yield Step(denoised, denoised)
+            return
+        down = following * (1 + (following / sigma - 1) * eta)
+        signal = (1 - following) / (1 - down)
+        up = math.sqrt(following**2 - (down * signal) ** 2)
+        x = signal * (denoised + (x - denoised) * (down / sigma)) + run.noise(sigma, following) * (s_noise * up)
         yield Step(x, denoised)
 
 

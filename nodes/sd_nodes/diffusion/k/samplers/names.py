@@ -6,6 +6,7 @@ from functools import partial
 from typing import Literal
 
 from sd_nodes.diffusion.errors import SettingError, did_you_mean
+from sd_nodes.diffusion.k.parameterization import Parameterization
 from sd_nodes.diffusion.k.run import Sampler
 from sd_nodes.diffusion.k.samplers import dpm_solver, dpmpp, dpmpp_sde, euler, multistep, renoising, res, seeds
 from sd_nodes.diffusion.k.samplers.sa_solver import sa_solver
@@ -84,6 +85,24 @@ FURTHER: dict[str, Named] = {
     "lcm_upscale": Named(renoising.lcm_upscale),
 }
 """Samplers that only have nodes of their own."""
+
+
+FLOWING = frozenset((
+    "euler", "euler_cfg_pp", "euler_ancestral", "heun", "heunpp2", "dpm_2", "lms", "dpmpp_2m", "ipndm", "ipndm_v",
+    "deis", "res_multistep", "gradient_estimation", "ddim", "lcm",
+))  # fmt: skip
+"""Samplers that flow models are drawn by: those without noise of their own, and those that add it as flows have it."""
+
+
+def demand_sampler(name: str, form: Parameterization) -> None:
+    """Makes sure that a sampler goes with what a model predicts.
+
+    Raises:
+        SettingError: It adds noise as diffusion has it, and the model is one of flows.
+    """
+    if form.kind == "flow" and name not in FLOWING:
+        there = ", ".join(sorted(FLOWING))
+        raise SettingError(f"{name} adds noise as diffusion models have it; this flow model is drawn by {there}.")
 
 
 def named(name: str) -> Named:

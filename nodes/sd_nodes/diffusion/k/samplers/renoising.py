@@ -28,7 +28,8 @@ def lcm(run: Run, x: Tensor, sigmas: Sequence[float]) -> Steps:
     for sigma, following in pairwise(sigmas):
         x = denoised = run(x, sigma)
         if following:
-            x = denoised + run.noise(sigma, following) * following
+            signal = 1 - following if run.flow else 1.0
+            x = denoised * signal + run.noise(sigma, following) * following
         yield Step(x, denoised)
 
 

@@ -1,0 +1,51 @@
+"""Prompts of SD3 with a text of its own for each of its three encoders."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from graph_runtime import SILENT, NodeError, Progress, Text, node
+from sd_nodes.embeddings import listing
+from sd_nodes.text import encoded
+from sd_nodes.triple_text import PARTS
+from sd_nodes.types import Clip, Conditioning
+from sd_nodes.weights import WeightStore
+
+Words = Annotated[str, Text()]
+
+
+@node(
+    "CLIPTextEncodeSD3", category="advanced/conditioning", id="CLIPTextEncodeSD3", resource="gpu", fingerprint=listing
+)
+def clip_text_encode_sd3(
+    clip: Clip,
+    clip_l: Words,
+    clip_g: Words,
+    t5xxl: Words,
+    empty_padding: Literal["none", "empty_prompt"] = "none",
+    *,
+    store: WeightStore,
+    progress: Progress = SILENT,
+) -> Conditioning:
+    """Encode a prompt for SD3 with a text for each of its encoders.
+
+    Args:
+        clip: The text encoders.
+        clip_l: What CLIP reads.
+        clip_g: What OpenCLIP reads.
+        t5xxl: What T5 reads.
+        empty_padding: What becomes of an encoder whose text is empty: `none` leaves it out, `empty_prompt` lets it read
+            an empty prompt.
+
+    Returns:
+        CONDITIONING: What steers the sampler.
+    """
+    if clip.family != "sd3":
+        raise NodeError(f"found a text encoder of {clip.family or 'another family'}, needs those of SD3.", input="clip")
+    texts = dict(zip(PARTS, (clip_l, clip_g, t5xxl), strict=True))
+    there = [one.source for one in clip.encoders]
+    read = [one for one in there if texts[one.part] or empty_padding == "empty_prompt"] or there[:1]
+    chosen = replace(clip, source=read[0], others=tuple(read[1:]))
+    condition = encoded([texts[one.part] for one in read], chosen, store, progress)
+    return Conditioning((condition,), clip.family)

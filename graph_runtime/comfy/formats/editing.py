@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from ...declaration import Node
-from ...errors import Problem, WorkflowError, quoted
+from ...errors import Problem, WorkflowError, listed, quoted
 from ...step import Link
 from ...workflow import NodeCall, Workflow
 from .document import read_document
@@ -38,13 +38,18 @@ def with_document(before: Workflow, after: Workflow, library: Mapping[str, Node]
         return after
     layout = spread_out(read_document(ungrouped(after.document, library)), after.source)
     tracer = Tracer(layout, library, after.source)
-    by_id = {placed.id: placed for placed in layout.nodes.values()}
+    running = [placed for placed in layout.nodes.values() if placed.id in after.nodes]
+    stored = _stored(running, library, tracer)
+    shared: dict[object, list[tuple[str, str]]] = {}
+    for input, one in stored.items():
+        shared.setdefault((one.owner.key, one.place), []).append(input)
     document = after.document
     problems: list[Problem] = []
     for id, name, value in changes:
-        placed = by_id.get(id)
-        kept = inputs_of(placed, library, tracer).get(name) if placed is not None else None
-        problem = _reason_against(kept, layout)
+        kept = stored.get((id, name))
+        others = shared[kept.owner.key, kept.place] if kept is not None else []
+        spoilt = [f"{one} {input}" for one, input in others if after.nodes[one].inputs.get(input) != value]
+        problem = _reason_against(kept, layout) or (f"its value is that of {listed(spoilt)} too." if spoilt else "")
         if problem or not isinstance(kept, Stored):
             problems.append(Problem("refused", problem, id, after.nodes[id].title, after.nodes[id].class_type, name))
         else:
@@ -52,6 +57,16 @@ def with_document(before: Workflow, after: Workflow, library: Mapping[str, Node]
     if problems:
         raise WorkflowError(problems, after.source)
     return replace(after, document=document)
+
+
+def _stored(nodes: Iterable[Placed], library: Mapping[str, Node], tracer: Tracer) -> dict[tuple[str, str], Stored]:
+    """Where the document keeps the value of each input that has one, by the node's id and the input's name."""
+    return {
+        (placed.id, name): found
+        for placed in nodes
+        for name, found in inputs_of(placed, library, tracer).items()
+        if isinstance(found, Stored)
+    }
 
 
 def _changes(before: NodeCall | None, after: NodeCall) -> Iterator[tuple[str, object]]:

@@ -9,6 +9,7 @@ from sd_nodes.embeddings import WORD, demand_family
 from sd_nodes.families import share_latents
 from sd_nodes.maps import SUITABLE
 from sd_nodes.picture_files import split_prefix
+from sd_nodes.sampling_types import GuidanceMethod
 from sd_nodes.types import Clip, Conditioning, ControlNet, Image, Latent, Model, Vae
 
 if TYPE_CHECKING:
@@ -27,6 +28,20 @@ def families(steps: Steps, folders: Folders) -> Iterator[Problem]:
                 yield from _strangers(steps, step, model, input)
         if isinstance(vae := _recipe(steps, step, "vae"), Vae) and "samples" in step.wires:
             yield from _foreign_latents(steps, step, vae)
+
+
+def weaker_models(steps: Steps, folders: Folders) -> Iterator[Problem]:
+    """Find models that guide another one of another family."""
+    for step in steps.values():
+        model, method = (_recipe(steps, step, input) for input in ("model", "method"))
+        if not isinstance(model, Model) or not isinstance(method, GuidanceMethod) or not method.weaker:
+            continue
+        if method.weaker.family != model.family:
+            message = (
+                f"the model “{model.source.name}” is of the family {model.family}; “{method.weaker.source.name}”, the "
+                f"weaker model that guides it, is of the family {method.weaker.family}."
+            )
+            yield _problem(step, "method", message)
 
 
 def control_pictures(steps: Steps, folders: Folders) -> Iterator[Problem]:
@@ -86,7 +101,7 @@ def learned_words(steps: Steps, folders: Folders) -> Iterator[Problem]:
                     yield _problem(step, input, error.message)
 
 
-CHECKS = (families, control_pictures, safety_checkers, prefixes, learned_words)
+CHECKS = (families, weaker_models, control_pictures, safety_checkers, prefixes, learned_words)
 
 
 def _strangers(steps: Steps, step: Step, model: Model, input: str) -> Iterator[Problem]:

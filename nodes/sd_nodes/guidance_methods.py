@@ -7,6 +7,7 @@ from typing import Annotated
 
 from graph_runtime import NodeError, Range, node
 from sd_nodes.sampling_types import CFG, GuidanceMethod
+from sd_nodes.types import Model
 
 Fraction = Annotated[float, Range(0.0, 1.0, 0.001)]
 Amount = Annotated[float, Range(0.0, 100.0, 0.1)]
@@ -147,3 +148,19 @@ def skip_layer_guidance(scale: Amount = 2.8, method: GuidanceMethod | None = Non
         method: The method with this guidance added.
     """
     return replace(method or CFG, away=scale, disturbed="skipped")
+
+
+@node("Auto Guidance", category=CATEGORY, static=True)
+def auto_guidance(weaker: Model, method: GuidanceMethod | None = None) -> GuidanceMethod:
+    """Guide away from a worse version of the model, instead of from the negative prompt (arXiv:2406.02507).
+
+    The sampler's guidance is how far; 1.5 to 3 is much. The negative prompt is left out.
+
+    Args:
+        weaker: A model of the same family that is worse in the same way, such as one trained less.
+        method: How both predictions are mixed, and when; by classifier-free guidance if there is none.
+
+    Returns:
+        method: The method with the worse model.
+    """
+    return replace(method or CFG, weaker=weaker)

@@ -75,6 +75,7 @@ class GuidanceMethod:
         end: The part of the steps after which there is none.
         away: How far predictions are led away from those of the model with a disturbed middle block; 0 is off.
         disturbed: How that is disturbed.
+        weaker: A worse model whose predictions for the prompt stand in for those for the negative one, or None.
     """
 
     name: str = ""
@@ -83,6 +84,7 @@ class GuidanceMethod:
     end: float = 1.0
     away: float = 0.0
     disturbed: Literal["own", "mean", "skipped"] = "own"
+    weaker: Model | None = None
 
 
 CFG = GuidanceMethod()

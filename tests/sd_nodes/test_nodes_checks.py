@@ -93,6 +93,19 @@ def test_a_controlnet_of_another_family_is_told(folders):
     assert any("the ControlNet “small-canny” at node apply" in problem for problem in problems(builder, folders))
 
 
+def test_a_weaker_model_of_another_family_is_told(folders):
+    builder = Builder()
+    small, wide = (builder.add("LoadBaseModel", name=name) for name in ("small", "wide"))
+    method = builder.add("AutoGuidance", weaker=small["model"])
+    text = builder.add("CLIPTextEncode", text="a", clip=wide["clip"])
+    size = builder.add("EmptyLatentImage", width=64, height=64)
+    common = {"positive": text, "negative": text, "latent": size, "method": method}
+    latents = builder.add("Sampler", id="sampler", model=wide["model"], **common)
+    builder.add("SaveImage", images=builder.add("VAEDecode", samples=latents, vae=wide["vae"]))
+    found = problems(builder, folders)
+    assert ["“small”, the weaker model that guides it, is of the family context-32" in one for one in found] == [True]
+
+
 def test_a_vae_of_another_family_is_told(folders):
     builder = Builder()
     small, wide = (builder.add("LoadBaseModel", name=name) for name in ("small", "wide"))

@@ -1,13 +1,17 @@
 """ControlNets with masks and in guess mode, and ways of guiding, against diffusers' own pipelines."""
 
+import shutil
+
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 
 from graph_runtime import Folders, NodeError
 from sd_nodes.controlnet import controlnet_apply_advanced, controlnet_apply_masked
 from sd_nodes.guidance_methods import (
     adaptive_projected_guidance,
     adaptive_projected_mix,
+    auto_guidance,
     guidance_window,
     magnitude_aware_guidance,
     skip_layer_guidance,
@@ -23,6 +27,8 @@ from sd_nodes.sampling import sampler
 from sd_nodes.schedulers import swap_scheduler
 from sd_nodes.steering import fitted
 from sd_nodes.types import Image, Mask
+from sd_nodes.weights import WeightStore
+from tests.sd_nodes import models
 from tests.sd_nodes.test_nodes_sampling import as_pillow, picture, reference, told
 
 
@@ -164,6 +170,36 @@ def test_perturbed_attention_guidance_is_diffusers_to_the_bit(base, small_folder
         "StableDiffusionPAGPipeline", base, small_folders, torch.float32, height=64, width=64, pag_scale=3.0
     )  # fmt: skip
     assert torch.equal(ours, theirs)
+
+
+@pytest.fixture
+def weak(small_folders, tmp_path) -> BaseModel:
+    """The small model, less trained: other weights."""
+    shutil.copytree(small_folders.models[0] / "diffusers/small", tmp_path / "diffusers/weak")
+    torch.manual_seed(77)
+    models.ready(UNet2DConditionModel.from_config(models.unet().config)).save_pretrained(
+        tmp_path / "diffusers/weak/unet"
+    )
+    return load_base_model("weak", Folders(models=(tmp_path,)))
+
+
+def test_auto_guidance_leads_away_from_a_weaker_model(base, weak, small_folders, tmp_path):
+    """Away from itself nothing changes; a weaker model that is the model for another prompt is the negative prompt."""
+    store = WeightStore(Folders(models=(*small_folders.models, tmp_path)))
+    pair = told(base, store)
+    itself = drawn(base, store, pair, method=auto_guidance(base.model))
+    torch.testing.assert_close(
+        itself, drawn(base, store, pair, method=guidance_window(0.0, 0.001)), atol=1e-4, rtol=1e-4
+    )
+    found, plain = drawn(base, store, pair, method=auto_guidance(weak.model)), drawn(base, store, pair)
+    assert found.isfinite().all() and not torch.allclose(found, plain, atol=1e-3)
+    other = drawn(base, store, (pair[0], pair[0]), method=auto_guidance(weak.model))
+    assert torch.equal(found, other)
+    net = controlnet_loader("small-canny", small_folders)
+    controlled = controlnet_apply_masked(*pair, net, picture(1), guess=True)
+    assert not torch.allclose(drawn(base, store, controlled, method=auto_guidance(weak.model)), found, atol=1e-3)
+    with pytest.raises(ValueError, match="choose one of them"):
+        drawn(base, store, pair, method=skip_layer_guidance(2.0, auto_guidance(weak.model)))
 
 
 def test_two_disturbed_models_are_refused(base, small_store):

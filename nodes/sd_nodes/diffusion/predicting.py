@@ -1,7 +1,7 @@
 """What is predicted in each step of a run: by the UNet with its ControlNets, for each side of the guidance."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -9,7 +9,7 @@ from diffusers import UNet2DConditionModel
 from torch import Tensor
 
 from sd_nodes.diffusion.condition import Condition
-from sd_nodes.diffusion.control import Conditioned, Control, control_problems, prepare, total
+from sd_nodes.diffusion.control import Conditioned, Control, Residuals, control_problems, prepare, total
 from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.guidance import Guidance, Mixing, Sides
 from sd_nodes.diffusion.perturbed import with_perturbed_attention
@@ -32,6 +32,8 @@ class Sampling:
         start: The part of the noise that is gone before the run; `resume` goes on from there.
         end: The part of the noise that is gone after the run; the rest of it stays.
         replayer: Computes the steps: each anew, or as a replay of the first.
+        weaker: A worse model of the same kind, whose prediction for the prompt stands in for that for the negative one
+            (arXiv:2406.02507).
     """
 
     unet: UNet2DConditionModel
@@ -43,6 +45,7 @@ class Sampling:
     start: float = 0.0
     end: float = 1.0
     replayer: Replayer = directly
+    weaker: UNet2DConditionModel | None = None
 
     def mixing(self) -> Mixing:
         """Begins a run's guidance; a UNet that is told the scale has no use for any."""
@@ -51,19 +54,28 @@ class Sampling:
 
 @dataclass(frozen=True)
 class _Batch:
-    """What is the same in all steps with the same sides, computed once."""
+    """What is the same in all steps with the same sides, computed once.
+
+    Args:
+        sides: What is mixed.
+        told: What the network predicts: beside a weaker model there is no negative prompt.
+        unet: The network, disturbed in the last part of the batch if there is such a side.
+        condition: What it is told.
+        controls: The ControlNets.
+    """
 
     sides: Sides
+    told: Sides
     unet: UNet2DConditionModel
     condition: Condition
     controls: list[Conditioned]
 
     @classmethod
     def of(cls, sampling: Sampling, sides: Sides, latents: Tensor, acting: Sequence[Control]) -> "_Batch":
-        way = sampling.guidance.way
-        unet = with_perturbed_attention(sampling.unet, sides.count, way) if sides.disturbed else sampling.unet
-        condition = sampling.guidance.batch(len(latents), sides).to(latents.device, unet.dtype)
-        return cls(sides, unet, condition, [prepare(one, latents.shape, sides) for one in acting])
+        way, told = sampling.guidance.way, sides if sampling.weaker is None else replace(sides, negative=False)
+        unet = with_perturbed_attention(sampling.unet, told.count, way) if told.disturbed else sampling.unet
+        condition = sampling.guidance.batch(len(latents), told).to(latents.device, unet.dtype)
+        return cls(sides, told, unet, condition, [prepare(one, latents.shape, told) for one in acting])
 
     def tensors(self, acting: Sequence[Conditioned]) -> Iterator[Tensor]:
         """What is read in a step and differs between runs that compute alike, beside latents and timestep."""
@@ -96,25 +108,34 @@ class Predictor:
 
     def __call__(self, latents: Tensor, timestep: Tensor, index: int, steps: int) -> Tensor:
         batch = self.batches[index]
-        sides = batch.sides
-        seen = torch.cat([latents] * sides.count) if sides.count > 1 else latents
+        seen = torch.cat([latents] * batch.told.count) if batch.told.count > 1 else latents
         acting = [one for one in batch.controls if one.control.acts_at(index, steps)]
-        key = (id(self.sampling.unet), sides, *(one.key for one in acting))
+        networks = (id(self.sampling.unet), id(self.sampling.weaker))
+        key = (*networks, batch.sides, self.sampling.guidance.way, *(one.key for one in acting))
         given = [one for one in (self.told_scale, self.sampling.beside) if one is not None]
         told = (*batch.tensors(acting), *given)
         compute = partial(self._predicted, batch, acting)
         prediction = self.sampling.replayer(key, compute, seen, timestep, told)
-        return self.sampling.guidance.mix(self.mixing, index, steps, sides, prediction)
+        return self.sampling.guidance.mix(self.mixing, index, steps, batch.sides, prediction)
 
     def _predicted(self, batch: _Batch, acting: Sequence[Conditioned], seen: Tensor, timestep: Tensor) -> Tensor:
-        """Computes the UNet with the ControlNets that act."""
+        """Computes the UNet with the ControlNets that act, and before it a weaker one where that guides."""
+        residuals = total(one.residuals(seen, timestep, batch.condition) for one in acting)
+        weaker = self.sampling.weaker if batch.sides.negative else None
+        predicted = self._by(batch.unet, batch, residuals, seen, timestep)
+        if weaker is None:
+            return predicted
+        return torch.cat([self._by(weaker, batch, residuals, seen, timestep), predicted])
+
+    def _by(
+        self, unet: UNet2DConditionModel, batch: _Batch, residuals: Residuals | None, seen: Tensor, timestep: Tensor
+    ) -> Tensor:
         condition = batch.condition
-        residuals = total(one.residuals(seen, timestep, condition) for one in acting)
-        prediction: Tensor = batch.unet(
+        prediction: Tensor = unet(
             self._with_picture(seen),
             timestep,
             encoder_hidden_states=condition.states,
-            timestep_cond=None if self.told_scale is None else self.told_scale.repeat(batch.sides.count, 1),
+            timestep_cond=None if self.told_scale is None else self.told_scale.repeat(batch.told.count, 1),
             down_block_additional_residuals=None if residuals is None else residuals.down,
             mid_block_additional_residual=None if residuals is None else residuals.mid,
             added_cond_kwargs=dict(condition.added),
@@ -139,7 +160,16 @@ def _problems(sampling: Sampling, condition: Condition, drawn: Tensor) -> list[s
         theirs, ours = list(control.net.config.block_out_channels), list(config.block_out_channels)
         if theirs != ours:
             found.append(f"The ControlNet was made for a UNet with channels {theirs}, this one has {ours}.")
-    for name, module in [("UNet", sampling.unet), *(("ControlNet", control.net) for control in sampling.controls)]:
+    weaker = [] if sampling.weaker is None else [("weaker UNet", sampling.weaker)]
+    if weaker and sampling.guidance.perturbed:
+        found.append("A weaker model and a disturbed one guide at once: choose one of them.")
+    if any(net.config.in_channels != config.in_channels for _, net in weaker):
+        found.append("The weaker model takes other latents than the model: it belongs to another base model.")
+    for name, module in [
+        ("UNet", sampling.unet),
+        *weaker,
+        *(("ControlNet", control.net) for control in sampling.controls),
+    ]:
         if module.config.cross_attention_dim != width:
             needed = module.config.cross_attention_dim
             found.append(f"The prompt has width {width}, this {name} needs {needed}: it belongs to another base model.")

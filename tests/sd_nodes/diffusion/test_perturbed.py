@@ -12,10 +12,13 @@ from diffusers.hooks.smoothed_energy_guidance_utils import (
     _apply_smoothed_energy_guidance_hook,
 )
 
+from sd_nodes.diffusion.denoise import seeded, text_to_image
 from sd_nodes.diffusion.guidance import Guidance, Sides
 from sd_nodes.diffusion.perturbed import Way, with_perturbed_attention
+from sd_nodes.diffusion.predicting import Sampling
+from sd_nodes.diffusion.schedulers import make_scheduler
 from tests.sd_nodes.diffusion.test_fitting import PROMPT
-from tests.sd_nodes.models import WIDTH, ready, unet
+from tests.sd_nodes.models import SCHEDULER_CONFIG, WIDTH, ready, unet
 
 MIDDLE = "mid_block.attentions.0.transformer_blocks"
 UNET = ready(unet())
@@ -48,6 +51,21 @@ def test_only_the_last_part_of_a_batch_is_disturbed(way: Way) -> None:
     usual, whole = UNET(*seen(3)).sample, with_perturbed_attention(UNET, way=way)(*seen(3)).sample
     torch.testing.assert_close(found[:2], usual[:2])
     torch.testing.assert_close(found[2:], whole[2:])
+
+
+def test_each_way_is_recorded_by_itself() -> None:
+    """What replays steps must not take one disturbed network for another."""
+    keys: list[object] = []
+
+    def kept(key, compute, seen, timestep, told):
+        keys.append(key)
+        return compute(seen, timestep)
+
+    for way in ("own", "mean", "skipped"):
+        guidance = Guidance(PROMPT, PROMPT, 4.0, perturbed=2.0, way=way)
+        sampling = Sampling(UNET, make_scheduler("unipc", SCHEDULER_CONFIG), guidance, 1, replayer=kept)
+        text_to_image(sampling, torch.randn(1, 4, 8, 8), seeded(1))
+    assert len(set(keys)) == 3
 
 
 @pytest.mark.parametrize("negative", [False, True])

@@ -105,12 +105,19 @@ class Scene:
         return resized(one.hole.around["samples"], samples.shape[3], samples.shape[2], "bilinear", crop=True)
 
     def _inpainted(self, one: Condition) -> torch.Tensor:
-        """Join the mask and the latents that an inpainting model sees: those of the run where it is told no others."""
+        """Join the mask and the latents that an inpainting model sees.
+
+        Where it is told no others they are those of the run; without any mask, those of a grey picture.
+        """
         import torch
+
+        from sd_nodes.diffusion.latents import GREY
 
         samples = self.latent["samples"]
         size = (samples.shape[2], samples.shape[3])
         around = one.hole.around["samples"] if one.hole else samples
+        if one.hole is None and "noise_mask" not in self.latent:
+            around = torch.tensor(GREY).reshape(1, -1, 1, 1).expand(1, -1, *size) / self.scale
         whole = torch.ones(1, *size)
         mask = layers(one.hole.mask if one.hole and one.hole.mask is not None else self.latent.get("noise_mask", whole))
         fitted = fitted_mask(mask, *size).round()[:, None]

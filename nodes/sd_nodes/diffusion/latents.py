@@ -5,6 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+GREY = (0.8223, -0.6876, 0.6364, 0.1380)
+"""The latents of a grey picture in Stable Diffusion 1, on its UNet's scale: what is left of one that is all masked."""
+
 
 def faded(size: Sequence[int], onto: Sequence[int], left: int, top: int, length: int) -> Tensor:
     """Returns how much of latents covers others that they are laid on: it fades at the borders that lie inside.

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from .jobs import Job, Status, Summary
 from .messages import Data, Narration
 
-_VIEWABLE = ("images", "video", "audio")
+_VIEWABLE = ("images", "video", "audio", "gifs", "3d")
+"""The lists of files that editors know how to show."""
 
 
 def record_of(narration: Narration, status: Status) -> Data:
@@ -31,6 +32,7 @@ def facts_of(narration: Narration) -> Data:
         for id, output in narration.outputs.items()
         for kind in _VIEWABLE
         for item in _items(output, kind)
+        if "filename" in item and "type" in item
     ]
     saved = [item for item in shown if item["type"] == "output"]
     errors = [message.data for message in narration.log if message.type == "execution_error"]

@@ -25,6 +25,7 @@ _SHIMS: Mapping[str, str] = {
     "comfy_api.latest": "api",
     "comfy_api.v0_0_2": "api",
     "comfy_api.latest._io": "api_io",
+    "comfy_api.latest._ui": "api_ui",
     "folder_paths": "folder_paths",
     "node_helpers": "node_helpers",
     "nodes": "nodes",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +17,14 @@ from ...results import Blocked, Expand, Shown, ShownFile
 from ...step import Link
 from ...workflow import NodeCall
 from .arguments import copy_of
+from .foreign import plain
 from .shims.blocking import ExecutionBlocker
 from .shims.graph_utils import is_link
 
 _KINDS = ("input", "output", "temp")
 _PARTS = frozenset({"ui", "result", "expand"})
-_MEDIA = {"images": "image/png", "video": "video/mp4", "audio": "audio/flac", "gifs": "image/gif"}
+_MEDIA = {"images": "image/png", "video": "video/mp4", "audio": "audio/flac", "gifs": "image/gif", "3d": "model/3d"}
+"""What kind of file is named where its own name does not tell."""
 
 
 class Returning:
@@ -120,7 +123,7 @@ def shown(ui: Any, values: object, folders: Folders) -> Shown[object]:
     """Make what the editor shows of a pack's `ui`: lists by name, files among them by folder and name."""
     if not isinstance(ui, Mapping):
         ui = ui.as_dict() if hasattr(ui, "as_dict") else {}
-    extra = {str(name): list(value) if isinstance(value, list | tuple) else value for name, value in ui.items()}
+    extra = {str(name): plain(value) for name, value in ui.items()}
     text = tuple(line for line in _list(extra.get("text")) if isinstance(line, str))
     files = (_file(item, name, folders) for name in extra for item in _list(extra[name]))
     return Shown(tuple(file for file in files if file is not None), text, values, extra)
@@ -138,4 +141,5 @@ def _file(item: Any, section: str, folders: Folders) -> ShownFile | None:
     path = root / str(item.get("subfolder") or "") / item["filename"]
     if not path.resolve().is_relative_to(root.resolve()):
         return None
-    return ShownFile(path, item["type"], _MEDIA.get(section, "application/octet-stream"))
+    told = mimetypes.guess_type(path.name)[0]
+    return ShownFile(path, item["type"], told or _MEDIA.get(section, "application/octet-stream"))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Mapping
-from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from ..calling import current
 from . import api_io as io
+from . import api_ui as ui
 from .progress import ProgressBar
 
-__all__ = ["ComfyAPI", "ComfyAPISync", "ComfyExtension", "io", "ui"]
+__all__ = ["IO", "UI", "ComfyAPI", "ComfyAPISync", "ComfyExtension", "Input", "io", "ui"]
 
 
 class ComfyExtension:
@@ -67,55 +65,7 @@ class ComfyAPISync:
         self.execution = _Sync()
 
 
-class _Ui:
-    """Something for the editor to show.
+Input = SimpleNamespace(Image=Any, Audio=Any, Mask=Any, Latent=Any, Video=Any)
+"""Types of values, as packs write them into annotations."""
 
-    Args:
-        values: Lists by what the editor calls them.
-    """
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self.values = dict(values)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Lists by what the editor calls them."""
-        return self.values
-
-
-def _pictures(images: Any) -> list[dict[str, str]]:
-    """Save `[batch, height, width, channel]` in the folder for previews."""
-    import numpy
-    from PIL import Image
-
-    folder = Path(current().folders.temp)
-    folder.mkdir(parents=True, exist_ok=True)
-    saved = []
-    for picture in images:
-        name = f"preview_{uuid.uuid4().hex}.png"
-        pixels = numpy.clip(255.0 * picture.cpu().numpy(), 0, 255).astype(numpy.uint8)
-        Image.fromarray(pixels).save(folder / name, compress_level=1)
-        saved.append({"filename": name, "subfolder": "", "type": "temp"})
-    return saved
-
-
-class ui:
-    """What nodes may show."""
-
-    class PreviewImage(_Ui):
-        """Pictures, `[batch, height, width, channel]`."""
-
-        def __init__(self, image: Any, animated: bool = False, cls: Any = None, **_: object) -> None:
-            super().__init__({"images": _pictures(image), "animated": (animated,)})
-
-    class PreviewMask(_Ui):
-        """Masks, `[batch, height, width]`, in grey."""
-
-        def __init__(self, mask: Any, cls: Any = None, **_: object) -> None:
-            grey = mask.reshape(-1, mask.shape[-2], mask.shape[-1], 1).expand(-1, -1, -1, 3)
-            super().__init__({"images": _pictures(grey)})
-
-    class PreviewText(_Ui):
-        """A text."""
-
-        def __init__(self, value: str, **_: object) -> None:
-            super().__init__({"text": (value,)})
+IO, UI = io, ui

@@ -102,9 +102,33 @@ class Same(io.ComfyNode):
         return io.NodeOutput(f"{a} {b} {rest}")
 
 
+class Gallery(io.ComfyNode):
+    """Shows what there is in one of several kinds."""
+
+    @classmethod
+    def define_schema(cls):
+        kinds = io.Combo.Input("kind", options=["images", "moving", "audio", "film", "model"])
+        return io.Schema("PantryGallery", inputs=[kinds], is_output_node=True)
+
+    @classmethod
+    def execute(cls, kind):
+        import torch
+
+        pictures = torch.linspace(0, 1, 2 * 4 * 6 * 3).reshape(2, 4, 6, 3)
+        saved = ui.SavedResult("jar.glb", "shelf", io.FolderType.output)
+        shown = {
+            "images": lambda: ui.ImageSaveHelper.get_save_images_ui(pictures, "jars/jar", cls),
+            "moving": lambda: ui.ImageSaveHelper.get_save_animated_webp_ui(pictures, "jar", cls, 4.0, True, 80, 0),
+            "audio": lambda: ui.PreviewAudio({"waveform": torch.zeros(1, 2, 80), "sample_rate": 8000}, cls=cls),
+            "film": lambda: ui.PreviewVideo([{"filename": "a.mp4", "subfolder": "", "type": "input"}]),
+            "model": lambda: ui.PreviewUI3DAdvanced("jar.glb", {"zoom": 2}, None, io.FolderType.output, saved),
+        }
+        return io.NodeOutput(ui=shown[kind]())
+
+
 class Pantry(ComfyExtension):
     async def get_node_list(self):
-        return [Jar, Shelf, Shut, Mix, Same]
+        return [Jar, Shelf, Shut, Mix, Same, Gallery]
 
 
 async def comfy_entrypoint():

@@ -9,11 +9,16 @@ import torch
 from PIL import Image as Pillow
 from torch.nn.functional import interpolate
 
+from graph_runtime import NodeError
 from sd_nodes.arrays import image_of
 from sd_nodes.types import Image
 
 if TYPE_CHECKING:
     from sd_nodes.images import Method
+
+
+LARGEST = 16384 * 16384
+"""How many pixels a picture may be scaled to."""
 
 
 def resize(image: Image, width: int, height: int, method: Method, crop: bool = False) -> Image:
@@ -25,7 +30,12 @@ def resize(image: Image, width: int, height: int, method: Method, crop: bool = F
         height: The new height in pixels.
         method: `lanczos` works in 8 bits a channel, the others on floating-point numbers and without smoothing first.
         crop: Whether the sides keep their proportion: what is over is cut off on both sides alike.
+
+    Raises:
+        NodeError: The pictures would become too large.
     """
+    if width * height > LARGEST:
+        raise NodeError(f"the picture would become {width} x {height}; at most {LARGEST:,} pixels are made.")
     source = centred(image, width / height) if crop else image
     if method == "lanczos":
         return _lanczos(source, width, height)

@@ -10,7 +10,7 @@ import torch
 from scipy import ndimage
 
 from sd_nodes.annotators.ade20k import palette
-from sd_nodes.annotators.detection import detection_size
+from sd_nodes.annotators.detection import seen_size
 from sd_nodes.imaging.quantizing import quantize
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def colour_regions(
         Which colour each point has, `[height, width]`, and the colours, `[count, 3]`.
     """
     height, width = picture.shape[:2]
-    tall, wide = detection_size(height, width, resolution or min(height, width))
+    tall, wide = seen_size(height, width, resolution)
     method = cv2.INTER_AREA if tall < height else cv2.INTER_LINEAR
     seen = np.ascontiguousarray(cv2.resize(picture, (wide, tall), interpolation=method))
     even = cv2.pyrMeanShiftFiltering(seen, reach, likeness)

@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from sd_nodes.images import Method
 
 
+LONGEST = 4096
+"""No picture is enlarged beyond this for a detector, in pixels of its longer side: slivers would become huge."""
+
+
 def at_resolution(image: Image, resolution: int, detect: Callable[[Tensor], Tensor]) -> Tensor:
     """Let a detector see one picture at a resolution.
 
     Args:
         image: `[1, height, width, channel]`; an alpha channel is left out.
-        resolution: The shorter side that the detector sees, in pixels; 0 is the picture's own.
+        resolution: The shorter side that the detector sees, in pixels; 0 is the picture's own. See `seen_size`.
         detect: Takes `[1, height, width, 3]` and gives `[1, height, width]`.
 
     Returns:
@@ -30,12 +34,20 @@ def at_resolution(image: Image, resolution: int, detect: Callable[[Tensor], Tens
     """
     height, width = image.shape[1:3]
     picture = Image(image[..., :3].clamp(0, 1).float())
-    if not resolution or resolution == min(height, width):
+    tall, wide = seen_size(height, width, resolution)
+    if (tall, wide) == (height, width):
         return detect(picture)
-    tall, wide = detection_size(height, width, resolution)
     method: Method = "area" if tall < height else "bicubic"
     found = detect(resize(picture, wide, tall, method).clamp(0, 1))
     return interpolate(found[:, None], (height, width), mode="bilinear", antialias=tall > height)[:, 0].clamp(0, 1)
+
+
+def seen_size(height: int, width: int, resolution: int) -> tuple[int, int]:
+    """Return the size, `(height, width)`, at which a detector sees a picture; a resolution of 0 means its own."""
+    side = resolution or min(height, width)
+    if side > min(height, width):
+        side = max(min(height, width), min(side, LONGEST * min(height, width) // max(height, width)))
+    return detection_size(height, width, side)
 
 
 def detection_size(height: int, width: int, resolution: int, multiple: int = 1) -> tuple[int, int]:

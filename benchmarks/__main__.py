@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks import readme
 from benchmarks.table import Table
 
-MODULES = ("engine", "cli_start", "server", "pipeline")
+MODULES = ("engine", "cli_start", "server", "pipeline", "stock")
 """What is measured everywhere; `gpu` comes with them where there is one, and `full_size` only when it is named."""
 
 APART = ("schedulers",)

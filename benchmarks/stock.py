@@ -1,0 +1,140 @@
+"""A stock workflow against our own sampler and diffusers' pipeline on the same weights: time, memory, re-runs.
+
+`python -m benchmarks.stock NAME` does the work of that name once and prints the most memory that its process held.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from benchmarks.table import Table, median_pair, median_seconds
+from graph_runtime import Executor, Graph, discover, join
+from graph_runtime.cache import MemoryCache
+from graph_runtime.workflow import from_json
+
+PROMPT, SEED, STEPS, SCALE, SIDE = "a 3d render of a frog on a yellow background", 1, 20, 7.0, 128
+STOCK, NATIVE, DIFFUSERS = "KSampler on our engine", "Sampler on our engine", "diffusers' StableDiffusionPipeline"
+NAMES = {"stock": STOCK, "native": NATIVE, "diffusers": DIFFUSERS}
+PICTURE, SAMPLED = "picture", "sampled"
+Work = Callable[[], object]
+
+
+def measure() -> list[Table]:
+    """Measure a first run and re-runs."""
+    return [_against_others(), _again()]
+
+
+def _graph(native: bool = False, seed: int = SEED) -> Graph:
+    """Twenty Euler steps with guidance on the demonstration model, from the prompt to the picture."""
+    told = {"positive": ["positive", 0], "negative": ["negative", 0]}
+    asked = {"steps": STEPS, "seed": seed, **told}
+    sampler = {"model": ["swapped", 0], "guidance": SCALE, "latent": ["empty", 0], **asked}
+    stock = {"model": ["base", 0], "cfg": SCALE, "sampler_name": "euler", "scheduler": "normal", **asked}
+    stock |= {"latent_image": ["empty", 0], "denoise": 1.0}
+    nodes: dict[str, tuple[str, dict[str, object]]] = {
+        "base": ("LoadBaseModel", {"name": "emoji"}),
+        "swapped": ("SwapScheduler", {"model": ["base", 0], "scheduler": "euler"}),
+        "positive": ("CLIPTextEncode", {"text": PROMPT, "clip": ["base", 1]}),
+        "negative": ("CLIPTextEncode", {"text": "", "clip": ["base", 1]}),
+        "empty": ("EmptyLatentImage", {"width": SIDE, "height": SIDE, "batch_size": 1}),
+        SAMPLED: ("Sampler", sampler) if native else ("KSampler", stock),
+        PICTURE: ("VAEDecode", {"samples": [SAMPLED, 0], "vae": ["base", 2]}),
+    }
+    prompt = {name: {"class_type": kind, "inputs": inputs} for name, (kind, inputs) in nodes.items()}
+    return join(from_json(prompt), discover(), targets=[PICTURE])
+
+
+def _runs(graph: Graph, executor: Executor) -> Work:
+    def run() -> None:
+        outcome = asyncio.run(executor.run(graph))
+        assert outcome.state == "succeeded", outcome.failures
+
+    return run
+
+
+def _pipeline() -> Work:
+    import torch
+    from diffusers import EulerDiscreteScheduler, StableDiffusionPipeline
+
+    import sd_nodes
+
+    folder = Path(sd_nodes.__file__).parent / "embedded/emoji"
+    pipeline = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None, dtype=torch.float32)
+    pipeline.scheduler = EulerDiscreteScheduler.from_config(pipeline.scheduler.config)
+    pipeline.set_progress_bar_config(disable=True)
+
+    def run() -> object:
+        return pipeline(
+            PROMPT,
+            negative_prompt="",
+            height=SIDE,
+            width=SIDE,
+            num_inference_steps=STEPS,
+            guidance_scale=SCALE,
+            generator=torch.Generator().manual_seed(SEED),
+        )
+
+    return run
+
+
+def _against_others() -> Table:
+    """Everything is loaded before the clock starts."""
+    with ExitStack() as stack:
+        first, second = (stack.enter_context(Executor()) for _ in range(2))
+        stock, native = _runs(_graph(), first), _runs(_graph(native=True), second)
+        diffusers = _pipeline()
+        ours, own, against_own = median_pair(stock, native)
+        again, theirs, against_theirs = median_pair(stock, diffusers)
+    memory = {name: _megabytes(name) for name in NAMES}
+    rows = [
+        [STOCK, f"{min(ours, again):.2f} s", "1", f"{memory['stock']:.0f} MB"],
+        [NATIVE, f"{own:.2f} s", f"{1 / against_own:.2f}", f"{memory['native']:.0f} MB"],
+        [DIFFUSERS, f"{theirs:.2f} s", f"{1 / against_theirs:.2f}", f"{memory['diffusers']:.0f} MB"],
+    ]
+    note = (
+        f"The demonstration model, {SIDE} x {SIDE}, {STEPS} Euler steps, guidance; ratios of runs in turn. Memory is "
+        "the most that a whole process held that did this once, Python and torch included."
+    )
+    return Table("A stock workflow", ["", "time", "ratio", "memory"], rows, note)
+
+
+def _again() -> Table:
+    """The same workflow again in one process, and with another seed."""
+    with Executor(cache=MemoryCache(1 << 30)) as executor, Executor() as forgetful:
+        first = median_seconds(_runs(_graph(), forgetful))
+        same = median_seconds(_runs(_graph(), executor))
+        seeds = (_graph(seed=seed) for seed in range(100, 200))
+        other = median_seconds(lambda: _runs(next(seeds), executor)())
+    rows = [
+        ["nothing kept", f"{first:.2f} s", "1"],
+        ["another seed: prompts kept, the graph joined anew", f"{other:.2f} s", f"{other / first:.2f}"],
+        ["nothing changed", f"{1000 * same:.1f} ms", f"{same / first:.4f}"],
+    ]
+    return Table("The stock workflow again, in one process", ["", "time", "ratio"], rows)
+
+
+def _megabytes(name: str) -> float:
+    """The most memory that a process held that did a piece of work once."""
+    done = subprocess.run([sys.executable, "-m", "benchmarks.stock", name], check=True, capture_output=True, text=True)
+    return float(done.stdout.split()[-1])
+
+
+def main() -> None:
+    """Do a piece of work once, and print the most memory that the process held, in megabytes."""
+    (name,) = sys.argv[1:]
+    if name == "diffusers":
+        _pipeline()()
+    else:
+        with Executor() as executor:
+            _runs(_graph(native=name == "native"), executor)()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+
+
+if __name__ == "__main__":
+    main()

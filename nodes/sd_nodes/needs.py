@@ -120,6 +120,8 @@ def _numbers(
 ) -> tuple[int | None, int | None]:
     """The numbers alive at the peak, and with slices and tiles where a part can do that."""
     match recipe:
+        case Model() | ControlNet() if "block_out_channels" not in config:
+            return None, None  # a transformer of pictures: what it computes is not told
         case Model():
             return footprint.unet(config, seen, len(nets)), None
         case ControlNet():

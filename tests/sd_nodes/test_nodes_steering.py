@@ -184,7 +184,7 @@ def weak(small_folders, tmp_path) -> BaseModel:
 
 
 def test_auto_guidance_leads_away_from_a_weaker_model(base, weak, small_folders, tmp_path):
-    """Away from itself nothing changes; a weaker model that is the model for another prompt is the negative prompt."""
+    """Away from itself it goes nowhere, as without guidance; the negative prompt is left out."""
     store = WeightStore(Folders(models=(*small_folders.models, tmp_path)))
     pair = told(base, store)
     itself = drawn(base, store, pair, method=auto_guidance(base.model))

@@ -11,18 +11,24 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 
 from benchmarks.table import Table
 from graph_runtime import Folders, Library, Shown, node
-from graph_runtime.comfy.serving import Options, serving
+from graph_runtime.comfy.serving import Options, Running, serving
 
 PATIENCE = 600
+QUEUES = (1_000, 10_000)
+HOLD = threading.Event()
+"""Set to let the job end that keeps others waiting."""
+
 STARTS = 5
 CODE = "from graph_runtime.cli import main; main(prog_name='controlgraph')"
 
@@ -40,6 +46,13 @@ def sleep(seconds: float = 0.1) -> float:
     return seconds
 
 
+@node("Hold")
+def hold(n: int = 0) -> int:
+    """Wait until others may run."""
+    HOLD.wait()
+    return n
+
+
 @node("Tell")
 def tell(value: object) -> Shown[None]:
     """Show a value."""
@@ -47,8 +60,8 @@ def tell(value: object) -> Shown[None]:
 
 
 def measure() -> list[Table]:
-    """Measure the start of the server, and runs through it."""
-    return [start(), asyncio.run(runs())]
+    """Measure the start of the server, runs through it, and a long queue."""
+    return [start(), asyncio.run(runs()), asyncio.run(queue())]
 
 
 def start() -> Table:
@@ -112,17 +125,14 @@ async def runs() -> Table:
 
 
 def _graphs() -> list[tuple[str, Mapping[str, object]]]:
-    def call(kind: str, **inputs: object) -> dict[str, object]:
-        return {"class_type": kind, "inputs": inputs}
-
     def chain(length: int) -> dict[str, object]:
-        links = {str(i): call("Bump", n=[str(i - 1), 0]) for i in range(1, length)}
-        return {"0": call("Bump", n=length), **links, "end": call("Tell", value=[str(length - 1), 0])}
+        links = {str(i): _call("Bump", n=[str(i - 1), 0]) for i in range(1, length)}
+        return {"0": _call("Bump", n=length), **links, "end": _call("Tell", value=[str(length - 1), 0])}
 
-    beside = {str(i): call("Bump", n=i) for i in range(1000)}
-    ends = {f"end {i}": call("Tell", value=[str(i), 0]) for i in range(1000)}
-    naps = {str(i): call("Sleep", seconds=0.1 + i / 1e6) for i in range(8)}
-    woken = {f"end {i}": call("Tell", value=[str(i), 0]) for i in range(8)}
+    beside = {str(i): _call("Bump", n=i) for i in range(1000)}
+    ends = {f"end {i}": _call("Tell", value=[str(i), 0]) for i in range(1000)}
+    naps = {str(i): _call("Sleep", seconds=0.1 + i / 1e6) for i in range(8)}
+    woken = {f"end {i}": _call("Tell", value=[str(i), 0]) for i in range(8)}
     return [
         *((f"chain of {length:,}", chain(length)) for length in (10, 100, 1_000, 10_000)),
         ("1,000 beside each other", {**beside, **ends}),
@@ -130,25 +140,82 @@ def _graphs() -> list[tuple[str, Mapping[str, object]]]:
     ]
 
 
-async def _run(graph: Mapping[str, object]) -> tuple[float, int, int]:
-    """Run a graph on a server of its own; give seconds, bytes and messages."""
+async def queue() -> Table:
+    """Many small jobs: what it costs to post one, to list them, and to run them one after the other."""
+    rows = [await _queued(count) for count in QUEUES]
+    columns = ["jobs", "post each", "/queue", "/jobs", "run each", "/history"]
+    note = "Jobs of two nodes, posted by 16 clients while one job holds the queue; each list is asked for in full."
+    return Table("Server: a long queue", columns, rows, note)
+
+
+async def _queued(count: int) -> list[str]:
+    HOLD.clear()
+    async with _server() as running, aiohttp.ClientSession(running.url) as session:
+
+        async def post(graph: Mapping[str, object]) -> None:
+            async with session.post("/prompt", json={"prompt": graph}) as response:
+                assert response.status == 200, await response.text()
+
+        async def timed(path: str) -> str:
+            started = time.perf_counter()
+            async with session.get(path) as response:
+                size = len(await response.read())
+            return f"{(time.perf_counter() - started) * 1000:.0f} ms, {size / 1e6:.1f} MB"
+
+        await post({"1": _call("Hold"), "2": _call("Tell", value=["1", 0])})
+        graphs = iter([{"1": _call("Bump", n=n), "2": _call("Tell", value=["1", 0])} for n in range(count)])
+
+        async def client() -> None:
+            for graph in graphs:
+                await post(graph)
+
+        started = time.perf_counter()
+        await asyncio.gather(*(client() for _ in range(16)))
+        posted = time.perf_counter() - started
+        waiting, listed = await timed("/queue"), await timed("/jobs")
+        started = time.perf_counter()
+        HOLD.set()
+        while running.server.queue.remaining:
+            await asyncio.sleep(0.02)
+        seconds = time.perf_counter() - started
+        told = await timed("/history")
+        return [f"{count:,}", _each(posted, count), waiting, listed, _each(seconds, count), told]
+
+
+def _each(seconds: float, count: int) -> str:
+    return f"{seconds / count * 1000:.2f} ms"
+
+
+@asynccontextmanager
+async def _server() -> AsyncIterator[Running]:
+    """A server of its own, with a state folder that goes with it."""
     with tempfile.TemporaryDirectory() as place:
         path = Path(place)
         folders = Folders(path / "input", path / "output", (), path / "temp", path)
-        library = Library.of("bench", bump, sleep, tell)
-        async with (
-            serving(library, folders, path, Options(port=0)) as running,
-            aiohttp.ClientSession() as session,
-            session.ws_connect(f"{running.url}/ws?clientId=me", max_msg_size=0) as ws,
-        ):
-            await ws.receive()
-            started = time.perf_counter()
-            listening = asyncio.create_task(_heard(ws))
-            body = {"prompt": graph, "client_id": "me"}
-            async with session.post(f"{running.url}/prompt", json=body) as response:
-                assert response.status == 200, await response.text()
-            size, messages = await listening
-            return time.perf_counter() - started, size, messages
+        library = Library.of("bench", bump, sleep, tell, hold)
+        async with serving(library, folders, path, Options(port=0)) as running:
+            yield running
+
+
+def _call(kind: str, **inputs: object) -> dict[str, object]:
+    return {"class_type": kind, "inputs": inputs}
+
+
+async def _run(graph: Mapping[str, object]) -> tuple[float, int, int]:
+    """Run a graph on a server of its own; give seconds, bytes and messages."""
+    async with (
+        _server() as running,
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{running.url}/ws?clientId=me", max_msg_size=0) as ws,
+    ):
+        await ws.receive()
+        started = time.perf_counter()
+        listening = asyncio.create_task(_heard(ws))
+        body = {"prompt": graph, "client_id": "me"}
+        async with session.post(f"{running.url}/prompt", json=body) as response:
+            assert response.status == 200, await response.text()
+        size, messages = await listening
+        return time.perf_counter() - started, size, messages
 
 
 async def _heard(ws: aiohttp.ClientWebSocketResponse) -> tuple[int, int]:

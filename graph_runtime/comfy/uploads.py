@@ -63,6 +63,8 @@ def opened(data: bytes, format: str = "") -> Image:
     formats = list(dict.fromkeys(PICTURES.values()))
     try:
         picture = Image.open(io.BytesIO(data), formats=formats)
+    except Image.DecompressionBombError:
+        raise refused(f"the picture has too many pixels, needs at most {PIXEL_LIMIT} in all.", 413) from None
     except Exception:  # decoders meet broken files with any exception
         raise refused(f"the file is no picture that can be read; needs {', '.join(formats)}.", 415) from None
     width, height = picture.size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +78,12 @@ def test_upload_of_another_kind_is_refused(tmp_path: Path, name: str, data: byte
 
 
 def test_picture_of_too_many_pixels_is_refused(tmp_path: Path) -> None:
-    header = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBB", 13, b"IHDR", 60_000, 60_000, 8, 2, 0, 0, 0)
+    header = struct.pack(">4sIIBBBBB", b"IHDR", 60_000, 60_000, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
 
     async def conversation(client: Client) -> None:
-        assert (await upload(client, "vast.png", header + b"\0" * 64))[0] in (413, 415)
+        status, said = await upload(client, "vast.png", b"\x89PNG\r\n\x1a\n" + chunk + png()[33:])
+        assert status == 413 and "too many pixels" in said["error"]["details"]
 
     talk(tmp_path, conversation)
 

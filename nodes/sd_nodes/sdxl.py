@@ -21,6 +21,7 @@ Score = Annotated[float, Range(0.0, 1000.0, 0.01)]
     category="advanced/conditioning",
     id="CLIPTextEncodeSDXL",
     resource="gpu",
+    version=2,
     fingerprint=listing,
 )
 def clip_text_encode_sdxl(

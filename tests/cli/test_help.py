@@ -19,7 +19,7 @@ HEAVY = ("networkx", "torch", "diffusers", "transformers", "numpy", "cv2", "PIL"
 def test_help_lists_all_commands(cli: Cli) -> None:
     found = cli("--help")
     assert found.exit_code == 0
-    for name in ("run", "validate", "explain", "nodes", "draw", "cache", "fetch", "train"):
+    for name in ("run", "validate", "explain", "nodes", "draw", "cache", "fetch", "models", "train"):
         assert f"\n  {name} " in found.stdout
 
 

@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 
 PRELUDE = """
-import asyncio, json, sys
+import asyncio, inspect, json, sys
 from pathlib import Path
 import folder_paths, nodes, comfy.utils, comfy.model_management
 nodes.load_custom_node(Path("custom_nodes/control.graph-1"))
@@ -37,7 +37,11 @@ try:
     run("ControlGraphEmptyLatentImage", width=63, height=32, batch_size=1, controlgraph_id="4")
 except ValueError as error:
     refusal = str(error)
+check = known["ControlGraphLoadImage"].VALIDATE_INPUTS
+spec = inspect.getfullargspec(check)
 say({
+    "takes": [spec.args, bool(spec.varkw)], "gone": check(image="gone.png"), "linked": check(image=None),
+    "odd": known["ControlGraphEmptyLatentImage"].VALIDATE_INPUTS(width=64, height=-5, batch_size=1),
     "kept": known["VAEDecode"] is object, "samples": inputs["samples"][0], "vae": inputs["vae"][0],
     "returns": source.RETURN_TYPES, "category": source.CATEGORY, "place": sys.modules["sd_nodes"].__file__,
     "title": nodes.NODE_DISPLAY_NAME_MAPPINGS["ControlGraphVAEDecode"], "torch": "torch" in early,
@@ -139,6 +143,11 @@ def test_the_clone_is_found_without_a_search_path_and_loads_no_torch(pack: dict[
 
 def test_a_node_computes_there_and_refuses_in_words(pack: dict[str, Any]) -> None:
     assert pack["shape"] == [2, 4, 4, 8] and "multiples of 8" in pack["refusal"]
+
+
+def test_values_are_checked_before_the_run(pack: dict[str, Any]) -> None:
+    assert pack["takes"] == [[], True], "ComfyUI then leaves the checks to the class"
+    assert "gone.png" in pack["gone"] and pack["linked"] is True and pack["odd"].startswith("height: ")
 
 
 def test_progress_and_interrupting_are_bridged(toys: dict[str, Any]) -> None:

@@ -24,6 +24,7 @@ from sd_nodes.diffusion.mmdit import Mmdit, as_unet
 from sd_nodes.diffusion.perturbed import attends_in_middle, with_perturbed_attention
 from sd_nodes.diffusion.shrinking import Shrink
 from sd_nodes.diffusion.views import device_of
+from sd_nodes.latent_channels import fitting
 from sd_nodes.latent_edits import edited
 from sd_nodes.needs import guided
 from sd_nodes.previews import shown_by
@@ -100,6 +101,7 @@ def draw(
     model = guider.model
     with ExitStack() as lent:
         unet = _tweaked(as_unet(lent.enter_context(store.unet(model, guided(latent["samples"])))), model.tweaks)
+        latent = fitting(latent, model, unet.config.out_channels)
         for note in store.notes(model):
             progress.say(note, once=True)
         if model.settings.graphs:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from graph_runtime import SILENT, NodeError, Progress, Range, Seed, node
+from sd_nodes.latent_channels import fitting
 from sd_nodes.needs import guided
 from sd_nodes.sampling_types import CFG, GuidanceMethod
 from sd_nodes.telling import told
@@ -84,6 +85,7 @@ def sampler(
     demand_same(wanted.controls, unwanted.controls)
     with ExitStack() as lent:
         unet = lent.enter_context(store.unet(model, guided(latent["samples"])))
+        latent = fitting(latent, model, unet.config.out_channels)
         controls = [steering(one, latent, store, lent, progress) for one in wanted.controls]
         _say_notes([model, *(control.net for control in wanted.controls)], store, progress)
         scheduler = make_scheduler(model.scheduler.name, store.scheduler_config(model), dict(model.scheduler.options))

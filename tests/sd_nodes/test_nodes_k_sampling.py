@@ -22,7 +22,7 @@ from sd_nodes.diffusion.k.samplers.names import SAMPLERS
 from sd_nodes.diffusion.k.schedules import SCHEDULES
 from sd_nodes.inpainting import set_latent_noise_mask
 from sd_nodes.k_samplers import ksampler, ksampler_advanced
-from sd_nodes.latents import empty_latent_image
+from sd_nodes.latents import empty_latent_image, empty_sd3_latent_image
 from sd_nodes.loaders import BaseModel, controlnet_loader, load_base_model
 from sd_nodes.model_tweaks import (
     differential_diffusion,
@@ -67,6 +67,23 @@ def prompts(base: BaseModel, small_store: WeightStore) -> dict[str, Conditioning
 
 def latent(seed: int = 0) -> Latent:
     return {"samples": torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(seed))}
+
+
+def test_empty_latents_are_empty_in_any_number_of_channels(
+    base: BaseModel, prompts: dict[str, Conditioning], small_store: WeightStore
+) -> None:
+    """So an empty latent of SD3 serves every model; one that holds something does not."""
+    wide = empty_sd3_latent_image(64, 64)
+    assert torch.equal(
+        drawn(base.model, prompts, small_store, latent_image=wide), drawn(base.model, prompts, small_store)
+    )
+    plain = {"model": base.model, **prompts, "steps": 2, "store": small_store}
+    assert torch.equal(
+        sampler(latent=wide, **plain)["samples"], sampler(latent=empty_latent_image(64, 64), **plain)["samples"]
+    )
+    full: Latent = {"samples": torch.ones(1, 16, 8, 8)}
+    with pytest.raises(NodeError, match=r"the latents have 16 channels; “small” .* draws in 4"):
+        drawn(base.model, prompts, small_store, latent_image=full)
 
 
 def drawn(model: Model, prompts: dict[str, Conditioning], store: WeightStore, **changes: object) -> torch.Tensor:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from benchmarks.table import Table
 from graph_runtime import Executor, Graph, Library, join, node
+from graph_runtime.api_format import from_json
 from graph_runtime.cache import MemoryCache
-from graph_runtime.workflow import Workflow, from_json
+from graph_runtime.workflow import Workflow
 
 RESULTS = Path(__file__).parent / "results" / "engine.json"
 REPEATS = 5

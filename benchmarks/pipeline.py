@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from benchmarks.table import Table, median_pair, median_seconds
 from graph_runtime import Executor, Folders, Graph, discover, join
+from graph_runtime.api_format import read
 from graph_runtime.cache import MemoryCache
-from graph_runtime.workflow import read
 
 if TYPE_CHECKING:
     import torch

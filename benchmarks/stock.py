@@ -15,8 +15,8 @@ from pathlib import Path
 
 from benchmarks.table import Table, median_pair, median_seconds
 from graph_runtime import Executor, Graph, discover, join
+from graph_runtime.api_format import from_json
 from graph_runtime.cache import MemoryCache
-from graph_runtime.workflow import from_json
 
 PROMPT, SEED, STEPS, SCALE, SIDE = "a 3d render of a frog on a yellow background", 1, 20, 7.0, 128
 STOCK, NATIVE, DIFFUSERS = "KSampler on our engine", "Sampler on our engine", "diffusers' StableDiffusionPipeline"

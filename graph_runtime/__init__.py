@@ -3,6 +3,7 @@
 from .builder import Builder, Given, Handle
 from .cache import Cache
 from .declaration import Node, node
+from .discovery import discover
 from .errors import (
     DeclarationError,
     GraphError,
@@ -20,7 +21,7 @@ from .file_trees import files_in
 from .graph import Graph, join
 from .guises import Guise
 from .injected import SILENT, EditorDocument, Folders, NodeId, Preview, Progress, Prompt, Service, Surroundings
-from .library import Library, discover
+from .library import Library
 from .results import Blocked, Expand, Lazy, Result, Shown, ShownFile
 from .sockets import Choices, Fresh, Range, Seed, Text
 from .step import Link, Step, Wire

@@ -1,11 +1,7 @@
-"""The nodes that workflows can name: packs, found through entry points and in folders."""
+"""The nodes that workflows can name, by pack."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.metadata
-import importlib.util
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -20,9 +16,6 @@ from .guises import Guise
 from .injected import Folders
 from .signature import declare
 from .step import Step
-
-ENTRY_POINTS = "graph_runtime.nodes"
-FOLDER_PREFIX = "graph_runtime_pack_"
 
 
 class Check(Protocol):
@@ -190,128 +183,6 @@ class Library(Mapping[str, Node]):
     def environments(self) -> Mapping[str, Mapping[str, str]]:
         """What the results of each pack depend on beside the inputs, by the pack's name."""
         return {pack.name: dict(pack.environment()) for pack in self.packs}
-
-
-def discover(folders: Iterable[Path] = (), dialect: Dialect | None = None) -> Library:
-    """Load every installed pack and the packs in the given folders.
-
-    Installed packs are found through the entry-point group `graph_runtime.nodes`, which names a `Library`, or a module
-    with nodes. Naming a folder is trusting it: each `.py` file and each package in it is imported. A pack that fails
-    is reported in `failures` and stops nothing else.
-
-    Args:
-        folders: Folders with packs.
-        dialect: Another way in which packs may be written.
-    """
-    library = Library()
-    groups = (ENTRY_POINTS, *(dialect.groups if dialect is not None else ()))
-    installed = importlib.metadata.entry_points()
-    for group in groups:
-        for point in sorted(installed.select(group=group), key=lambda point: point.name):
-            library += of_point(point, library, dialect)
-    for folder in folders:
-        if not folder.is_dir():
-            library += Library(failures=(Failure(str(folder), "there is no such folder."),))
-            continue
-        for path in packs_in(folder):
-            library += of_path(path, library, dialect)
-    return library
-
-
-def packs_in(folder: Path) -> list[Path]:
-    """The packs of a folder: its Python files, and its folders that hold an `__init__.py`."""
-    found = (path for path in sorted(folder.iterdir()) if not path.name.startswith((".", "_")))
-    return [path for path in found if _main(path).suffix == ".py" and _main(path).is_file()]
-
-
-def of_path(path: Path, library: Library, dialect: Dialect | None = None) -> Library:
-    """Load the pack of a file or a folder; whatever it raises becomes a reason.
-
-    Args:
-        path: The file or folder.
-        library: The packs that were loaded before.
-        dialect: Another way in which it may be written.
-    """
-    name = path.name if path.is_dir() else path.stem
-
-    def load() -> Library:
-        if dialect is None:
-            return _native(name, _imported(name, path))
-        with dialect.importing(path, library):
-            module = _imported(name, path)
-            found = dialect.read(name, module, path, library)
-            return found if found is not None else _native(name, module)
-
-    return tried(name, load)
-
-
-def of_point(point: importlib.metadata.EntryPoint, library: Library, dialect: Dialect | None = None) -> Library:
-    """Load an installed pack; whatever it raises becomes a reason.
-
-    Args:
-        point: Names a `Library`, or a module with nodes.
-        library: The packs that were loaded before.
-        dialect: Another way in which the module may be written.
-    """
-
-    def load() -> Library:
-        spec = importlib.util.find_spec(point.module)
-        if dialect is None or spec is None or spec.origin is None:
-            return _native(point.name, importlib.import_module(point.module))
-        path = Path(spec.origin)
-        path = path.parent if spec.submodule_search_locations else path
-        with dialect.importing(path, library):
-            module = importlib.import_module(point.module)
-            found = dialect.read(point.name, module, path, library)
-            return found if found is not None else _native(point.name, module)
-
-    return tried(point.name, point.load if point.attr else load)
-
-
-def _main(path: Path) -> Path:
-    return path / "__init__.py" if path.is_dir() else path
-
-
-def tried(name: str, load: Callable[[], object]) -> Library:
-    """Load one pack; whatever it raises becomes a reason."""
-    try:
-        loaded = load()
-        if not isinstance(loaded, Library):
-            raise DeclarationError(f"found {type(loaded).__name__}, needs a Library (`LIBRARY = Library.of(...)`).")
-        for pack in loaded.packs:
-            pack.nodes  # noqa: B018 - reads the declarations, so that a wrong one is found here
-        return loaded
-    except (Exception, SystemExit) as error:
-        reason = str(error) if isinstance(error, DeclarationError) else f"{type(error).__name__}: {error}"
-        return Library(failures=(Failure(name, reason),))
-
-
-def _imported(name: str, path: Path) -> ModuleType:
-    """Import a pack by its path; its own relative imports work, and no search path is touched."""
-    name = FOLDER_PREFIX + "".join(c if c.isalnum() or c == "_" else f"_{ord(c):x}_" for c in name)
-    inside = [str(path)] if path.is_dir() else None
-    spec = importlib.util.spec_from_file_location(name, _main(path), submodule_search_locations=inside)
-    if spec is None or spec.loader is None:
-        raise DeclarationError(f"{path} cannot be imported.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-def _native(name: str, module: ModuleType) -> Library:
-    """The library that a pack holds, or one of the nodes in it."""
-    found = getattr(module, "LIBRARY", None)
-    if isinstance(found, Library):
-        return found
-    library = Library.of(name, module)
-    if not library.packs[0].functions:
-        raise DeclarationError("it holds no node and no LIBRARY.")
-    return library
 
 
 def _functions(content: ModuleType | Callable[..., object] | Node) -> Iterator[Callable[..., object] | Node]:

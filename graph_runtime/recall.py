@@ -6,8 +6,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from .injected import Folders
-from .invocation import blocked_in, untouched
+from .invocation import blocked_in
 from .results import Result
+from .sealing import untouched
 from .step import Step
 
 if TYPE_CHECKING:

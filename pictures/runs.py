@@ -11,8 +11,8 @@ from pathlib import Path
 from PIL import Image as Pillow
 
 from graph_runtime import Executor, Folders, Workflow, WorkflowError, discover, join
+from graph_runtime.api_format import read
 from graph_runtime.drawing import picture, png
-from graph_runtime.workflow import read
 
 ROOT = Path(__file__).parent.parent
 WORKFLOWS = ROOT / "workflows"

@@ -18,8 +18,8 @@ from safetensors.numpy import load_file
 from benchmarks.parity.cases import Case, Rule
 from benchmarks.parity.measures import EQUAL, relative_error, signal_to_noise
 from graph_runtime import Executor, Folders, GraphError, Library, Outcome, ShownFile, discover, join
+from graph_runtime.api_format import from_json
 from graph_runtime.cache import MemoryCache
-from graph_runtime.workflow import from_json
 from sd_nodes.seeding import VARIABLE
 
 KEPT = 200_000_000

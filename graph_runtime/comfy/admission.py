@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from ..api_format import from_json
 from ..errors import Problem, WorkflowError
 from ..graph import join
 from ..injected import Folders
 from ..library import Library
 from ..network import Network
-from ..workflow import Workflow, from_json
+from ..workflow import Workflow
 from .complaints import Body, concerns_all, node_errors, refusal
 from .formats.origins import documented
 

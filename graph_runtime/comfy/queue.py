@@ -12,12 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from ..api_format import from_json
 from ..errors import Problem, WorkflowError
 from ..events import Event, NodeFailed
 from ..executor import Cancellation, Executor
 from ..graph import Graph, join
 from ..library import Library
-from ..workflow import from_json
 from .jobs import Job, Jobs, Status, Unwritable, as_json
 from .messages import Message, Narration, Outgoing, now
 from .records import facts_of, record_of

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..comfy.dialect import ComfyPacks
+from ..discovery import discover
 from ..errors import GraphError, WorkflowError, nearest
 from ..graph import Graph, join
 from ..injected import Folders
-from ..library import Library, discover
+from ..library import Library
 from ..workflow import Workflow
 from . import terminal
 from .assign import assigned

@@ -9,9 +9,10 @@ import click
 
 from ..comfy.dialect import ComfyPacks
 from ..comfy.packs.trust import Standing, Trust, packs_by_name
+from ..discovery import discover
 from ..errors import GraphError, nearest
 from ..injected import Folders
-from ..library import Library, discover
+from ..library import Library
 from .opening import TRUST
 from .options import STATE, pack_folder, state_folder
 from .telling import counted

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..declaration import Node
+from ..discovery import FOLDER_PREFIX
 from ..errors import WorkflowError, shown
 from ..graph import Graph
 from ..injected import Folders
-from ..library import FOLDER_PREFIX, Library
+from ..library import Library
 from ..plan import upstream
 from ..step import Step
 from .calls import FACE, Script, literal, refusal, statement

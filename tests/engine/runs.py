@@ -19,8 +19,8 @@ from graph_runtime import (
     Workflow,
     join,
 )
+from graph_runtime.api_format import from_json
 from graph_runtime.events import NodeFailed, NodeFinished, NodeSkipped, NodeStarted
-from graph_runtime.workflow import from_json
 from tests.engine.apples import LIBRARY
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graph_runtime import Folders, Library, Problem, WorkflowError, discover, join, node
-from graph_runtime.workflow import from_json, parse, read
+from graph_runtime.api_format import from_json, parse, read
 from tests.engine.apples import LIBRARY
 
 
@@ -107,6 +107,7 @@ WHOLE = [
     ("a node that is none", '{"1": 5}', "node 1: found 5, needs an object with class_type and inputs."),
     ("no class_type", '{"1": {"inputs": {}, "_meta": {"title": "T"}}}', "node 1 (T): found no class_type, needs the name of a kind of node."),
     ("class_type is no text", '{"1": {"class_type": 7}}', "node 1: found the class_type 7, needs the name of a kind of node."),
+    ("class_type is a list", '{"1": {"class_type": [1]}}', "node 1: found the class_type [1], needs the name of a kind of node."),
     ("inputs are a list", '{"1": {"class_type": "A", "inputs": [1]}}', "node 1 (A): found inputs [1], needs an object of inputs by name."),
     ("nothing is shown", '{"1": {"class_type": "Number"}}', "no node saves or shows anything, so there is nothing to do: add a node such as SaveImage, or name the nodes that are wanted."),
     ("prompts within prompts", '{"prompt":' * 300 + "{}" + "}" * 300, "node prompt: found no class_type, needs the name of a kind of node."),

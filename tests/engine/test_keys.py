@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph_runtime import Builder, Given, Library, node
+from graph_runtime.api_format import from_json, parse
 from graph_runtime.keys import Unkeyable, canonical, key
 from graph_runtime.plan import Names
-from graph_runtime.workflow import from_json, parse
 from tests.engine.runs import graph
 
 

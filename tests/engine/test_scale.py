@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from graph_runtime import Workflow, WorkflowError, join
+from graph_runtime.api_format import parse
 from graph_runtime.plan import Names, plan
-from graph_runtime.workflow import parse
 from tests.engine.apples import LIBRARY
 from tests.engine.runs import chain, run
 

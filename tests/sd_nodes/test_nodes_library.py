@@ -15,7 +15,7 @@ LOOK = """
 import sys
 from pathlib import Path
 from graph_runtime import Folders, join
-from graph_runtime.workflow import read
+from graph_runtime.api_format import read
 from sd_nodes import LIBRARY
 
 LIBRARY.environments

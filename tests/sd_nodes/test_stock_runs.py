@@ -10,8 +10,8 @@ import pytest
 from PIL import Image as Pillow
 
 from graph_runtime import Cache, Executor, Folders, GraphError, Outcome, join
+from graph_runtime.api_format import from_json
 from graph_runtime.cache import DiskCache, types_of
-from graph_runtime.workflow import from_json
 from sd_nodes import LIBRARY
 from sd_nodes.types import Area, Condition, Latent
 

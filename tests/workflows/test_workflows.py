@@ -11,9 +11,10 @@ import pytest
 from PIL import Image as Pillow
 
 from graph_runtime import Event, Executor, Folders, Outcome, Workflow, WorkflowError, join
+from graph_runtime.api_format import from_json, read
 from graph_runtime.cache import DiskCache, MemoryCache, types_of
 from graph_runtime.events import NodeProgressed, NodeStarted
-from graph_runtime.workflow import NOTES, from_json, read
+from graph_runtime.workflow import NOTES
 from sd_nodes import LIBRARY
 from sd_nodes.weights import WeightStore
 from tests.sd_nodes import models, saved_loras, saved_models, saved_sdxl

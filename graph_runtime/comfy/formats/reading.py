@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from ...api_format import content, from_json, loads
 from ...declaration import Node
 from ...errors import Problem, WorkflowError, listed, quoted, shown
-from ...workflow import Workflow, content, from_json, loads
+from ...workflow import Workflow
 from .document import is_editor_document
 from .editor import from_document
 from .limits import PictureError

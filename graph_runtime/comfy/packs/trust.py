@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ... import atomic
+from ...discovery import of_path, packs_in
 from ...errors import GraphError
-from ...library import Dialect, Failure, Library, of_path, packs_in
+from ...library import Dialect, Failure, Library
 from .digests import digest_of_pack
 
 Standing: TypeAlias = Literal["trusted", "changed", "unknown"]

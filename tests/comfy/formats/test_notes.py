@@ -5,9 +5,10 @@ import json
 import pytest
 
 from graph_runtime import Builder, WorkflowError, join
+from graph_runtime.api_format import from_json
 from graph_runtime.comfy.formats.drafting import to_document
 from graph_runtime.comfy.formats.editor import from_document
-from graph_runtime.workflow import Note, from_json
+from graph_runtime.workflow import Note
 from tests.comfy.formats.toys import LIBRARY, canvas, item
 
 TEXT = "# Toys\n\nTwo lines."

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from graph_runtime import Cache, Executor, Folders, Library, join
+from graph_runtime.api_format import from_json
 from graph_runtime.comfy.packs.loading import Comfy
-from graph_runtime.library import of_path, packs_in
-from graph_runtime.workflow import from_json
+from graph_runtime.discovery import of_path, packs_in
 from tests.engine.runs import Told
 
 PATIENCE = 120

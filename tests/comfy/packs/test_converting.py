@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from graph_runtime import Folders, Library, WorkflowError, join
+from graph_runtime.api_format import from_json
 from graph_runtime.comfy.formats.drafting import to_document
 from graph_runtime.comfy.formats.editor import from_document
 from graph_runtime.scripting import to_python
-from graph_runtime.workflow import from_json
 
 NODES = {
     "1": {"class_type": "KitchenNumber", "inputs": {"value": 4}},

@@ -7,9 +7,9 @@ import re
 import pytest
 
 from graph_runtime import Cancellation, Executor, Folders, Library, WorkflowError, join
+from graph_runtime.api_format import from_json
 from graph_runtime.cache import MemoryCache
 from graph_runtime.events import NodeExpanded, NodeProgressed, NodeShowed
-from graph_runtime.workflow import from_json
 from tests.comfy.packs.kitchen import cook, inside
 
 

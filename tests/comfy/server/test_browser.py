@@ -16,9 +16,9 @@ from PIL import Image as Pictures
 from PIL.PngImagePlugin import PngInfo
 
 from graph_runtime import Choices, EditorDocument, Folders, Library, NodeError, Progress, Range, Shown, ShownFile, node
+from graph_runtime.api_format import from_json
 from graph_runtime.comfy.formats.drafting import to_document
 from graph_runtime.comfy.serving import Options, frontend
-from graph_runtime.workflow import from_json
 from tests.comfy.server.browser import CHROMIUM, DRIVER, Browser, browsing
 from tests.comfy.server.live import Client, live
 from tests.engine.apples import Orchard

@@ -54,7 +54,7 @@ def controlnet_apply_advanced(
         end_percent: The fraction of the steps after which it is off; before the start, it is always off.
         vae: Only ControlNets that work on latents need it; the others leave it alone.
     """
-    control = Control(control_net, image, strength, start_percent, end_percent)
+    control = Control(control_net, image, strength, start_percent, end_percent, vae=vae)
     return _applied(positive, negative, control)
 
 
@@ -130,3 +130,30 @@ def set_union_controlnet_type(control_net: ControlNet, type: UnionType = "auto")
         CONTROL_NET: The ControlNet, told the kind.
     """
     return replace(control_net, task=TASKS.index(type) if type in TASKS else None)
+
+
+@node("Apply Controlnet with VAE", category="conditioning/controlnet", id="ControlNetApplySD3", resource="io")
+def controlnet_apply_sd3(
+    positive: Conditioning,
+    negative: Conditioning,
+    control_net: ControlNet,
+    vae: Vae,
+    image: Image,
+    strength: Strength = 1.0,
+    start_percent: Fraction = 0.0,
+    end_percent: Fraction = 1.0,
+) -> Pair:
+    """Let a picture steer the sampler through a ControlNet that sees its latents, as those of SD3 do.
+
+    Args:
+        positive: What the picture should show.
+        negative: What it should not.
+        control_net: The ControlNet.
+        vae: The autoencoder that turns the control picture into latents.
+        image: The control picture.
+        strength: How strongly it steers; 0 is off, 1 is as trained.
+        start_percent: The fraction of the sampling before which it is off.
+        end_percent: The fraction of the sampling after which it is off.
+    """
+    control = Control(control_net, image, strength, start_percent, end_percent, vae=vae)
+    return _applied(positive, negative, control)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
+from diffusers import SD3ControlNetModel
+
 from sd_nodes.diffusion.control import Control as Steering
 from sd_nodes.diffusion.k.regions import Area, Prompt, Share, fitted_mask
 from sd_nodes.drawing import sees_latents, takes_picture
 from sd_nodes.imaging.masking import layers
+from sd_nodes.joint_steering import joint_steering
 from sd_nodes.latent_edits import resized
 from sd_nodes.telling import told
 
@@ -16,9 +19,10 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     import torch
-    from diffusers import UNet2DConditionModel
+    from diffusers import ControlNetModel, UNet2DConditionModel
 
     from sd_nodes.beside import Beside
+    from sd_nodes.diffusion.k.joint_control import JointControl
     from sd_nodes.types import Area as Place
     from sd_nodes.types import Condition, Conditioning, Control, Latent
     from sd_nodes.weights import WeightStore
@@ -37,21 +41,26 @@ class Nets:
 
     store: WeightStore
     lent: ExitStack
-    made: list[tuple[Control, Steering]] = field(default_factory=list)
+    made: list[tuple[Control, Steering | JointControl]] = field(default_factory=list)
 
-    def ready(self, control: Control) -> Steering:
-        """Return a ControlNet at work, with its network."""
+    def ready(self, control: Control, unet: UNet2DConditionModel) -> Steering | JointControl:
+        """Return a ControlNet at work on a denoising network, with its own network."""
         for other, steering in self.made:
             if control.alike(other):
                 return steering
         net = self.lent.enter_context(self.store.controlnet(control.net))
+        joint = isinstance(net, SD3ControlNetModel)
+        steering = joint_steering(control, net, unet, self.store, self.lent) if joint else self._steering(control, net)
+        self.made.append((control, steering))
+        return steering
+
+    @staticmethod
+    def _steering(control: Control, net: ControlNetModel) -> Steering:
         picture = control.picture[..., : net.config.conditioning_channels]
-        steering = Steering(
+        return Steering(
             net, picture, control.strength, control.start, control.end, control.guess, control.mask,
             task=control.net.task,
         )  # fmt: skip
-        self.made.append((control, steering))
-        return steering
 
 
 @final
@@ -88,7 +97,7 @@ class Scene:
             strength=one.strength * (1.0 if one.mask is None else one.mask_strength),
             start=one.start,
             end=one.end,
-            controls=tuple(self.nets.ready(each) for each in one.controls if not (negative and each.guess)),
+            controls=tuple(self.nets.ready(each, self.unet) for each in one.controls if not (negative and each.guess)),
             shares_controls=one.shares_controls,
             beside=self._beside(one),
         )

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sd_nodes.diffusion.condition import Condition
 from sd_nodes.diffusion.control import Control
+from sd_nodes.diffusion.k.joint_control import JointControl
 
 SOFT = 8
 """How many latent pixels the edge of an area fades over, at most."""
@@ -81,7 +82,7 @@ class Prompt:
     strength: float = 1.0
     start: float = 0.0
     end: float = 1.0
-    controls: tuple[Control, ...] = ()
+    controls: tuple[Control | JointControl, ...] = ()
     shares_controls: bool = False
     beside: Tensor | None = None
 

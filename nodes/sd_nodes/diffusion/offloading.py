@@ -35,7 +35,8 @@ def bring_groups(module: Module, device: torch.device) -> None:
     """Keeps weights in main memory and brings them to the device group by group.
 
     On a CUDA device groups are single layers, and the next one's weights come on a stream of their own while one
-    computes. Elsewhere they are whole blocks, so that there are fewer transfers.
+    computes. Elsewhere they are whole blocks, so that there are fewer transfers. The streams were not tried on a GPU
+    yet; the tests move blocks to a toy accelerator.
     """
     streams = device.type == "cuda"
     blocks = not streams and isinstance(module, ModelMixin)

@@ -134,7 +134,10 @@ class Recordings:
 
 
 def on_cuda(function: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:
-    """Records a function as a CUDA graph; it must not wait for the GPU. Other threads may go on using the GPU."""
+    """Records a function as a CUDA graph; it must not wait for the GPU. Other threads may go on using the GPU.
+
+    Not tried on a GPU yet; the tests replay by computing the same tensors anew.
+    """
     current, aside = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
     aside.wait_stream(current)
     with torch.cuda.stream(aside):

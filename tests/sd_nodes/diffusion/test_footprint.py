@@ -95,16 +95,16 @@ def test_an_autoencoder_of_full_size(height: int, width: int, batch: int) -> Non
 
 
 def test_tiles_and_slices_of_full_size() -> None:
-    latents = Latents(2, 128, 128)
+    latents = Latents(2, 80, 80)
     with FakeTensorMode():
         model = AutoencoderKL(**AUTOENCODER).eval()
         model.enable_tiling()
         model.enable_slicing()
-        given = torch.empty(2, 4, 128, 128)
+        given = torch.empty(2, 4, 80, 80)
         counted = peak_bytes(lambda: model.decode(given).sample)
     told = footprint.decoder(AUTOENCODER, latents, tiled=True, sliced=True)
     assert near(counted, told, 0.1)
-    assert told < footprint.decoder(AUTOENCODER, latents) / 7
+    assert told < footprint.decoder(AUTOENCODER, latents) / 3
 
 
 def test_a_text_encoder_of_full_size() -> None:

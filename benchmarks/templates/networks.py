@@ -212,69 +212,6 @@ def open_clip(prefix: str, width: int, projection: bool = True) -> Tensors:
     return net.tensors
 
 
-def upscaler() -> Tensors:
-    """Make an ESRGAN of one block that enlarges four times, as Real-ESRGAN names it."""
-    net, width, growth = Layers(seed=7), 8, 4
-    net.layer("conv_first", width, 3, 3, 3)
-    for dense in (1, 2, 3):
-        for number in range(1, 6):
-            after = width if number == 5 else growth
-            net.layer(f"body.0.rdb{dense}.conv{number}", after, width + growth * (number - 1), 3, 3)
-    for name in ("conv_body", "conv_up1", "conv_up2", "conv_hr"):
-        net.layer(name, width, width, 3, 3)
-    net.layer("conv_last", 3, width, 3, 3)
-    return net.tensors
-
-
-def clip_vision(width: int, projection: int) -> Tensors:
-    """Make an encoder of pictures of one layer, for pictures of 224 pixels, as transformers names it."""
-    net = Layers("vision_model.", seed=8)
-    net.weight("embeddings.class_embedding", width)
-    net.weight("embeddings.patch_embedding.weight", width, 3, 14, 14)
-    net.weight("embeddings.position_embedding.weight", 257, width)
-    layer = "encoder.layers.0"
-    for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
-        net.layer(f"{layer}.self_attn.{name}", width, width)
-    net.layer(f"{layer}.mlp.fc1", 128, width)
-    net.layer(f"{layer}.mlp.fc2", width, 128)
-    for name in (f"{layer}.layer_norm1", f"{layer}.layer_norm2", "pre_layrnorm", "post_layernorm"):
-        net.norm(name, width)
-    net.prefix = ""
-    net.weight("visual_projection.weight", projection, width)
-    return net.tensors
-
-
-def open_clip_vision(prefix: str, width: int) -> Tensors:
-    """Make an encoder of pictures of one layer as OpenCLIP names it."""
-    net = Layers(prefix, seed=9)
-    net.weight("class_embedding", width)
-    net.weight("conv1.weight", width, 3, 14, 14)
-    net.weight("positional_embedding", 257, width)
-    block = "transformer.resblocks.0"
-    net.weight(f"{block}.attn.in_proj_weight", 3 * width, width)
-    net.weight(f"{block}.attn.in_proj_bias", 3 * width)
-    net.layer(f"{block}.attn.out_proj", width, width)
-    net.layer(f"{block}.mlp.c_fc", 128, width)
-    net.layer(f"{block}.mlp.c_proj", width, 128)
-    for name in (f"{block}.ln_1", f"{block}.ln_2", "ln_pre", "ln_post"):
-        net.norm(name, width)
-    net.weight("proj", width, 768)
-    return net.tensors
-
-
-def lora(context: int) -> Tensors:
-    """Make a LoRA of rank 2 as kohya's trainer names it: on the middle of the UNet and a layer of the text encoder."""
-    net, width = Layers(seed=6), WIDTHS[-1]
-    middle = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2"
-    sides = {f"{middle}_to_q": (width, width), f"{middle}_to_k": (width, context), f"{middle}_to_v": (width, context)}
-    sides["lora_te_text_model_encoder_layers_0_self_attn_q_proj"] = (768, 768)
-    for name, (after, before) in sides.items():
-        net.weight(f"{name}.lora_down.weight", 2, before)
-        net.weight(f"{name}.lora_up.weight", after, 2)
-        net.tensors[f"{name}.alpha"] = torch.tensor(2.0)
-    return net.tensors
-
-
 def merged(parts: Sequence[Mapping[str, torch.Tensor]]) -> Tensors:
     """Put the tensors of several networks together."""
     return {name: tensor for part in parts for name, tensor in part.items()}

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from safetensors.torch import save_file
 
-from benchmarks.templates import networks, sd3
+from benchmarks.templates import additions, networks, sd3
 from benchmarks.templates.networks import Tensors, merged
 
 CLIP, FIRST, SECOND = "cond_stage_model.", "conditioner.embedders.0.", "conditioner.embedders.1.model."
@@ -44,7 +44,7 @@ def zero123() -> Tensors:
     seen = networks.Layers("cc_projection.", seed=10)
     seen.weight("weight", 768, 768 + 4)
     seen.weight("bias", 768)
-    visual = networks.open_clip_vision(f"{CLIP}model.visual.", 1024)
+    visual = additions.open_clip_vision(f"{CLIP}model.visual.", 1024)
     return merged([networks.unet(768, channels=8), visual, seen.tensors, networks.vae()])
 
 
@@ -60,9 +60,10 @@ CHECKPOINTS: Mapping[str, Callable[[], Tensors]] = {
 """What stands in for a checkpoint, by what its name begins with; all others are of Stable Diffusion 1."""
 
 OTHERS: Mapping[str, Callable[[], Tensors]] = {
-    "clip_vision": lambda: networks.clip_vision(1664, 1280),
-    "loras": lambda: networks.lora(768),
-    "upscale_models": networks.upscaler,
+    "clip_vision": lambda: additions.clip_vision(1664, 1280),
+    "gligen": lambda: additions.gligen(768),
+    "loras": lambda: additions.lora(768),
+    "upscale_models": additions.upscaler,
     "vae": lambda: networks.vae(""),
     "controlnet": lambda: networks.controlnet(768),
 }

@@ -16,14 +16,14 @@ Share = Annotated[float, Range(0.0, 1.0, 0.01)]
 
 @node("ModelSamplingDiscrete", category="advanced/model", id="ModelSamplingDiscrete", static=True)
 def model_sampling_discrete(
-    model: Model, sampling: Literal["eps", "v_prediction", "lcm", "x0"] = "eps", zsnr: bool = False
+    model: Model, sampling: Literal["eps", "v_prediction", "lcm", "x0", "img_to_img"] = "eps", zsnr: bool = False
 ) -> Model:
     """Say what a model of numbered timesteps predicts.
 
     Args:
         model: The model.
-        sampling: The noise, velocities (arXiv:2202.00512), what a consistency model does (arXiv:2310.04378), or the
-            clean latents.
+        sampling: The noise, velocities (arXiv:2202.00512), what a consistency model does (arXiv:2310.04378), the clean
+            latents, or latents of another picture from those of one, without noise.
         zsnr: Whether its last noise level is pure noise (arXiv:2305.08891).
 
     Returns:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, final
 
-Kind = Literal["eps", "v_prediction", "lcm", "x0", "edm", "flow"]
+Kind = Literal["eps", "v_prediction", "lcm", "x0", "edm", "flow", "img_to_img"]
 """What a network can predict; `lcm` is a consistency model."""
 
 

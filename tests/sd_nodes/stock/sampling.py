@@ -125,7 +125,7 @@ NODES: Nodes = {
         ["SAMPLER"],
     ),
     "ModelSamplingDiscrete": (
-        {"model": "MODEL", "sampling": ["eps", "v_prediction", "lcm", "x0"], "zsnr": ("BOOLEAN", False)},
+        {"model": "MODEL", "sampling": ["eps", "v_prediction", "lcm", "x0", "img_to_img"], "zsnr": ("BOOLEAN", False)},
         ["MODEL"],
     ),
     "ModelSamplingContinuousEDM": (

@@ -9,7 +9,7 @@ from torch import Tensor
 from sd_nodes.diffusion.k.flow import FlowLevels
 from sd_nodes.diffusion.k.levels import Levels, LogLevels, NoiseTable
 
-Kind = Literal["eps", "v_prediction", "x0", "lcm", "edm", "flow"]
+Kind = Literal["eps", "v_prediction", "x0", "lcm", "edm", "flow", "img_to_img"]
 
 LCM_DATA, LCM_SCALE = 0.5, 10.0
 """The boundary condition of latent consistency models (arXiv:2310.04378): deviation of data, scale of timesteps."""
@@ -62,8 +62,8 @@ class Parameterization:
         return float(self.levels.sigmas[0])
 
     def scaled(self, latents: Tensor, sigma: float) -> Tensor:
-        """Scales noisy latents to the deviation that the model was trained on."""
-        return latents if self.kind == "flow" else latents / math.sqrt(sigma**2 + self.data**2)
+        """Scales noisy latents to the deviation that the model was trained on, unless it takes them as they are."""
+        return latents if self.kind in ("flow", "img_to_img") else latents / math.sqrt(sigma**2 + self.data**2)
 
     def denoised(self, output: Tensor, latents: Tensor, sigma: float) -> Tensor:
         """Returns the clean latents that a model's output tells.
@@ -73,7 +73,7 @@ class Parameterization:
             latents: The noisy latents, not scaled.
             sigma: Their noise level.
         """
-        if self.kind == "x0":
+        if self.kind in ("x0", "img_to_img"):
             return output
         if self.kind in ("eps", "flow"):
             return latents - sigma * output

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from sd_nodes.diffusion.denoise import OnStep
+from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.k.guidance import Guide
 from sd_nodes.diffusion.k.masking import Kept, Rule, latent_mask
 from sd_nodes.diffusion.k.network import Network
@@ -19,7 +20,7 @@ from sd_nodes.diffusion.k.noise import (
     start_noise,
     step_noise,
 )
-from sd_nodes.diffusion.k.regions import sides_placed
+from sd_nodes.diffusion.k.regions import Placed, sides_placed
 from sd_nodes.diffusion.k.run import Denoised, Run, Step
 from sd_nodes.diffusion.k.samplers.names import Named
 
@@ -62,6 +63,9 @@ def sample(
 
     Returns:
         The latents at the last noise level, and what they were denoised to last; both as given if there is no step.
+
+    Raises:
+        SettingError: A prompt is bound to an area beyond the latents.
     """
     sigmas = list(sampling.sigmas)
     if not sigmas:
@@ -99,9 +103,19 @@ def _noise(sampling: Sampling, x: Tensor) -> Noise:
     return step_noise(x, sampling.seed, sampling.seed_rule)
 
 
+def _check_areas(sides: Sequence[Sequence[Placed]], latents: Tensor) -> None:
+    areas = (one.where(latents) for side in sides for one in side)
+    if beyond := [f"x = {area.left}, y = {area.top}" for area in areas if area.height <= 0 or area.width <= 0]:
+        size = f"{latents.shape[3]} x {latents.shape[2]}"
+        raise SettingError(
+            f"A prompt's area begins beyond the latents, at {' and '.join(beyond)} of {size}: a latent spans 8 pixels."
+        )
+
+
 def _denoiser(sampling: Sampling, latents: Tensor, kept: Kept | None) -> Callable[[Tensor, float], Denoised]:
     network, guide = sampling.network, sampling.guide
     sides = sides_placed(guide.sides, *latents.shape[2:])
+    _check_areas(sides, latents)
     both = sampling.sampler.unguided
 
     def denoised(x: Tensor, sigma: float) -> Denoised:

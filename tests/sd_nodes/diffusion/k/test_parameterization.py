@@ -27,6 +27,12 @@ def test_a_perfect_model_denoises_perfectly(kind: Kind, sigma: float) -> None:
     torch.testing.assert_close(form.denoised(told(kind, sigma), noisy, sigma), CLEAN, rtol=1e-4, atol=2e-5)
 
 
+def test_what_makes_pictures_of_pictures_takes_latents_as_they_are() -> None:
+    form = Parameterization.discrete(noise_table({}), "img_to_img")
+    assert form.scaled(CLEAN, 5.0) is CLEAN
+    assert form.denoised(NOISE, CLEAN, 5.0) is NOISE
+
+
 @pytest.mark.parametrize("sigma", SIGMAS)
 def test_velocities(sigma: float) -> None:
     form, noisy = Parameterization.discrete(noise_table({})), CLEAN + sigma * NOISE

@@ -7,10 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.k import schedules
 from sd_nodes.diffusion.k.guidance import Cfg
 from sd_nodes.diffusion.k.masking import gradual, latent_mask
 from sd_nodes.diffusion.k.noise import start_noise
+from sd_nodes.diffusion.k.regions import Area
 from sd_nodes.diffusion.k.sample import Sampling, sample
 from sd_nodes.diffusion.k.samplers.names import SAMPLERS, named
 from tests.sd_nodes.diffusion.k.small import FORM, alone, latents, network, prompt
@@ -132,3 +134,9 @@ def test_the_rule_of_a_mask_is_used() -> None:
         for rule in (None, lambda sigmas: gradual(FORM.levels, sigmas))
     )
     assert not torch.allclose(plain, ruled, atol=1e-3)
+
+
+def test_an_area_beyond_the_latents_is_told() -> None:
+    outside = replace(run(), guide=Cfg([prompt(1, area=Area(8, 8, 0, 8))]))
+    with pytest.raises(SettingError, match="x = 8, y = 0 of 8 x 8"):
+        drawn(outside, latents(), latents())

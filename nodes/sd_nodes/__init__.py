@@ -3,6 +3,7 @@
 from graph_runtime import Library
 from sd_nodes import (
     animation,
+    boxes,
     compositing,
     conditionings,
     control_maps,
@@ -68,6 +69,7 @@ LIBRARY = Library.of(
     sdxl,
     sd3_prompts,
     vision,
+    boxes,
     novel_views,
     conditionings,
     regions,

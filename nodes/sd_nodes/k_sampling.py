@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
 
 from graph_runtime import NodeError
 from sd_nodes.beside import beside
+from sd_nodes.diffusion.gligen import with_boxes
 from sd_nodes.diffusion.k.freeu import Scales, with_freeu
 from sd_nodes.diffusion.k.guidance import Cfg, DualCfg, Perturbed, Rescaled, plain
 from sd_nodes.diffusion.k.levels import noise_table
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from diffusers import UNet2DConditionModel
 
     from graph_runtime import Progress
+    from sd_nodes.diffusion.gligen import Gligen
     from sd_nodes.diffusion.k.guidance import Guide
     from sd_nodes.diffusion.k.parameterization import Kind
     from sd_nodes.sampling_types import Guider, Noise, Sampler
@@ -102,6 +104,7 @@ def draw(
     with ExitStack() as lent:
         unet = _tweaked(as_unet(lent.enter_context(store.unet(model, guided(latent["samples"])))), model.tweaks)
         latent = fitting(latent, model, unet.config.out_channels)
+        unet = _boxed(unet, guider, store, lent)
         for note in store.notes(model):
             progress.say(note, once=True)
         if model.settings.graphs:
@@ -138,6 +141,17 @@ def _tweaked(unet: UNet2DConditionModel, tweaks: Tweaks) -> UNet2DConditionModel
     for scales in reversed(tweaks.freeu):
         wide, narrow = (Scales(*each) for each in zip(scales.backbone, scales.skip, strict=True))
         unet = with_freeu(unet, wide, narrow, scales.by_mean)
+    return unet
+
+
+def _boxed(unet: UNet2DConditionModel, guider: Guider, store: WeightStore, lent: ExitStack) -> UNet2DConditionModel:
+    """Put the layers into a network that bind words to boxes, where a prompt has some."""
+    prompts = [each for each in (guider.positive, guider.middle, guider.negative) if each is not None]
+    models = dict.fromkeys(box.model for each in prompts for one in each.conditions for box in one.boxes)
+    if len(models) > 1:
+        raise NodeError("boxes are bound by several GLIGEN models; take one for all of them.")
+    for model in models:
+        return with_boxes(unet, cast("Gligen", lent.enter_context(store.module(model))))
     return unet
 
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from sd_nodes import open_clip, sd3_names, upscaler_names
+from sd_nodes import gligen_names, open_clip, sd3_names, upscaler_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -168,6 +168,7 @@ SEEING_PREFIXES = (
 """Where checkpoints that are told of pictures keep the encoder of those."""
 
 LAYOUTS = (
+    Layout("gligen", "", gligen_names.SIGN, gligen_names.renamed),
     *(Layout("transformer", prefix, sd3_names.SIGN, sd3_names.renamed) for prefix in ("model.diffusion_model.", "")),
     *(
         Layout(part, f"text_encoders.{name}.transformer.", sign, _text_encoder)

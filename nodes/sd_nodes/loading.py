@@ -12,6 +12,7 @@ import transformers
 from safetensors import safe_open
 
 from graph_runtime import NodeError
+from sd_nodes.diffusion.gligen import Gligen
 from sd_nodes.imaging.upscaling import upscaler_of
 from sd_nodes.open_clip import piece
 from sd_nodes.sd3_models import controlnet_of, t5_of, transformer_of
@@ -71,6 +72,7 @@ OWN: dict[str, Callable[[Shapes], torch.nn.Module]] = {
     "image_encoder": image_encoder_of,
     "transformer": transformer_of,
     "text_encoder_3": t5_of,
+    "gligen": Gligen,
 }
 """Modules of the pack's own, built by the shapes of their weights."""
 

@@ -9,8 +9,8 @@ from graph_runtime import NodeError
 from sd_nodes import sources
 from sd_nodes.components import Component, components
 from sd_nodes.families import family_of
-from sd_nodes.places import BASE, CLIP_VISION, TEXT, UNET, UPSCALE, Shelf, find
-from sd_nodes.recipes import Clip, ClipVision, ControlNet, Model, Source, UpscaleModel, Vae
+from sd_nodes.places import BASE, CLIP_VISION, GLIGEN, TEXT, UNET, UPSCALE, Shelf, find
+from sd_nodes.recipes import Clip, ClipVision, ControlNet, Gligen, Model, Source, UpscaleModel, Vae
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +70,15 @@ def clip(names: Sequence[str], folders: Folders, family: str = "") -> Clip:
     first, *others = (sources.source_at(name, component, folders) for name, component in ordered)
     told = family or _alone(ordered[0][1])
     return Clip(first, told, skip=_skip(told, ordered[0][1]), others=tuple(others))
+
+
+def gligen(name: str, folders: Folders) -> Gligen:
+    """Return the recipe of layers that bind words to boxes; the width of the text that they see tells their family."""
+    component = components(find(name, GLIGEN, folders)).get("gligen")
+    linear = (
+        next((t for n, t in component.header().items() if n.endswith(".linear.weight")), None) if component else None
+    )
+    return Gligen(_source(name, "gligen", GLIGEN, folders), family_of(linear.shape[1] if linear else None))
 
 
 def upscaler(name: str, folders: Folders) -> UpscaleModel:

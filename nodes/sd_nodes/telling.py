@@ -57,8 +57,22 @@ def told(
     further = {**added(unet, pooled, sizes, score), **labels(unet, pictures)}
     if unet.config.addition_embed_type == "pooled" and pooled is not None:
         further["text_embeds"] = pooled
+    if getattr(unet, "position_net", None) is not None:
+        further |= _boxes(condition, unet, samples)
     states = condition.embedding if beside is None else beside.projected(condition.embedding)
     return Told(states, further)
+
+
+def _boxes(condition: Condition, unet: UNet2DConditionModel, samples: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Return what a network is told of boxes, which are in latent pixels."""
+    from sd_nodes.diffusion.gligen import Box, told_boxes
+
+    rows, columns = samples.shape[2:]
+    boxes = [
+        Box(one.pooled, one.x / columns, one.y / rows, (one.x + one.width) / columns, (one.y + one.height) / rows)
+        for one in condition.boxes
+    ]
+    return told_boxes(boxes, unet.position_net.positive_len)
 
 
 def _pictures(condition: Condition, seed: int, beside: Beside | None) -> torch.Tensor | None:

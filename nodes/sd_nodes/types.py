@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
-    "Area", "Attention", "Clip", "ClipVision", "ClipVisionOutput", "Condition", "Conditioning", "Control",
-    "ControlNet", "Device", "Dtype", "Framing", "Glance", "Gligen", "Hole", "Image", "Latent", "Mask", "Model",
-    "Offload", "Option", "Patch", "Recipe", "SafetyChecker", "Scheduler", "Settings", "Source", "StyleModel",
+    "Area", "Attention", "BoundText", "Clip", "ClipVision", "ClipVisionOutput", "Condition", "Conditioning",
+    "Control", "ControlNet", "Device", "Dtype", "Framing", "Glance", "Gligen", "Hole", "Image", "Latent", "Mask",
+    "Model", "Offload", "Option", "Patch", "Recipe", "SafetyChecker", "Scheduler", "Settings", "Source", "StyleModel",
     "UpscaleModel", "Vae",
 ]  # fmt: skip
 
@@ -75,6 +75,7 @@ class Control:
         end: The fraction of the sampling after which it is off.
         mask: Where it steers, on the picture that is drawn; None is everywhere.
         guess: The picture alone steers: predictions for the negative prompt are left alone, shallow layers count less.
+        vae: The autoencoder for ControlNets that see the picture's latents; others leave it alone.
     """
 
     net: ControlNet
@@ -84,10 +85,11 @@ class Control:
     end: float = 1.0
     mask: Mask | None = None
     guess: bool = False
+    vae: Vae | None = None
 
     def alike(self, other: Control) -> bool:
         """Whether two do the same."""
-        ours, theirs = ((one.net, one.strength, one.start, one.end, one.guess) for one in (self, other))
+        ours, theirs = ((one.net, one.strength, one.start, one.end, one.guess, one.vae) for one in (self, other))
         pictures = ((self.picture, other.picture), (self.mask, other.mask))
         same = (one is two or (one is not None and two is not None and one.equal(two)) for one, two in pictures)
         return ours == theirs and all(same)
@@ -177,6 +179,25 @@ class Glance:
 
 @final
 @dataclass(frozen=True, eq=False)
+class BoundText:
+    """A text that is bound to a box of the picture (GLIGEN, arXiv:2301.07093).
+
+    Args:
+        pooled: `[1, width]`, what the text says as a whole.
+        width: The width of the box in latent pixels, 8 pixels of the picture each; likewise the others.
+        model: The layers that bind it.
+    """
+
+    pooled: torch.Tensor
+    width: int
+    height: int
+    x: int
+    y: int
+    model: Gligen
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class Condition:
     """One encoded text and what applies to it alone.
 
@@ -195,6 +216,7 @@ class Condition:
         framing: The sizes that SDXL is told, or None for those of the picture that is drawn.
         hole: The picture that some models see beside the latents; other models leave it alone.
         glances: Pictures as CLIP sees them, for models that are told of those.
+        boxes: Texts that are bound to boxes.
         shares_controls: A negative prompt without ControlNets gets this one's.
     """
 
@@ -212,6 +234,7 @@ class Condition:
     framing: Framing | None = None
     hole: Hole | None = None
     glances: tuple[Glance, ...] = ()
+    boxes: tuple[BoundText, ...] = ()
     shares_controls: bool = False
 
     @property

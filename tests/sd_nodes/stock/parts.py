@@ -1,6 +1,6 @@
 """The stock nodes that load single parts of models, and those that use them, as ComfyUI has them."""
 
-from tests.sd_nodes.stock.specs import BATCH, Nodes, count, number, side
+from tests.sd_nodes.stock.specs import BATCH, STRENGTH, Nodes, count, number, place, side
 
 CHOICES = "CHOICES"
 """Files to choose from; there are none in the tests."""
@@ -15,6 +15,7 @@ UNIONS = [
     "tile", "repaint",
 ]  # fmt: skip
 
+TEXT = ("STRING", "")
 SCALING = ["bicubic", "nearest-exact", "bilinear", "area", "bislerp"]
 
 NODES: Nodes = {
@@ -78,8 +79,24 @@ NODES: Nodes = {
     "ModelSamplingSD3": ({"model": "MODEL", "shift": number(3.0, 0.0, 100.0)}, ["MODEL"]),
     "CLIPTextEncodeSD3": (
         {
-            "clip": "CLIP", "clip_l": "STRING", "clip_g": "STRING", "t5xxl": "STRING",
+            "clip": "CLIP", "clip_l": TEXT, "clip_g": TEXT, "t5xxl": TEXT,
             "empty_padding": ["none", "empty_prompt"],
+        },
+        ["CONDITIONING"],
+    ),
+    "ControlNetApplySD3": (
+        {
+            "positive": "CONDITIONING", "negative": "CONDITIONING", "control_net": "CONTROL_NET", "vae": "VAE",
+            "image": "IMAGE", "strength": STRENGTH, "start_percent": number(0.0, 0.0, 1.0, 0.001),
+            "end_percent": number(1.0, 0.0, 1.0, 0.001),
+        },
+        ["positive", "negative"],
+    ),
+    "GLIGENLoader": ({"gligen_name": CHOICES}, ["GLIGEN"]),
+    "GLIGENTextBoxApply": (
+        {
+            "conditioning_to": "CONDITIONING", "clip": "CLIP", "gligen_textbox_model": "GLIGEN", "text": TEXT,
+            "width": side(64, 8, 8), "height": side(64, 8, 8), "x": place(8), "y": place(8),
         },
         ["CONDITIONING"],
     ),

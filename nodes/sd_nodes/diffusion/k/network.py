@@ -11,6 +11,7 @@ from torch import Tensor
 from sd_nodes.diffusion.condition import Condition
 from sd_nodes.diffusion.control import Conditioned, Control, prepare, total
 from sd_nodes.diffusion.k.hints import fitted_control
+from sd_nodes.diffusion.k.joint_control import JointConditioned, JointControl
 from sd_nodes.diffusion.k.parameterization import Parameterization
 from sd_nodes.diffusion.k.regions import Area, Placed
 from sd_nodes.diffusion.k.stepwise import Stepwise
@@ -31,7 +32,7 @@ class Part:
     side: int
     placed: Placed
     area: Area
-    controls: tuple[Control, ...]
+    controls: tuple[Control | JointControl, ...]
 
     def fits(self, other: "Part", repeated: bool = True) -> bool:
         """Tells whether both can share a batch; a text may be `repeated` to the length of another one."""
@@ -58,7 +59,7 @@ class Network:
     unet: UNet2DConditionModel
     parameterization: Parameterization
     at: Stepwise | None = None
-    embedded: dict[tuple[object, ...], Conditioned] = field(default_factory=dict)
+    embedded: dict[tuple[object, ...], Conditioned | JointConditioned] = field(default_factory=dict)
 
     def predict(self, sides: Sequence[Sequence[Placed]], latents: Tensor, sigma: float) -> list[Tensor]:
         """Denoises latents once for each side.
@@ -120,16 +121,29 @@ class Network:
             down_block_additional_residuals=None if residuals is None else residuals.down,
             mid_block_additional_residual=None if residuals is None else residuals.mid,
             added_cond_kwargs=dict(told.added),
+            cross_attention_kwargs=_boxes(told),
             return_dict=False,
         )[0]
         denoised = self.parameterization.denoised(output.to(crops.dtype), crops, sigma)
         return list(denoised.chunk(len(batch)))
 
-    def _embedded(self, control: Control, seen: torch.Size, prompts: int) -> Conditioned:
+    def _embedded(
+        self, control: Control | JointControl, seen: torch.Size, prompts: int
+    ) -> Conditioned | JointConditioned:
         key = (id(control), seen, prompts)
         if key not in self.embedded:
-            self.embedded[key] = prepare(fitted_control(control, seen, prompts), seen)
+            self.embedded[key] = (
+                control.prepared(seen, prompts)
+                if isinstance(control, JointControl)
+                else prepare(fitted_control(control, seen, prompts), seen)
+            )
         return self.embedded[key]
+
+
+def _boxes(told: Condition) -> dict[str, object] | None:
+    """What a UNet that is told boxes is given, by diffusers' names."""
+    names = ("boxes", "positive_embeddings", "masks")
+    return {"gligen": {name: told.added[name] for name in names}} if "boxes" in told.added else None
 
 
 def _with_beside(seen: Tensor, batch: Sequence[Part]) -> Tensor:

@@ -57,7 +57,7 @@ class Shape:
 
 
 FULL = Shape("Stable Diffusion 1.5's full size")
-TOY = Shape("toy size", 64, 4, (16, 32, 32, 32), 32, (16, 16, 16, 16), 8)
+TOY = Shape("toy size", 64, 2, (16, 32, 32, 32), 32, (16, 16, 16, 16), 8)
 
 
 @dataclass(frozen=True)

@@ -29,30 +29,22 @@ def _lines(node: Node, pack: str, folders: Folders) -> Iterator[str]:
     for text in (node.docs.summary, node.docs.details):
         if text:
             yield from ("", text)
-    inputs = [(one.name, takes(one, folders), one.docs) for one in node.inputs.values()]
-    yield from _table("Inputs", ("input", "takes", "what it is for"), inputs)
-    outputs = [(one.name, str(one.socket), one.docs) for one in node.outputs]
-    yield from _table("Outputs", ("output", "gives", "what it is"), outputs)
+    yield from _list("Inputs", [(one.name, takes(one, folders), one.docs) for one in node.inputs.values()])
+    yield from _list("Outputs", [(one.name, str(one.socket), one.docs) for one in node.outputs])
     yield ""
     yield f"`{node.id}` of the pack {_plain(pack)}, version {node.version}" + (
         "; saves or shows something." if node.sink else "."
     )
 
 
-def _table(heading: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    if not rows:
-        return
-    yield from ("", f"## {heading}", "")
-    yield f"| {' | '.join(columns)} |"
-    yield f"|{'---|' * len(columns)}"
+def _list(heading: str, rows: Sequence[tuple[str, str, str]]) -> Iterator[str]:
+    """A list, not a table: the page stands in a narrow panel."""
+    if rows:
+        yield from ("", f"## {heading}", "")
     for name, kind, said in rows:
-        yield f"| **{_plain(name)}** | {_plain(kind)} | {_cell(said)} |"
+        yield f"- **{_plain(name)}**: {_plain(kind)}." + (f"  \n  {' '.join(said.split())}" if said else "")
 
 
 def _plain(text: str) -> str:
     """A text that is no Markdown: names of files and the like stand as they are."""
     return _SPECIAL.sub(r"\\\1", html.escape(" ".join(text.split()), quote=False))
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")

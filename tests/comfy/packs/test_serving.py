@@ -110,8 +110,8 @@ def test_help_pages_are_the_packs_own_or_made_of_the_declaration(shelf: Library,
         page = await text(f"{at}/KitchenNumber/en.md")
         assert page == await text(f"{at}/KitchenNumber.md")
         assert page.startswith("# A Number\n\nGives a number.\n")
-        assert "| **value** | integer, 0 to 10, in steps of 1, required | Which. |" in page
-        assert "| **number** | integer | The same. |" in page
+        assert "- **value**: integer, 0 to 10, in steps of 1, required.  \n  Which.\n" in page
+        assert "- **number**: integer.  \n  The same.\n" in page
         for missing in (f"{at}/KitchenNumber/de.md", f"{at}/Nothing.md", "/extensions/pantry/docs/KitchenNumber.md"):
             await text(missing, 404)
 

@@ -106,9 +106,7 @@ class ImageSaveHelper:
     @staticmethod
     def get_save_images_ui(images: Any, filename_prefix: str, cls: Any, compress_level: int = 4) -> SavedImages:
         """Save each as PNG among the results, and show them."""
-        return SavedImages(
-            ImageSaveHelper.save_images(images, filename_prefix, FolderType.output, cls, compress_level)
-        )
+        return SavedImages(ImageSaveHelper.save_images(images, filename_prefix, FolderType.output, cls, compress_level))
 
     @staticmethod
     def save_animated_png(

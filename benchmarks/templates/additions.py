@@ -29,6 +29,19 @@ def gligen(context: int) -> Tensors:
     return net.tensors
 
 
+def t2i_adapter() -> Tensors:
+    """Make a T2I adapter for such a UNet, as its inventors name it."""
+    net, before = Layers(seed=14), WIDTHS[0]
+    net.layer("conv_in", before, 3 * 8 * 8, 3, 3)
+    for number, width in enumerate(WIDTHS):
+        if width != before:
+            net.layer(f"body.{number}.in_conv", width, before, 1, 1)
+        net.layer(f"body.{number}.block1", width, width, 3, 3)
+        net.layer(f"body.{number}.block2", width, width, 1, 1)
+        before = width
+    return net.tensors
+
+
 def upscaler() -> Tensors:
     """Make an ESRGAN of one block that enlarges four times, as Real-ESRGAN names it."""
     net, width, growth = Layers(seed=7), 8, 4

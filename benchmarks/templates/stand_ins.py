@@ -98,6 +98,8 @@ def _stem(name: str) -> str:
 def _maker(kind: str, name: str) -> Callable[[], Tensors] | None:
     if kind == "controlnet" and name.startswith("sd3.5"):
         return sd3.controlnet
+    if kind == "controlnet" and "T2IAdapter" in name:
+        return additions.t2i_adapter
     return CHECKPOINTS.get(_stem(name), sd1) if kind == "checkpoints" else OTHERS.get(kind)
 
 

@@ -74,7 +74,8 @@ class Component:
         if self.names is None:
             return merged
         return {
-            new: replace(merged[old], shape=shape_of_piece(old, merged[old].shape)) for new, old in self.names.items()
+            new: replace(merged[old], shape=shape_of_piece(new, old, merged[old].shape))
+            for new, old in self.names.items()
         }
 
     @property
@@ -118,10 +119,18 @@ def _of_file(path: Path) -> list[Component]:
     header = read_header(path)
     found = parts(header)
     if not found:
-        some = ", ".join(sorted(header)[:3]) or "nothing"
-        what = "it looks like a LoRA" if any("lora" in name for name in header) else f"it holds {some}, ..."
+        what = _looks(header)
         raise NodeError(f"{path} holds no UNet, VAE, text encoder or other part of a model in a known layout: {what}.")
     return [Component(part, path, None, (path,), (path,), names=names) for part, names in found.items()]
+
+
+def _looks(header: Header) -> str:
+    """Tell what a file seems to be that holds no part of a model."""
+    if any("lora" in name for name in header):
+        return "it looks like a LoRA"
+    if any(name.removeprefix("adapter.").startswith("body.0.block1.") for name in header):
+        return "it looks like a T2I adapter, and those are not read; take a ControlNet of the same kind"
+    return f"it holds {', '.join(sorted(header)[:3]) or 'nothing'}, ..."
 
 
 def _of_folder(root: Path) -> list[Component]:

@@ -15,8 +15,8 @@ from sd_nodes import LIBRARY
 FOLDER = templates_folder()
 pytestmark = pytest.mark.skipif(FOLDER is None, reason="comfyui-workflow-templates is not installed")
 
-OF_OTHERS = ("sd3", "sdxl", "embedding", "inpaint", "stable_zero123", "gligen")
-"""What the names of those begin with that need models of other families than Stable Diffusion 1."""
+OF_OTHERS = ("sd3", "sdxl", "embedding", "inpaint", "stable_zero123", "gligen", "depth_t2i_adapter")
+"""What the names of those begin with that need more than the models of Stable Diffusion 1, and T2I adapters."""
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,13 @@
-"""Draws one sheet of all workflows: rows of equal width, each picture whole, a title and a remark below it."""
+"""Draws one sheet of all workflows: rows of equal width, each picture whole, a title and a remark above it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image as Pillow
-from PIL import ImageDraw, ImageFont
+from PIL import ImageChops, ImageDraw, ImageFont
 
 from pictures.runs import Shown
 from sd_nodes.contact_sheet import INK, PAPER
@@ -34,25 +34,31 @@ class Placed:
     height: int
 
 
-def sheet(entries: Sequence[Shown], heading: str) -> Pillow.Image:
+def sheet(workflows: Sequence[Shown], heading: str) -> Pillow.Image:
     """Draw workflows on one sheet, in their order."""
-    below = round(LINE * (2 * TITLE + REMARK)) + GAP
-    top = MARGIN + round(2 * HEADING)
+    entries = [replace(each, picture=trimmed(each.picture)) for each in workflows]
+    top = MARGIN + 2 * HEADING
     placed: list[Placed] = []
     for row in rows([_proportion(entry) for entry in entries], WIDTH - 2 * MARGIN):
-        height = _height(row, entries)
-        left = MARGIN
-        for place in row:
-            width = round(height * _proportion(entries[place]))
+        height, left = _height(row, entries), MARGIN
+        widths = [round(height * _proportion(entries[place])) for place in row]
+        top += max(_written(entries[place], width) for place, width in zip(row, widths, strict=True))
+        for place, width in zip(row, widths, strict=True):
             placed.append(Placed(entries[place], left, top, width, height))
             left += width + GAP
-        top += height + below
-    canvas = Pillow.new("RGB", (WIDTH, top - GAP + MARGIN), PAPER)
+        top += height + 2 * GAP
+    canvas = Pillow.new("RGB", (WIDTH, top - 2 * GAP + MARGIN), PAPER)
     pen = ImageDraw.Draw(canvas)
     pen.text((WIDTH / 2, MARGIN + HEADING / 2), heading, INK, ImageFont.load_default(HEADING), anchor="mm")
     for each in placed:
         _draw(canvas, pen, each)
     return canvas
+
+
+def trimmed(picture: Pillow.Image) -> Pillow.Image:
+    """Cut off a border in the colour of the sheet, so that pictures that have one stand in line with the others."""
+    border = ImageChops.difference(picture, Pillow.new("RGB", picture.size, PAPER)).getbbox()
+    return picture.crop(border) if border else picture
 
 
 def rows(proportions: Sequence[float], width: float) -> list[list[int]]:
@@ -96,13 +102,22 @@ def _draw(canvas: Pillow.Image, pen: ImageDraw.ImageDraw, placed: Placed) -> Non
     factor = min(placed.width / placed.shown.picture.width, placed.height / placed.shown.picture.height)
     size = (round(placed.shown.picture.width * factor), round(placed.shown.picture.height * factor))
     made = placed.shown.picture.resize(size, Pillow.Resampling.LANCZOS)
-    canvas.paste(made, (placed.left + (placed.width - size[0]) // 2, placed.top + (placed.height - size[1]) // 2))
-    lines = [(line, TITLE, INK) for line in wrapped(placed.shown.title, TITLE, placed.width)]
-    lines += [(line, REMARK, QUIET) for line in wrapped(placed.shown.remark, REMARK, placed.width)]
-    top = placed.top + placed.height + TITLE / 2
-    for text, letters, colour in lines:
+    canvas.paste(made, (placed.left, placed.top + (placed.height - size[1]) // 2))
+    top: float = placed.top - _written(placed.shown, placed.width)
+    for text, letters, colour in _lines(placed.shown, placed.width):
         pen.text((placed.left, top), text, colour, ImageFont.load_default(letters))
         top += LINE * letters
+
+
+def _written(shown: Shown, width: int) -> int:
+    """How high the words above a picture are."""
+    return round(sum(LINE * letters for _, letters, _ in _lines(shown, width)) + TITLE / 3)
+
+
+def _lines(shown: Shown, width: int) -> list[tuple[str, int, tuple[int, int, int]]]:
+    """The words above a picture, line by line: the text, how large it is, its colour."""
+    lines = [(line, TITLE, INK) for line in wrapped(shown.title, TITLE, width)]
+    return lines + [(line, REMARK, QUIET) for line in wrapped(shown.remark, REMARK, width)]
 
 
 def wrapped(text: str, letters: int, width: int) -> list[str]:

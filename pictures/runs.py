@@ -1,4 +1,4 @@
-"""Runs the workflows that ship, as far as a machine without Stable Diffusion can."""
+"""Runs the workflows that ship, as far as a machine without Stable Diffusion can; results are kept between runs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from PIL import Image as Pillow
 
 from graph_runtime import Executor, Folders, Workflow, WorkflowError, discover, join
 from graph_runtime.api_format import read
+from graph_runtime.cache import DiskCache, types_of
 from graph_runtime.drawing import picture, png
 
 ROOT = Path(__file__).parent.parent
 WORKFLOWS = ROOT / "workflows"
+KEPT = ROOT / "out/kept"
+"""Where results are kept: what has not changed is not computed again."""
+
 SHEETS = ("Save two by two", "Save side by side", "Save")
 """The titles of the nodes whose picture tells most, the best first."""
 
@@ -74,10 +78,11 @@ def _fits(workflow: Workflow, *wanted: str) -> bool:
 
 
 def _drawn(workflow: Workflow, wanted: str) -> Pillow.Image:
+    library = discover()
     with tempfile.TemporaryDirectory() as folder:
         folders = _folders(Path(folder))
-        with Executor(folders) as executor:
-            outcome = asyncio.run(executor.run(join(workflow, discover(), folders, [wanted])))
+        with Executor(folders, DiskCache(KEPT, 1 << 30, types_of(library))) as executor:
+            outcome = asyncio.run(executor.run(join(workflow, library, folders, [wanted])))
         if outcome.state != "succeeded":
             raise RuntimeError(f"{workflow.source}: {outcome.failures}")
         files = outcome.results[wanted].shown

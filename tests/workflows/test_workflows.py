@@ -179,7 +179,14 @@ def test_all_that_must_be_there_is_there():
     kinds = ("canny", "depth", "soft_edges", "straight_lines", "normals", "pose", "scribble", "segmentation")
     assert {f"conditioning_{kind}" for kind in kinds} <= set(NAMES)
     assert {"text_to_image", "canny_controlnet", "depth_controlnet", "two_controlnets", "image_to_image"} <= set(NAMES)
-    assert {"scheduler_comparison", "safety_check", "control_maps", "four_prompts", "swapped_base"} <= set(NAMES)
+    assert {
+        "scheduler_comparison",
+        "noise_levels",
+        "safety_check",
+        "control_maps",
+        "four_prompts",
+        "swapped_base",
+    } <= set(NAMES)
     assert {"pose_to_character", "landscape_and_pose", "inpainting", "outpainting"} <= set(NAMES)
     assert {"sdxl_controlnet", "lora"} <= set(NAMES)
 

@@ -101,3 +101,15 @@ def test_port_that_is_taken_is_said(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "cannot listen on 127.0.0.1" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_input_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", CODE, "serve", "--no-browser", "--port", "0", "--state", str(tmp_path)]
+    nowhere = tmp_path / "nowhere"
+    process = subprocess.Popen([*command, "--input", str(nowhere)], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    said = process.stderr.readline()
+    process.kill()
+    process.wait()
+    process.stderr.close()
+    assert said.startswith("warning: --input ") and "there is no such folder" in said

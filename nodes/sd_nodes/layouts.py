@@ -168,6 +168,7 @@ SEEING_PREFIXES = (
 """Where checkpoints that are told of pictures keep the encoder of those."""
 
 LAYOUTS = (
+    Layout("style_model", "", "style_embedding", _same),
     Layout("gligen", "", gligen_names.SIGN, gligen_names.renamed),
     *(Layout("transformer", prefix, sd3_names.SIGN, sd3_names.renamed) for prefix in ("model.diffusion_model.", "")),
     *(

@@ -13,6 +13,7 @@ from safetensors import safe_open
 
 from graph_runtime import NodeError
 from sd_nodes.diffusion.gligen import Gligen
+from sd_nodes.diffusion.style import StyleAdapter
 from sd_nodes.imaging.upscaling import upscaler_of
 from sd_nodes.open_clip import piece
 from sd_nodes.sd3_models import controlnet_of, t5_of, transformer_of
@@ -73,6 +74,7 @@ OWN: dict[str, Callable[[Shapes], torch.nn.Module]] = {
     "transformer": transformer_of,
     "text_encoder_3": t5_of,
     "gligen": Gligen,
+    "style_model": StyleAdapter.of,
 }
 """Modules of the pack's own, built by the shapes of their weights."""
 

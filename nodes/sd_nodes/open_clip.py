@@ -41,7 +41,7 @@ THIRD = re.compile(r"\.(?:to_|add_)?([qkv])(?:_proj)?\.(?:weight|bias)$")
 """The names of the thirds of a joined tensor: of queries, of keys, of values."""
 
 PROJECTION = "text_projection"
-TURNED = (PROJECTION, "proj")
+TURNED = (PROJECTION, "visual.proj")
 
 
 def renamed(names: list[str]) -> dict[str, str]:
@@ -61,14 +61,14 @@ def seeing(names: list[str]) -> dict[str, str]:
 
 def piece(new: str, old: str, tensor: torch.Tensor) -> torch.Tensor:
     """Return what a tensor of the file holds for one name of transformers."""
-    if JOINED.search(old):
+    if _is_third(new, old):
         return tensor.chunk(3)[_third(new)]
     return tensor.T if _turned(old) else tensor
 
 
-def shape_of_piece(old: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+def shape_of_piece(new: str, old: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape of what a tensor of this shape holds for one name of transformers."""
-    if JOINED.search(old):
+    if _is_third(new, old):
         return (shape[0] // 3, *shape[1:])
     return shape[::-1] if _turned(old) else shape
 
@@ -86,6 +86,11 @@ def _names(name: str, tower: str, ends: dict[str, str]) -> list[str]:
     return [f"{block}.{BLOCK.get(stem, stem)}.{tail}"]
 
 
+def _is_third(new: str, old: str) -> bool:
+    """Tell whether a name means a part of a joined tensor; networks that join them too want the whole."""
+    return JOINED.search(old) is not None and THIRD.search(new) is not None
+
+
 def _third(new: str) -> int:
     match = THIRD.search(new)
     assert match is not None, new
@@ -93,4 +98,4 @@ def _third(new: str) -> int:
 
 
 def _turned(old: str) -> bool:
-    return old.rpartition(".")[2] in TURNED
+    return old.endswith(TURNED)

@@ -9,8 +9,8 @@ from graph_runtime import NodeError
 from sd_nodes import sources
 from sd_nodes.components import Component, components
 from sd_nodes.families import family_of
-from sd_nodes.places import BASE, CLIP_VISION, GLIGEN, TEXT, UNET, UPSCALE, Shelf, find
-from sd_nodes.recipes import Clip, ClipVision, ControlNet, Gligen, Model, Source, UpscaleModel, Vae
+from sd_nodes.places import BASE, CLIP_VISION, GLIGEN, STYLE, TEXT, UNET, UPSCALE, Shelf, find
+from sd_nodes.recipes import Clip, ClipVision, ControlNet, Gligen, Model, Source, StyleModel, UpscaleModel, Vae
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +70,11 @@ def clip(names: Sequence[str], folders: Folders, family: str = "") -> Clip:
     first, *others = (sources.source_at(name, component, folders) for name, component in ordered)
     told = family or _alone(ordered[0][1])
     return Clip(first, told, skip=_skip(told, ordered[0][1]), others=tuple(others))
+
+
+def style(name: str, folders: Folders) -> StyleModel:
+    """Return the recipe of a network that turns a picture's style into words."""
+    return StyleModel(_source(name, "style_model", STYLE, folders))
 
 
 def gligen(name: str, folders: Folders) -> Gligen:

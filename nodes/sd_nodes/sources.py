@@ -9,7 +9,7 @@ from graph_runtime import NodeError
 from sd_nodes.components import Component, components
 from sd_nodes.digests import digest_file, digest_files
 from sd_nodes.families import CLASSES, family_of, family_of_latents, family_of_transformer, kind_of
-from sd_nodes.places import BASE, CLIP_VISION, CONTROLNET, GLIGEN, SAFETY, TEXT, UNET, UPSCALE, VAE, Shelf, find
+from sd_nodes.places import BASE, CLIP_VISION, CONTROLNET, GLIGEN, SAFETY, STYLE, TEXT, UNET, UPSCALE, VAE, Shelf, find
 from sd_nodes.shapes import known_families, text_width
 from sd_nodes.types import Clip, ControlNet, Model, Recipe, SafetyChecker, Source, Vae
 
@@ -31,6 +31,7 @@ SHELVES = {
     "upscaler": UPSCALE,
     "image_encoder": CLIP_VISION,
     "gligen": GLIGEN,
+    "style_model": STYLE,
 }
 """Where a part lies that does not only come in a base model."""
 

@@ -68,7 +68,7 @@ def test_text_encoders_of_open_clip_are_taken_apart_as_diffusers_does(part: str)
     for new, old in found.items():
         mine = piece(new, old, tensors[old])
         assert torch.equal(mine, expected[new])
-        assert shape_of_piece(old, tuple(tensors[old].shape)) == tuple(mine.shape)
+        assert shape_of_piece(new, old, tuple(tensors[old].shape)) == tuple(mine.shape)
 
 
 def test_a_checkpoint_of_sdxl_holds_four_parts() -> None:

@@ -100,4 +100,12 @@ NODES: Nodes = {
         },
         ["CONDITIONING"],
     ),
+    "StyleModelLoader": ({"style_model_name": CHOICES}, ["STYLE_MODEL"]),
+    "StyleModelApply": (
+        {
+            "conditioning": "CONDITIONING", "style_model": "STYLE_MODEL", "clip_vision_output": "CLIP_VISION_OUTPUT",
+            "strength": number(1.0, 0.0, 10.0, 0.001), "strength_type": ["multiply", "attn_bias"],
+        },
+        ["CONDITIONING"],
+    ),
 }  # fmt: skip

@@ -15,7 +15,7 @@ from sd_nodes import LIBRARY
 FOLDER = templates_folder()
 pytestmark = pytest.mark.skipif(FOLDER is None, reason="comfyui-workflow-templates is not installed")
 
-OF_OTHERS = ("sd3", "sdxl", "embedding", "inpaint", "stable_zero123", "gligen", "depth_t2i_adapter")
+OF_OTHERS = ("sd3", "sdxl", "embedding", "inpaint", "stable_zero123", "depth_t2i_adapter")
 """What the names of those begin with that need more than the models of Stable Diffusion 1, and T2I adapters."""
 
 

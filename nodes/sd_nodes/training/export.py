@@ -64,6 +64,10 @@ def export_controlnet(controlnet: ControlNetModel, folder: Path, weights: Mappin
 
 
 def share(folder: Path) -> None:
-    """Lets everybody read the weights, which safetensors writes for their owner alone."""
+    """Lets everybody read the weights, which safetensors writes for their owner alone; takes local paths out."""
     for path in folder.rglob("*.safetensors"):
         path.chmod(0o644)
+    for path in folder.rglob("config.json"):
+        settings = json.loads(path.read_text())
+        if settings.pop("_name_or_path", None) is not None:
+            path.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")

@@ -100,6 +100,12 @@ def test_an_exported_model_opens_with_the_same_weights(base: Path) -> None:
     assert all(path.stat().st_mode & 0o044 == 0o044 for path in base.rglob("*.safetensors"))
 
 
+def test_what_was_opened_and_exported_again_does_not_tell_where_it_lay(base: Path, tmp_path: Path) -> None:
+    export_model(LatentDiffusion.open(base), tmp_path / "again")
+    for path in (tmp_path / "again").rglob("config.json"):
+        assert str(tmp_path) not in path.read_text(), path
+
+
 def test_the_command_trains_and_resumes(examples: Path, base: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     order = ["controlnet", "--base", str(base), "--data", str(examples), "--out", str(out), "--size", "32"]

@@ -17,6 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from graph_runtime import Choices, EditorDocument, Folders, Library, NodeError, Progress, Range, Shown, ShownFile, node
 from graph_runtime.api_format import from_json
+from graph_runtime.comfy.extensions import Extension
 from graph_runtime.comfy.formats.drafting import to_document
 from graph_runtime.comfy.serving import Options, frontend
 from tests.comfy.server.browser import CHROMIUM, DRIVER, Browser, browsing
@@ -34,6 +35,10 @@ window.heard = [];
 const ends = ["execution_success", "execution_error", "execution_interrupted"];
 for (const type of ["execution_start", "executing", "executed", ...ends])
   app.api.addEventListener(type, (event) => heard.push([type, event.detail]));
+"""
+SCRIPT = """
+import { app } from "../../scripts/app.js";
+app.registerExtension({ name: "toys.test", setup() { window.toysAreThere = true; } });
 """
 SHADE = {
     "1": {"class_type": "Shade", "inputs": {"level": 90}},
@@ -96,7 +101,10 @@ class Editor:
         templates = path / "templates"
         templates.mkdir()
         (templates / "text_to_image.json").write_text(json.dumps(SHADE))
-        async with live(path, Options(port=0, templates=(("Toys", templates),)), TOYS) as client:
+        (path / "scripts").mkdir()
+        (path / "scripts" / "toys.js").write_text(SCRIPT)
+        extensions = (Extension("toys", path / "scripts"),)
+        async with live(path, Options(port=0, templates=(("Toys", templates),), extensions=extensions), TOYS) as client:
             await self.browser.open(client.running.door)
             await self.browser.until(BOOTED)
             await self.browser.run(LISTEN)
@@ -238,6 +246,15 @@ def test_picture_dropped_on_the_canvas_gives_its_graph_back(tmp_path: Path, edit
 
     async def session(client: Client, browser: Browser) -> None:
         assert await browser.run(drop, base64.b64encode(stream.getvalue()).decode()) == [["Shade", 33]]
+
+    edit(tmp_path, session)
+
+
+def test_scripts_and_help_pages_of_a_pack_are_there(tmp_path: Path, edit: Editor) -> None:
+    async def session(client: Client, browser: Browser) -> None:
+        assert await browser.run("return window.toysAreThere")
+        page = "return await (await fetch(app.api.fileURL('/extensions/toys/docs/Shade/en.md'))).text()"
+        assert (await browser.run(page)).startswith("# Shade\n\nPick a shade of grey.")
 
     edit(tmp_path, session)
 

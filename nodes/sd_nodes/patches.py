@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 
 PART = "lora"
 FOLDER_FILE = LORA.marker
-CROSS = re.compile(r"attn2[._](?:processor[._])?to_k(?:_lora)?[._](?:lora[._])?(?:lora_down|lora_A|down)\b")
+CROSS = re.compile(
+    r"attn2[._](?:processor[._])?to_k(?:_lora)?[._](?:lora[._])?(?:lora_down|lora_A|down|hada_w1_b|diff)\b"
+)
 TEXT = re.compile(r"(?:^lora_te_|^text_encoder\.).*self_attn[._][qkv]_proj.*(?:lora_down|lora_A|down)\b")
+SIGNS = ("lora_down", "lora_A", "lora.down", "hada_w1_a", "lokr_w1")
+"""What stands in the names of the tensors of LoRAs, LoHas and LoKrs."""
+
 SECOND = ("lora_te2_", "text_encoder_2.")
 
 
@@ -58,7 +63,7 @@ def located(patch: Patch, folders: Folders) -> Path:
 
 def is_lora(header: Header) -> bool:
     """Tell whether tensors are those of a LoRA, by their names."""
-    return any(sign in each for each in header for sign in ("lora_down", "lora_A", "lora.down"))
+    return any(sign in each for each in header for sign in SIGNS) or any(each.endswith(".diff") for each in header)
 
 
 def family_of_lora(header: Header) -> str:

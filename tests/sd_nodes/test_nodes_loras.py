@@ -211,3 +211,23 @@ def test_blocks_of_the_original_code_are_those_of_diffusers():
 def test_names_of_older_releases_are_those_of_today():
     file = {"unet.mid_block.attentions.0.attn1.processor.to_out_lora.down.weight": torch.zeros(1)}
     assert list(renamed(file, [], "unet")) == ["unet.mid_block.attentions.0.attn1.to_out.0.lora.down.weight"]
+
+
+@pytest.mark.parametrize("kind", ["hada_w1_a", "lokr_w1", "diff"])
+def test_other_kinds_of_changes_are_told_by_their_names(kind: str, folders: Folders) -> None:
+    """LoHa, LoKr and whole differences, on the same layer; those that fit nothing are told as for LoRAs."""
+    first = torch.full((32, 32), 0.01)
+    tensors = {
+        "hada_w1_a": {"hada_w1_a": first, "hada_w1_b": first, "hada_w2_a": first, "hada_w2_b": first},
+        "lokr_w1": {"lokr_w1": first[:4, :4], "lokr_w2": first[:8, :8]},
+        "diff": {"diff": first},
+    }[kind]
+    stem = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
+    named = {f"{stem}.{name}": tensor.clone().contiguous() for name, tensor in tensors.items()}
+    saved_loras.write(folders.models[0] / f"loras/kind-{kind}.safetensors", named)
+    base, store = load_base_model("small", folders), WeightStore(folders)
+    model = lora_loader_model_only(base.model, f"kind-{kind}", folders=folders)
+    layer = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
+    with store.unet(model) as unet, store.unet(base.model) as plain:
+        added = unet.get_submodule(layer).weight - plain.get_submodule(layer).weight
+    assert added.min() > 0 and torch.allclose(added, added[0, 0].expand(32, 32), atol=1e-6)

@@ -7,8 +7,15 @@ import torch
 from torch import Tensor
 
 from sd_nodes.diffusion.errors import SettingError
+from sd_nodes.diffusion.lora_kinds import SIGNS, Kind, Whole, decomposed, kind_of
 
-PREFIXES = {"unet": ("lora_unet_",), "text_encoder": ("lora_te_", "lora_te1_"), "text_encoder_2": ("lora_te2_",)}
+PREFIXES = {
+    "unet": ("lora_unet_",),
+    "transformer": ("lora_unet_", "lora_transformer_"),
+    "text_encoder": ("lora_te_", "lora_te1_"),
+    "text_encoder_2": ("lora_te2_",),
+    "text_encoder_3": ("lora_te3_",),
+}
 """What the names of a file's changes begin with, by the part of the model that they are for."""
 
 DOWN = (".lora_down.weight", ".lora_A.weight", ".lora.down.weight")
@@ -23,6 +30,7 @@ class Change:
         down: [rank, in, ...].
         up: [out, rank, ...].
         alpha: What the change is scaled by, over the rank; as it is if there is none.
+        magnitude: The lengths that the changed weight gets (DoRA), if it has any.
         middle: [rank, rank, height, width] between both, for a convolution taken apart.
     """
 
@@ -30,6 +38,7 @@ class Change:
     up: Tensor
     alpha: float | None = None
     middle: Tensor | None = None
+    magnitude: Tensor | None = None
 
     def full(self, shape: torch.Size) -> Tensor:
         """Returns the change, float32, in the shape of the weight.
@@ -47,7 +56,9 @@ class Change:
         return product.reshape(shape) * (1.0 if self.alpha is None else self.alpha / rank)
 
 
-def changes(file: Mapping[str, Tensor], part: str, weights: Iterable[str]) -> tuple[dict[str, Change], list[str]]:
+def changes(
+    file: Mapping[str, Tensor], part: str, weights: Iterable[str]
+) -> tuple[dict[str, Change | Kind], list[str]]:
     """Reads which weights of a part of the model a LoRA file changes.
 
     Args:
@@ -60,16 +71,19 @@ def changes(file: Mapping[str, Tensor], part: str, weights: Iterable[str]) -> tu
     """
     modules = {name.removesuffix(".weight"): name for name in weights if name.endswith(".weight")}
     known = {spelled: name for module, name in modules.items() for spelled in _spellings(module, part)}
-    found, unknown = {}, []
-    for stem in dict.fromkeys(_stem(name) for name in file if name.endswith(DOWN)):
+    found: dict[str, Change | Kind] = {}
+    unknown = []
+    for stem in dict.fromkeys(_stem(name) for name in file if name.endswith((*DOWN, *SIGNS))):
         if stem in known:
-            found[known[stem]] = _change(file, stem)
+            found[known[stem]] = kind_of(file, stem) or _change(file, stem)
+            if f"{stem}.diff_b" in file:
+                found[known[stem].removesuffix("weight") + "bias"] = Whole(file[f"{stem}.diff_b"])
         elif stem.startswith((*PREFIXES[part], f"{part}.")):
             unknown.append(stem)
     return found, unknown
 
 
-def merged(weights: Mapping[str, Tensor], changes: Mapping[str, Change], strength: float) -> dict[str, Tensor]:
+def merged(weights: Mapping[str, Tensor], changes: Mapping[str, Change | Kind], strength: float) -> dict[str, Tensor]:
     """Adds changes to weights, in float32, and returns those that changed, in their own type.
 
     Args:
@@ -88,6 +102,9 @@ def merged(weights: Mapping[str, Tensor], changes: Mapping[str, Change], strengt
         except SettingError as problem:
             problems.append(f"The LoRA does not fit {name}: {problem}")
             continue
+        magnitude = change.magnitude if isinstance(change, Change) else None
+        if magnitude is not None:
+            added = decomposed(weight.float(), added, magnitude.to(weight.device)) - weight.float()
         sums[name] = (weight.float() + strength * added).to(weight.dtype)
     if problems:
         raise SettingError("\n".join(problems))
@@ -96,12 +113,12 @@ def merged(weights: Mapping[str, Tensor], changes: Mapping[str, Change], strengt
 
 def _spellings(module: str, part: str) -> list[str]:
     flat = module.replace(".", "_")
-    nested = flat if flat.startswith("text_model_") or part == "unet" else f"text_model_{flat}"
+    nested = flat if flat.startswith("text_model_") or not part.startswith("text_encoder") else f"text_model_{flat}"
     return [f"{part}.{module}", *(f"{prefix}{name}" for prefix in PREFIXES[part] for name in {flat, nested})]
 
 
 def _stem(name: str) -> str:
-    return next(name.removesuffix(ending) for ending in DOWN if name.endswith(ending))
+    return next(name.removesuffix(ending) for ending in (*DOWN, *SIGNS) if name.endswith(ending))
 
 
 def _change(file: Mapping[str, Tensor], stem: str) -> Change:
@@ -111,4 +128,10 @@ def _change(file: Mapping[str, Tensor], stem: str) -> Change:
     if down is None or up is None:
         raise SettingError(f"The LoRA has only one half of {stem}.")
     alpha = file.get(f"{stem}.alpha")
-    return Change(down, up, None if alpha is None else float(alpha), file.get(f"{stem}.lora_mid.weight"))
+    return Change(
+        down,
+        up,
+        None if alpha is None else float(alpha),
+        file.get(f"{stem}.lora_mid.weight"),
+        file.get(f"{stem}.dora_scale"),
+    )

@@ -69,7 +69,8 @@ def test_names_in_the_path(tmp_path: Path, faults: pytest.LogCaptureFixture) -> 
     async def conversation(client: Client) -> None:
         for route, name in itertools.product(ROUTES, NAMES):
             if "{" in route.path:
-                path = re.sub(r"\{\w+\}", lambda _, name=name: name, route.path)  # type: ignore[misc]
+                fitting = name[: 7_000 // route.path.count("{")]  # longer addresses come no further than aiohttp
+                path = re.sub(r"\{\w+\}", lambda _, name=fitting: name, route.path)  # type: ignore[misc]
                 url = URL(client.running.url + path, encoded=True)
                 async with client.session.request(route.method, url) as response:
                     assert response.status < 500, (route, name, await response.text())

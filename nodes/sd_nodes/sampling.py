@@ -81,6 +81,8 @@ def sampler(
     if replace(model.tweaks, perturbed=0.0) != Tweaks():
         message = "how it is read or steered was changed; that is followed by KSampler and SamplerCustom."
         raise NodeError(message, input="model")
+    if model.source.part == "transformer":
+        raise NodeError("it is a transformer (SD3), which is drawn by KSampler and SamplerCustom.", input="model")
     wanted, unwanted = _only(positive, "positive"), _only(negative, "negative")
     demand_same(wanted.controls, unwanted.controls)
     with ExitStack() as lent:
@@ -119,6 +121,8 @@ def _only(conditioning: Conditioning, name: str) -> Condition:
     if condition.partial:
         message = "it is bound to a part of the picture or of the sampling; this sampler takes a prompt for the whole."
         raise NodeError(message, input=name)
+    if condition.boxes or condition.glances:
+        raise NodeError("it has boxes or pictures in it; those are followed by KSampler and SamplerCustom.", input=name)
     return condition
 
 

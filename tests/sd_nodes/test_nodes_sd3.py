@@ -17,6 +17,7 @@ from sd_nodes.flow_tweaks import model_sampling_sd3
 from sd_nodes.k_samplers import ksampler
 from sd_nodes.latents import empty_sd3_latent_image, vae_decode, vae_encode
 from sd_nodes.loaders import Checkpoint, checkpoint_loader_simple, vae_loader
+from sd_nodes.sampling import sampler as native_sampler
 from sd_nodes.sd3_prompts import clip_text_encode_sd3
 from sd_nodes.text import clip_text_encode
 from sd_nodes.types import Condition, Conditioning, Image, Model
@@ -195,3 +196,9 @@ def test_a_prompt_of_another_family_is_told(parts: Checkpoint, folders: Folders,
     with pytest.raises(NodeError, match="needs those of SD3"):
         other = parts.CLIP.__class__(parts.CLIP.source, "sd1")
         clip_text_encode_sd3(other, "a", "a", "a", store=store)
+
+
+def test_the_native_sampler_says_who_draws_it(parts: Checkpoint, store: WeightStore) -> None:
+    positive, negative = prompts()
+    with pytest.raises(NodeError, match=r"transformer \(SD3\), which is drawn by KSampler and SamplerCustom"):
+        native_sampler(parts.MODEL, positive, negative, empty_sd3_latent_image(64, 64), store=store)

@@ -9,6 +9,7 @@ from graph_runtime import Folders, NodeError, node
 from sd_nodes import part_sources, sources
 from sd_nodes.loaders import Checkpoint, ControlNetName
 from sd_nodes.places import DIFFUSERS, TEXT, UNET, choices
+from sd_nodes.recipes import Storage
 from sd_nodes.types import Clip, ControlNet, Model
 
 UnetName = Annotated[str, choices(UNET)]
@@ -20,6 +21,13 @@ ClipType = Literal[
 ]  # fmt: skip
 PairType = Literal["sdxl", "sd3", "flux", "hunyuan_video", "hidream", "hunyuan_image"]
 Device = Literal["default", "cpu"]
+WeightType = Literal["default", "fp8_e4m3fn", "fp8_e4m3fn_fast", "fp8_e5m2"]
+STORAGE: dict[WeightType, Storage] = {
+    "default": "same",
+    "fp8_e4m3fn": "float8_e4m3fn",
+    "fp8_e4m3fn_fast": "float8_e4m3fn",
+    "fp8_e5m2": "float8_e5m2",
+}
 FAMILIES = {"stable_diffusion": "", "sdxl": "sdxl", "sd3": "sd3"}
 """The families whose text encoders are read here, by the words of these nodes; empty where the width tells."""
 
@@ -27,7 +35,7 @@ FAMILIES = {"stable_diffusion": "", "sdxl": "sdxl", "sd3": "sd3"}
 @node("Load Diffusion Model", category="advanced/loaders", id="UNETLoader", static=True)
 def unet_loader(
     unet_name: UnetName,
-    weight_dtype: Literal["default", "fp8_e4m3fn", "fp8_e4m3fn_fast", "fp8_e5m2"] = "default",
+    weight_dtype: WeightType = "default",
     *,
     folders: Folders,
 ) -> Model:
@@ -35,13 +43,14 @@ def unet_loader(
 
     Args:
         unet_name: A .safetensors file, a diffusers folder or a hub id.
-        weight_dtype: Changes nothing: weights are held in the numbers they are computed in (see Model Dtype), which is
-            more exact than 8 bits and takes more memory.
+        weight_dtype: The numbers that weights wait in: those they are computed in, or 8 bits, which take half the
+            memory and are less exact.
 
     Returns:
         MODEL: The denoising network.
     """
-    return part_sources.unet(unet_name, folders)
+    model = part_sources.unet(unet_name, folders)
+    return replace(model, settings=replace(model.settings, storage=STORAGE[weight_dtype]))
 
 
 @node("Load CLIP", category="advanced/loaders", id="CLIPLoader", static=True)

@@ -75,6 +75,17 @@ def test_a_network_by_itself_is_the_one_of_the_checkpoint(name: str, folders: Fo
         assert all(torch.equal(tensor, theirs[key]) for key, tensor in weights(alone).items())
 
 
+def test_weights_may_wait_in_eight_bits(folders: Folders, store: WeightStore) -> None:
+    """Each weight is rounded to the nearest of 8 bits, and no further than a sixteenth of itself."""
+    model = unet_loader("one.safetensors", "fp8_e4m3fn", folders=folders)
+    assert model.settings.storage == "float8_e4m3fn"
+    with store.unet(model) as rounded, store.unet(unet_loader("one.safetensors", folders=folders)) as whole:
+        name = "down_blocks.0.resnets.0.conv1.weight"
+        found, expected = (weights(one)[name].float() for one in (rounded, whole))
+    assert not torch.equal(found, expected)
+    torch.testing.assert_close(found, expected, rtol=1 / 16, atol=2**-9)
+
+
 def test_two_encoders_in_any_order_read_as_those_of_the_checkpoint(folders: Folders, store: WeightStore) -> None:
     whole = checkpoint_loader_simple("xl", folders).CLIP
     expected = clip_text_encode("a cat", whole, store=store).conditions[0]

@@ -91,7 +91,7 @@ def _cost(proportions: Sequence[float], width: float) -> float:
 def _height(row: Sequence[int], entries: Sequence[Shown]) -> int:
     """The height at which a row fills the sheet's width; a last row of few pictures stays as low as the others."""
     full = WIDTH - 2 * MARGIN - GAP * (len(row) - 1)
-    return round(min(full / sum(_proportion(entries[place]) for place in row), 1.25 * HEIGHT))
+    return round(min(full / sum(_proportion(entries[place]) for place in row), 1.6 * HEIGHT))
 
 
 def _proportion(entry: Shown) -> float:

@@ -60,7 +60,7 @@ NODES = (
     made("Pound", lambda: 1.0, {}, Socket(POUND)),
     made("Count", len, {}, Socket(int)),
     made("WeighKilo", lambda weight: len(weight), {"weight": Socket(KILO)}, Socket(int)),
-    made("Note", lambda note: str(note), {"note": Socket(Weight("note", literal=True))}, Socket(str)),
+    made("Memo", lambda note: str(note), {"note": Socket(Weight("note", literal=True))}, Socket(str)),
     made("Collect", lambda weights: repr(weights), {"weights": Socket(KILO, is_list=True)}, Socket(str)),
     made("Further", lambda **more: repr(sorted(more.items())), {}, Socket(str), further=further),
     made("Look", lambda n: n, {"n": Socket(int)}, Socket(int), inspect=look),
@@ -97,7 +97,7 @@ def test_a_type_judges_where_its_values_flow() -> None:
 
 
 def test_a_type_says_whether_its_values_can_be_written_down() -> None:
-    assert go({"a": ("Note", {"note": {"x": [1]}})}, "a").value("a") == "{'x': [1]}"
+    assert go({"a": ("Memo", {"note": {"x": [1]}})}, "a").value("a") == "{'x': [1]}"
     assert "needs a link from a node that puts out kilo" in refused({"a": ("WeighKilo", {"weight": 3})}, "a")
 
 

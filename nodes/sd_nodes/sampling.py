@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sd_nodes.diffusion.guidance import Guidance
 
 
-@node("Sampler", category="sampling", id="Sampler", resource="gpu")
+@node("Sampler", category="sampling", id="Sampler", resource="gpu", version=2)
 def sampler(
     model: Model,
     positive: Conditioning,

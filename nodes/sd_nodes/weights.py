@@ -171,12 +171,6 @@ class WeightStore(Service):
         assert isinstance(shift, float | int)
         return float(shift)
 
-    def latent_shift(self, model: Model) -> float:
-        """Return what is taken from an autoencoder's latents for a model before they are multiplied."""
-        shift = self._beside(model, "vae", "config.json").get("shift_factor") or 0.0
-        assert isinstance(shift, float | int)
-        return float(shift)
-
     def _beside(self, model: Model, folder: str, file: str) -> Config:
         """Read a configuration that was published beside a model, or what its family fixes for it."""
         component = locate(model.source, self.folders)

@@ -273,7 +273,8 @@ def test_checks_of_a_pack_see_the_whole_graph() -> None:
     from graph_runtime import Problem
 
     library = LIBRARY + Library.of(
-        "rules", checks=[lambda steps, _: [Problem("refused", "too many apples.", id) for id in steps if len(steps) > 1]]
+        "rules",
+        checks=[lambda steps, _: [Problem("refused", "too many apples.", id) for id in steps if len(steps) > 1]],
     )
     with pytest.raises(WorkflowError, match="node b: too many apples"):
         graph({"a": ("Number", {}), "b": ("Number", {})}, "b", library=library)

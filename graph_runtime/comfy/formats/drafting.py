@@ -220,9 +220,7 @@ def _written(sketch: Sketch, order: int, position: tuple[float, float], size: tu
     }
 
 
-def _pinned(
-    id: int | str, note: Note, position: tuple[float, float], size: tuple[float, float]
-) -> dict[str, object]:
+def _pinned(id: int | str, note: Note, position: tuple[float, float], size: tuple[float, float]) -> dict[str, object]:
     return {
         "id": id,
         "type": note.kind,

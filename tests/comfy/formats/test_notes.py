@@ -17,7 +17,7 @@ TEXT = "# Toys\n\nTwo lines."
 def noted() -> Builder:
     builder = Builder()
     builder.note("Toys", TEXT)
-    builder.add("EmptyPicture", id="7")
+    builder.add("Empty", id="7")
     return builder
 
 
@@ -31,7 +31,7 @@ def test_notes_come_back_from_json_and_are_no_nodes() -> None:
 def test_a_builder_gives_a_note_an_id_of_its_own() -> None:
     builder = noted()
     builder.note("More", "")
-    assert builder.add("EmptyPicture").node == "4" and list(builder.workflow().notes) == ["1", "3"]
+    assert builder.add("Empty").node == "4" and list(builder.workflow().notes) == ["1", "3"]
 
 
 def test_notes_come_back_from_the_editor() -> None:
@@ -46,14 +46,14 @@ def test_notes_come_back_from_the_editor() -> None:
 
 def test_a_note_that_a_pack_declares_is_a_node() -> None:
     """In the editor's document, as in the editor itself."""
-    document = canvas(*[item(1, "Note", widgets_values=["words"]), item(2, "EmptyPicture")], links=[])
+    document = canvas(*[item(1, "Note", widgets_values=["words"]), item(2, "Empty")], links=[])
     assert list(from_document(document, {}).notes) == ["1"]
     assert from_document(document, {"Note": next(iter(LIBRARY.values()))}).notes == {}
 
 
 @pytest.mark.parametrize("inputs", [{"text": 3}, {"text": ["1", 0]}, [], "text"])
 def test_a_malformed_note_is_a_node_that_nobody_knows(inputs: object) -> None:
-    workflow = from_json({"1": {"class_type": "Note", "inputs": inputs}, "2": {"class_type": "EmptyPicture"}})
+    workflow = from_json({"1": {"class_type": "Note", "inputs": inputs}, "2": {"class_type": "Empty"}})
     assert workflow.notes == ({"1": Note("", "", "Note")} if not isinstance(inputs, dict) else {})
 
 

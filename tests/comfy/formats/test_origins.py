@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - a message stands on one line, as users see it
+
 """Where missing files can be had, as an editor's document says it."""
 
 import json

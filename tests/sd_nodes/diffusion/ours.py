@@ -10,8 +10,8 @@ from sd_nodes.diffusion import vae
 from sd_nodes.diffusion.condition import Condition
 from sd_nodes.diffusion.control import Control
 from sd_nodes.diffusion.denoise import draw_noise, image_to_image, seeded, text_to_image
-from sd_nodes.diffusion.predicting import Sampling
 from sd_nodes.diffusion.guidance import Guidance
+from sd_nodes.diffusion.predicting import Sampling
 from sd_nodes.diffusion.scheduler_options import Value
 from sd_nodes.diffusion.schedulers import make_scheduler
 from sd_nodes.diffusion.text import encode

@@ -7,9 +7,9 @@ from diffusers import ControlNetModel
 from sd_nodes.diffusion.condition import Condition
 from sd_nodes.diffusion.control import Control
 from sd_nodes.diffusion.denoise import draw_noise, image_to_image, seeded, text_to_image
-from sd_nodes.diffusion.predicting import Sampling
 from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.guidance import Guidance
+from sd_nodes.diffusion.predicting import Sampling
 from sd_nodes.diffusion.schedulers import make_scheduler
 from tests.sd_nodes.diffusion.ours import random_picture
 from tests.sd_nodes.models import SCHEDULER_CONFIG, WIDTH, controlnet, ready, unet

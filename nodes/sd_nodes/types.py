@@ -50,9 +50,10 @@ class Latent(TypedDict):
     """A batch of latents as ComfyUI's LATENT has it.
 
     `samples` is float32 `[batch, 4, height / 8, width / 8]`, not multiplied by the VAE's scaling factor; float64 where
-    a sampler left noise in them, so that one that goes on from there sees them to the bit. `noise_mask` is 1 where noise is drawn, `[batch or 1, 1, height, width]` in any size; `batch_index` holds the places of the
-    samples in the batch they were taken from. Where the samples are the means that an autoencoder gave, `deviation`
-    holds the standard deviations, in the same shape.
+    a sampler left noise in them, so that one that goes on from there sees them to the bit. `noise_mask` is 1 where
+    noise is drawn, `[batch or 1, 1, height, width]` in any size; `batch_index` holds the places of the samples in the
+    batch they were taken from. Where the samples are the means that an autoencoder gave, `deviation` holds the
+    standard deviations, in the same shape.
     """
 
     samples: torch.Tensor

@@ -82,8 +82,9 @@ def _each_part(stages: Iterable[Stage]) -> list[Part]:
 def _stages(steps: Steps, folders: Folders) -> Iterator[Stage]:
     """What computes together: the recipes that reach a node which computes with models."""
     device = _device()
+    reaching = _reaching(steps)
     for step in steps.values():
-        recipes = [each for each in dict.fromkeys(_reaching(step, steps)) if type(each) in TITLES]
+        recipes = [each for each in reaching[step.id] if type(each) in TITLES]
         if step.node.resource != "gpu" or not recipes:
             continue
         samples = [each for each in recipes if isinstance(each, Model)]
@@ -104,15 +105,17 @@ def _together(recipes: list[Recipe]) -> Iterator[list[Recipe]]:
         yield from ([each] for each in (recipe.encoders if isinstance(recipe, Clip) else (recipe,)))
 
 
-def _reaching(step: Step, steps: Steps) -> Iterator[Recipe]:
-    """The recipes that reach a step, through nodes that compute with none themselves."""
-    for wire in step.wires.values():
-        source = steps.get(wire.node)
-        value = source.known.outputs[wire.output] if source and source.known else None
-        if isinstance(value, Recipe):
-            yield value
-        elif source is not None and source.known is None and source.node.resource != "gpu":
-            yield from (each for each in _reaching(source, steps) if not isinstance(each, Vae))
+def _reaching(steps: Steps) -> dict[str, dict[Recipe, None]]:
+    """The recipes that reach each step, through nodes that compute with none themselves."""
+    found: dict[str, dict[Recipe, None]] = {}
+    for id, step in steps.items():  # sources come first
+        reaching = dict.fromkeys(_wired(step, steps))
+        for wire in step.wires.values():
+            source = steps.get(wire.node)
+            if source is not None and source.known is None and source.node.resource != "gpu":
+                reaching |= dict.fromkeys(each for each in found[wire.node] if not isinstance(each, Vae))
+        found[id] = reaching
+    return found
 
 
 def _recipes(steps: Steps) -> Iterator[Recipe]:

@@ -51,17 +51,24 @@ def _guided(step: Step) -> bool:
 
 def _sizes(step: Step, steps: Steps, folders: Folders) -> Iterator[tuple[int, int, int]]:
     """The nearest steps before one that say a width, a height and how many."""
-    for name in PICTURES:
-        wire = step.wires.get(name)
-        source = steps.get(wire.node) if wire else None
-        if source is None:
+    pending, seen = _before(step, steps), {step.id}
+    while pending:
+        source = pending.pop()
+        if source.id in seen:
             continue
+        seen.add(source.id)
         width, height, batch = (source.values.get(key) for key in ("width", "height", "batch_size"))
         if isinstance(width, int) and isinstance(height, int) and width and height:
             yield width, height, batch if isinstance(batch, int) else 1
         elif (found := _of_file(source, folders)) is not None:
             yield (*found, 1)
-        yield from _sizes(source, steps, folders)
+        pending += _before(source, steps)
+
+
+def _before(step: Step, steps: Steps) -> list[Step]:
+    """The steps that pictures come from, the one to be asked first at the end."""
+    wires = [step.wires[name] for name in reversed(PICTURES) if name in step.wires]
+    return [steps[wire.node] for wire in wires if wire.node in steps]
 
 
 def _of_file(step: Step, folders: Folders) -> tuple[int, int] | None:

@@ -159,3 +159,16 @@ def test_a_graph_without_models_tells_nothing(small_folders: Folders) -> None:
     builder = Builder()
     builder.add("SaveImage", images=builder.add("EmptyImage", width=64, height=64))
     assert notes(builder, small_folders) == told(builder, small_folders) == []
+
+
+def test_a_long_chain_is_followed_to_its_size(small_folders: Folders, cpu: None) -> None:
+    """Deeper than Python calls functions."""
+    builder = Builder()
+    base = builder.add("LoadBaseModel", name="small")
+    prompt = builder.add("CLIPTextEncode", text="a", clip=base["clip"])
+    latent = builder.add("EmptyLatentImage", width=96, height=64)
+    for _ in range(2000):
+        latent = builder.add("LatentFlip", samples=latent, flip_method="x-axis: vertically")
+    drawn = builder.add("Sampler", model=base["model"], positive=prompt, negative=prompt, latent=latent)
+    builder.add("SaveImage", images=builder.add("VAEDecode", samples=drawn, vae=base["vae"]))
+    assert told(builder, small_folders)[0].endswith("for a batch of 2 at 96 x 64")

@@ -1,4 +1,3 @@
-
 """Where missing files can be had, as an editor's document says it."""
 
 import json

@@ -104,7 +104,7 @@ def dual_cfg_guider(
     return Guider(model, cond1, negative, cfg_conds, cond2, cfg_cond2_negative, style == "nested")
 
 
-@node("SamplerCustom", category="sampling/custom_sampling", id="SamplerCustom", resource="gpu")
+@node("SamplerCustom", category="sampling/custom_sampling", id="SamplerCustom", resource="gpu", version=2)
 def sampler_custom(
     model: Model,
     *,
@@ -138,7 +138,13 @@ def sampler_custom(
     return Sampled(*draw(guider, sampler, sigmas.tolist(), latent_image, noise, store, progress))
 
 
-@node("SamplerCustomAdvanced", category="sampling/custom_sampling", id="SamplerCustomAdvanced", resource="gpu")
+@node(
+    "SamplerCustomAdvanced",
+    category="sampling/custom_sampling",
+    id="SamplerCustomAdvanced",
+    resource="gpu",
+    version=2,
+)
 def sampler_custom_advanced(
     noise: Noise,
     guider: Guider,

@@ -40,8 +40,8 @@ def test_a_controlnets_configuration_is_read_off_its_shapes() -> None:
 
 
 def test_the_families_of_single_files_have_every_constant() -> None:
-    """Stable Diffusion 1 and 2 and SDXL with its refiner are among them."""
-    assert known_families() == ["sd1", "sd2", "sdxl", "sdxl-refiner"]
+    """Stable Diffusion 1, 2 and 3 and SDXL with its refiner are among them."""
+    assert known_families() == ["sd1", "sd2", "sd3", "sdxl", "sdxl-refiner"]
 
 
 FULL = {

@@ -13,6 +13,7 @@ class LinearAutoencoder(nn.Module):
     """The mean colour of each 8 x 8 pixels, mixed into four channels."""
 
     device, dtype = torch.device("cpu"), torch.float32
+    use_slicing = use_tiling = False
     config = SimpleNamespace(in_channels=3, block_out_channels=(1, 1, 1, 1), scaling_factor=0.5)
 
     def __init__(self) -> None:

@@ -30,7 +30,6 @@ class Change:
         down: [rank, in, ...].
         up: [out, rank, ...].
         alpha: What the change is scaled by, over the rank; as it is if there is none.
-        magnitude: The lengths that the changed weight gets (DoRA), if it has any.
         middle: [rank, rank, height, width] between both, for a convolution taken apart.
     """
 
@@ -38,7 +37,6 @@ class Change:
     up: Tensor
     alpha: float | None = None
     middle: Tensor | None = None
-    magnitude: Tensor | None = None
 
     def full(self, shape: torch.Size) -> Tensor:
         """Returns the change, float32, in the shape of the weight.
@@ -56,9 +54,24 @@ class Change:
         return product.reshape(shape) * (1.0 if self.alpha is None else self.alpha / rank)
 
 
-def changes(
-    file: Mapping[str, Tensor], part: str, weights: Iterable[str]
-) -> tuple[dict[str, Change | Kind], list[str]]:
+@dataclass(frozen=True)
+class Decomposed:
+    """A change of any kind after which the weight gets learned lengths (DoRA, arXiv:2402.09353).
+
+    Args:
+        change: What changes the direction.
+        magnitude: The lengths; see `lora_kinds.decomposed`.
+    """
+
+    change: Change | Kind
+    magnitude: Tensor
+
+
+Changes = dict[str, Change | Kind | Decomposed]
+"""What is added, by the name of the weight."""
+
+
+def changes(file: Mapping[str, Tensor], part: str, weights: Iterable[str]) -> tuple[Changes, list[str]]:
     """Reads which weights of a part of the model a LoRA file changes.
 
     Args:
@@ -68,22 +81,32 @@ def changes(
 
     Returns:
         The changes by weight, and the names in the file that are meant for this part and fit no weight of it.
+
+    Raises:
+        SettingError: It has one half of a change, or changes a bias where there is none.
     """
-    modules = {name.removesuffix(".weight"): name for name in weights if name.endswith(".weight")}
+    present = dict.fromkeys(weights)
+    modules = {name.removesuffix(".weight"): name for name in present if name.endswith(".weight")}
     known = {spelled: name for module, name in modules.items() for spelled in _spellings(module, part)}
-    found: dict[str, Change | Kind] = {}
+    found: Changes = {}
     unknown = []
     for stem in dict.fromkeys(_stem(name) for name in file if name.endswith((*DOWN, *SIGNS))):
         if stem in known:
-            found[known[stem]] = kind_of(file, stem) or _change(file, stem)
+            change, magnitude = kind_of(file, stem) or _change(file, stem), file.get(f"{stem}.dora_scale")
+            found[known[stem]] = change if magnitude is None else Decomposed(change, magnitude)
             if f"{stem}.diff_b" in file:
-                found[known[stem].removesuffix("weight") + "bias"] = Whole(file[f"{stem}.diff_b"])
+                bias = known[stem].removesuffix("weight") + "bias"
+                if bias not in present:
+                    raise SettingError(f"The LoRA changes the bias of {stem} (diff_b), which has none in this model.")
+                found[bias] = Whole(file[f"{stem}.diff_b"])
         elif stem.startswith((*PREFIXES[part], f"{part}.")):
             unknown.append(stem)
     return found, unknown
 
 
-def merged(weights: Mapping[str, Tensor], changes: Mapping[str, Change | Kind], strength: float) -> dict[str, Tensor]:
+def merged(
+    weights: Mapping[str, Tensor], changes: Mapping[str, Change | Kind | Decomposed], strength: float
+) -> dict[str, Tensor]:
     """Adds changes to weights, in float32, and returns those that changed, in their own type.
 
     Args:
@@ -98,17 +121,21 @@ def merged(weights: Mapping[str, Tensor], changes: Mapping[str, Change | Kind], 
     for name, change in changes.items():
         weight = weights[name]
         try:
-            added = change.full(weight.shape).to(weight.device)
+            added = _added(weight, change)
         except SettingError as problem:
             problems.append(f"The LoRA does not fit {name}: {problem}")
             continue
-        magnitude = change.magnitude if isinstance(change, Change) else None
-        if magnitude is not None:
-            added = decomposed(weight.float(), added, magnitude.to(weight.device)) - weight.float()
         sums[name] = (weight.float() + strength * added).to(weight.dtype)
     if problems:
         raise SettingError("\n".join(problems))
     return sums
+
+
+def _added(weight: Tensor, change: Change | Kind | Decomposed) -> Tensor:
+    if not isinstance(change, Decomposed):
+        return change.full(weight.shape).to(weight.device)
+    turned = change.change.full(weight.shape).to(weight.device)
+    return decomposed(weight.float(), turned, change.magnitude.to(weight.device)) - weight.float()
 
 
 def _spellings(module: str, part: str) -> list[str]:
@@ -133,5 +160,4 @@ def _change(file: Mapping[str, Tensor], stem: str) -> Change:
         up,
         None if alpha is None else float(alpha),
         file.get(f"{stem}.lora_mid.weight"),
-        file.get(f"{stem}.dora_scale"),
     )

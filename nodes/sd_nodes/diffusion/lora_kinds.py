@@ -68,7 +68,7 @@ class Whole:
 
 
 Kind = Hadamard | Kronecker | Whole
-SIGNS = (".hada_w1_a", ".lokr_w1", ".lokr_w1_a", ".diff")
+SIGNS = (".hada_w1_a", ".lokr_w1", ".lokr_w1_a", ".lokr_w2", ".lokr_w2_a", ".diff")
 """What the name of a tensor ends with by which a change of these kinds is told."""
 
 
@@ -78,6 +78,9 @@ def kind_of(file: Mapping[str, Tensor], stem: str) -> Kind | None:
     Args:
         file: The file's tensors.
         stem: What their names begin with.
+
+    Raises:
+        SettingError: It has one factor of a Kronecker product and not the other.
     """
 
     def held(*names: str) -> list[Tensor]:
@@ -93,11 +96,14 @@ def kind_of(file: Mapping[str, Tensor], stem: str) -> Kind | None:
             (parts[0], parts[1], parts[2], parts[3]), (cores[0], cores[1]) if len(cores) == 2 else None, scale
         )
     if held("lokr_w1") or held("lokr_w1_a"):
-        return _kronecker(held, scale)
+        product = _kronecker(held, scale)
+        if product is None:
+            raise SettingError(f"The LoRA has only one half of {stem}: a LoKr needs lokr_w1 and lokr_w2.")
+        return product
     return None
 
 
-def _kronecker(held: Callable[..., list[Tensor]], alpha: float | None) -> Kronecker:
+def _kronecker(held: Callable[..., list[Tensor]], alpha: float | None) -> Kronecker | None:
     rank: int | None = None
     factors = []
     for number in (1, 2):
@@ -105,6 +111,8 @@ def _kronecker(held: Callable[..., list[Tensor]], alpha: float | None) -> Kronec
         if whole:
             factors.append(whole[0].float())
             continue
+        if len(halves) != 2:
+            return None
         up, down = (half.float() for half in halves)
         rank = down.shape[0]
         if number == 2 and core:
@@ -121,11 +129,16 @@ def decomposed(weight: Tensor, change: Tensor, magnitude: Tensor) -> Tensor:
         weight: float32 [out, in, ...].
         change: In the same shape.
         magnitude: [1, in, ...] or [out, 1, ...], the lengths along the other side.
+
+    Raises:
+        SettingError: There are more or fewer lengths than the weight has.
     """
     changed = weight + change
     axis = 0 if magnitude.shape[0] == changed.shape[0] and magnitude.numel() == changed.shape[0] else 1
     others = [side for side in range(changed.ndim) if side != axis]
     lengths = changed.pow(2).sum(others, keepdim=True).sqrt()
+    if magnitude.numel() != lengths.numel():
+        raise SettingError(f"its dora_scale is {list(magnitude.shape)}, the weight is {list(weight.shape)}.")
     return changed * (magnitude.float().reshape(lengths.shape) / lengths)
 
 

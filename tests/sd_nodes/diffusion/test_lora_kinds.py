@@ -1,7 +1,9 @@
 """LoHa, LoKr, whole differences and DoRA, against their published formulas written out."""
 
+import pytest
 import torch
 
+from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.lora import changes, merged
 
 STEM = "lora_unet_a_b"
@@ -61,3 +63,38 @@ def test_dora_gives_each_column_its_length() -> None:
     torch.testing.assert_close(found, lengths * direction / direction.norm(dim=0))
     half = changed(parts, 0.5)
     torch.testing.assert_close(half, (found + WEIGHTS["a.b.weight"]) / 2)
+
+
+LOKR = {"lokr_w1": drawn(2, 4), "lokr_w2": drawn(3, 2, seed=2)}
+LOHA = {f"hada_w{pair}_{side}": drawn(*((6, 2) if side == "a" else (2, 8))) for pair in (1, 2) for side in "ab"}
+
+
+@pytest.mark.parametrize("whole", [LOKR, LOHA, {"diff": drawn(6, 8)}], ids=["lokr", "loha", "diff"])
+@pytest.mark.parametrize("side", [0, 1])
+def test_dora_counts_for_every_kind(whole: dict[str, torch.Tensor], side: int) -> None:
+    """Equation 5 of arXiv:2402.09353 with another change than a low-rank one; lengths of columns, and of rows."""
+    lengths = drawn(*((1, 8) if side == 0 else (6, 1)), seed=5).abs()
+    direction = changed(whole)
+    expected = lengths * direction / direction.norm(dim=side, keepdim=True)
+    torch.testing.assert_close(changed({**whole, "dora_scale": lengths}), expected)
+
+
+def test_lengths_of_another_size_are_refused() -> None:
+    with pytest.raises(SettingError, match=r"a\.b\.weight: its dora_scale is \[1, 5\], the weight is \[6, 8\]"):
+        changed({**LOKR, "dora_scale": drawn(1, 5)})
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("lokr_w1",), ("lokr_w2",), ("lokr_w1", "lokr_w2_a"), ("lokr_w1_a", "lokr_w2"), ("lokr_w2_a", "lokr_w2_b")],
+    ids="+".join,
+)
+def test_half_a_lokr_is_refused(names: tuple[str, ...]) -> None:
+    with pytest.raises(SettingError, match=f"only one half of {STEM}"):
+        changed({name: drawn(2, 2) for name in names})
+
+
+def test_a_bias_that_is_not_there_is_refused() -> None:
+    file = {f"{STEM}.diff": drawn(6, 8), f"{STEM}.diff_b": drawn(6)}
+    with pytest.raises(SettingError, match=f"the bias of {STEM}"):
+        changes(file, "unet", ["a.b.weight"])

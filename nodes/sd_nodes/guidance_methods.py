@@ -126,12 +126,13 @@ def smoothed_energy_guidance(scale: Amount = 3.0, method: GuidanceMethod | None 
 
     Args:
         scale: How far.
-        method: How the prompt is followed beside that; by classifier-free guidance if there is none.
+        method: How the prompt is followed beside that; by classifier-free guidance if there is none. It may lead away
+            from no other disturbed model.
 
     Returns:
         method: The method with this guidance added.
     """
-    return replace(method or CFG, away=scale, disturbed="mean")
+    return replace(_undisturbed(method or CFG), away=scale, disturbed="mean")
 
 
 @node("Skip Layer Guidance", category=CATEGORY, static=True)
@@ -142,12 +143,13 @@ def skip_layer_guidance(scale: Amount = 2.8, method: GuidanceMethod | None = Non
 
     Args:
         scale: How far.
-        method: How the prompt is followed beside that; by classifier-free guidance if there is none.
+        method: How the prompt is followed beside that; by classifier-free guidance if there is none. It may lead away
+            from no other disturbed model.
 
     Returns:
         method: The method with this guidance added.
     """
-    return replace(method or CFG, away=scale, disturbed="skipped")
+    return replace(_undisturbed(method or CFG), away=scale, disturbed="skipped")
 
 
 @node("Auto Guidance", category=CATEGORY, static=True)
@@ -164,3 +166,12 @@ def auto_guidance(weaker: Model, method: GuidanceMethod | None = None) -> Guidan
         method: The method with the worse model.
     """
     return replace(method or CFG, weaker=weaker)
+
+
+def _undisturbed(method: GuidanceMethod) -> GuidanceMethod:
+    """Return a method as it is, if it leads away from no disturbed model: a step leads away from one only."""
+    if method.away:
+        name = {"mean": "smoothed energy", "skipped": "skip layer", "own": "perturbed-attention"}[method.disturbed]
+        message = f"it leads away from a disturbed model already, by {name} guidance; choose one of them."
+        raise NodeError(message, input="method")
+    return method

@@ -208,6 +208,16 @@ def test_two_disturbed_models_are_refused(base, small_store):
         drawn(guided, small_store, told(base, small_store), method=skip_layer_guidance())
 
 
+@pytest.mark.parametrize("inner", [skip_layer_guidance, smoothed_energy_guidance])
+@pytest.mark.parametrize("outer", [skip_layer_guidance, smoothed_energy_guidance])
+def test_a_method_leads_away_from_one_disturbed_model(inner, outer):
+    """Through other methods too; one that is turned off is none."""
+    name = "skip layer" if inner is skip_layer_guidance else "smoothed energy"
+    with pytest.raises(NodeError, match=f"disturbed model already, by {name} guidance"):
+        outer(2.0, guidance_window(0.2, 0.6, inner(2.0)))
+    assert outer(2.0, inner(0.0)) == outer(2.0)
+
+
 def test_other_changes_to_a_model_are_refused(base, small_store):
     changed = base._replace(model=rescale_cfg(base.model))
     with pytest.raises(NodeError, match="followed by KSampler"):

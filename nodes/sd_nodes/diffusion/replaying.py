@@ -93,7 +93,7 @@ class Recordings:
     """
 
     problem: str = ""
-    """Why nothing is recorded any more; empty as long as it is."""
+    """Why nothing is recorded until all is forgotten; empty as long as it is."""
 
     def __init__(self, capture: Capture) -> None:
         self._capture = capture
@@ -108,14 +108,18 @@ class Recordings:
         whole = (key, *inputs)
         with self._lock:
             found = self._kept.pop(whole, None) or self._recorded(compute, seen, timestep, told)
-            if found is None:
-                return compute(seen, timestep)
+            if isinstance(found, str):
+                # What cannot be computed either fails here: that says nothing about recording.
+                result = compute(seen, timestep)
+                self.problem = found
+                return result
             self._kept[whole] = found
             return found(seen, timestep, told)
 
-    def _recorded(self, compute: Compute, seen: Tensor, timestep: Tensor, told: Sequence[Tensor]) -> Recording | None:
+    def _recorded(self, compute: Compute, seen: Tensor, timestep: Tensor, told: Sequence[Tensor]) -> Recording | str:
+        """Returns a recording, or why there is none."""
         if self.problem:
-            return None
+            return self.problem
         while len(self._kept) >= MOST:
             self._kept.popitem(last=False)
         try:
@@ -124,13 +128,13 @@ class Recordings:
             raise
         except RuntimeError as failure:
             reason = next(iter(str(failure).splitlines()), type(failure).__name__)
-            self.problem = f"the steps cannot be recorded: {reason}; each is computed as usual"
-            return None
+            return f"the steps cannot be recorded: {reason}; each is computed as usual"
 
     def clear(self) -> None:
-        """Forgets all, and with it the networks and the memory that they hold."""
+        """Forgets all, and with it the networks and the memory that they hold; others may be recorded again."""
         with self._lock:
             self._kept.clear()
+            self.problem = ""
 
 
 def on_cuda(function: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:

@@ -111,3 +111,35 @@ def test_what_cannot_be_recorded_is_computed(models: Models) -> None:
     )
     with pytest.raises(torch.OutOfMemoryError):
         drawn(replace(sampling, replayer=Recordings(too_large)), 1)
+
+
+def test_what_cannot_be_computed_either_says_nothing_about_recording() -> None:
+    recorder = Recorder()
+    recordings, latents, timestep = Recordings(recorder), torch.ones(1, 4, 8, 8), torch.tensor(1.0)
+    with pytest.raises(RuntimeError, match="size"):
+        recordings("wrong", lambda seen, timestep: seen + torch.ones(3), latents, timestep, ())
+    assert recordings.problem == ""
+    assert torch.equal(recordings("right", lambda seen, timestep: seen + timestep, latents, timestep, ()), latents + 1)
+    assert recorder.replayed == 1
+
+
+def test_what_is_cleared_is_recorded_again() -> None:
+    recorder, refused = Recorder(), [True]
+
+    def once_refused(function: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:
+        if refused:
+            refused.pop()
+            raise RuntimeError("not permitted")
+        return recorder(function)
+
+    recordings, latents, timestep = Recordings(once_refused), torch.ones(1, 4, 8, 8), torch.tensor(1.0)
+
+    def step() -> Tensor:
+        return recordings("a", lambda seen, timestep: seen + timestep, latents, timestep, ())
+
+    assert torch.equal(step(), latents + 1) and torch.equal(step(), latents + 1)
+    assert "not permitted" in recordings.problem and recorder.recorded == 0
+    recordings.clear()
+    assert recordings.problem == ""
+    assert torch.equal(step(), latents + 1)
+    assert recorder.replayed == 1

@@ -32,16 +32,20 @@ CLASSES = {
     "T5EncoderModel": "text_encoder_3",
 }
 BESIDE = {
-    "unet": ("scheduler",),
-    "text_encoder": ("tokenizer",),
-    "text_encoder_2": ("tokenizer_2",),
-    "text_encoder_3": ("tokenizer_3",),
-    "transformer": ("scheduler",),
-    "safety_checker": ("feature_extractor",),
-    "image_encoder": ("image_normalizer",),
+    "unet": ("scheduler/*", "vae/config.json", "image_normalizer/*"),
+    "text_encoder": ("tokenizer/*",),
+    "text_encoder_2": ("tokenizer_2/*",),
+    "text_encoder_3": ("tokenizer_3/*",),
+    "transformer": ("scheduler/*", "vae/config.json", "image_normalizer/*"),
+    "safety_checker": ("feature_extractor/*",),
+    "image_encoder": ("image_normalizer/*",),
 }
-"""Folders beside a part that belong to it: they travel with it and count into its digest."""
+"""Files beside a part's folder that decide what is computed with it, and so count into its digest.
 
+Samplers scale latents as the autoencoder's configuration says.
+"""
+
+TOKENIZER = "tokenizer.json"
 STEMS = ("diffusion_pytorch_model", "model")
 
 
@@ -77,6 +81,11 @@ class Component:
             new: replace(merged[old], shape=shape_of_piece(new, old, merged[old].shape))
             for new, old in self.names.items()
         }
+
+    @property
+    def tokenizer(self) -> Path | None:
+        """The file of T5's tokenizer, where it lies beside the encoder."""
+        return next((path for path in self.files if path.name == TOKENIZER), None)
 
     @property
     def turned(self) -> bool:
@@ -121,7 +130,10 @@ def _of_file(path: Path) -> list[Component]:
     if not found:
         what = _looks(header)
         raise NodeError(f"{path} holds no UNet, VAE, text encoder or other part of a model in a known layout: {what}.")
-    return [Component(part, path, None, (path,), (path,), names=names) for part, names in found.items()]
+    return [
+        Component(part, path, None, (path,), (path, *_t5_tokenizer(part, path.parent)), names=names)
+        for part, names in found.items()
+    ]
 
 
 def _looks(header: Header) -> str:
@@ -160,11 +172,18 @@ def _part_of(folder: Path) -> str:
 
 def _component(part: str, root: Path, folder: Path) -> Component:
     weights, variant, index = _weights(folder)
-    beside = [path for name in BESIDE.get(part, ()) for path in sorted((folder.parent / name).glob("*"))]
-    own = [path for path in beside if path.is_file()] if folder != root else []
-    own += [folder / name for name in ("preprocessor_config.json",) if (folder / name).is_file()]
-    files = (folder / "config.json", *weights, *index, *own)
-    return Component(part, root, folder, weights, files, variant)
+    beside = [path for pattern in BESIDE.get(part, ()) for path in sorted(folder.parent.glob(pattern))]
+    own = [path for path in (*beside, folder / "preprocessor_config.json") if path.is_file()]
+    files = (folder / "config.json", *weights, *index, *own, *_t5_tokenizer(part, folder.parent))
+    return Component(part, root, folder, weights, tuple(dict.fromkeys(files)), variant)
+
+
+def _t5_tokenizer(part: str, around: Path) -> tuple[Path, ...]:
+    """Find the tokenizer of a T5 that lies in `around`, if there is one; files of weights alone do not hold it."""
+    if part != "text_encoder_3":
+        return ()
+    folders = (around / "tokenizer_3", around / "t5_tokenizer", around.parent / "text_encoders" / "t5_tokenizer")
+    return tuple(path for folder in folders if (path := folder / TOKENIZER).is_file())[:1]
 
 
 def _weights(folder: Path) -> tuple[tuple[Path, ...], str | None, tuple[Path, ...]]:

@@ -34,9 +34,17 @@ def known_digest(path: Path, state: Path | None) -> str:
 
 
 def digest_files(root: Path, files: Iterable[Path], state: Path | None) -> str:
-    """Return one SHA-256 for several files: over their names below `root`, sorted, with their contents' digests."""
-    lines = sorted(f"{file.relative_to(root).as_posix()} {digest_file(file, state)}\n" for file in files)
+    """Return one SHA-256 for several files: over their names below `root`, sorted, with their contents' digests.
+
+    A file elsewhere is named by itself and its folder, so that the digest does not tell where models lie.
+    """
+    lines = sorted(f"{_name(file, root)} {digest_file(file, state)}\n" for file in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _name(file: Path, root: Path) -> str:
+    below = file.is_relative_to(root)
+    return file.relative_to(root).as_posix() if below else f"{file.parent.name}/{file.name}"
 
 
 def _record(stamp: Stamp, state: Path | None) -> Path | None:

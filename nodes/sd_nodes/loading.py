@@ -236,10 +236,7 @@ def _companion(
 
 
 def _t5_tokenizer(component: Component) -> transformers.PreTrainedTokenizerFast | None:
-    """Return T5's tokenizer where it lies beside the encoder; files of weights alone do not hold it."""
-    around = component.folder.parent if component.folder else component.root.parent
-    folders = (around / "tokenizer_3", around / "t5_tokenizer", around.parent / "text_encoders" / "t5_tokenizer")
-    found = next((path for folder in folders if (path := folder / "tokenizer.json").is_file()), None)
+    found = component.tokenizer
     return transformers.PreTrainedTokenizerFast(tokenizer_file=str(found)) if found else None
 
 

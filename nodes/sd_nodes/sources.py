@@ -180,7 +180,7 @@ def _is_there(name: str, shelf: Shelf, folders: Folders) -> bool:
 
 def source_at(name: str, component: Component, folders: Folders) -> Source:
     """Return where the weights of a part are, with the digest of what decides it."""
-    if component.folder is None:
+    if component.files == (component.root,):
         return Source(name, digest_file(component.root, folders.state), component.part)
     return Source(name, digest_files(component.root, component.files, folders.state), component.part)
 

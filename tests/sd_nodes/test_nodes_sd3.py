@@ -1,6 +1,8 @@
 """SD3: single files as diffusers converts them, and runs as its pipeline makes them."""
 
 import json
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -173,6 +175,28 @@ def test_t5_stands_behind_them(folders: Folders, store: WeightStore) -> None:
     alone = clip_text_encode_sd3(clip, "", "", "cat", store=store).conditions[0]
     torch.testing.assert_close(alone.embedding, expected)
     assert alone.pooled is not None and not alone.pooled.any()
+
+
+@pytest.mark.parametrize("place", ["checkpoints/t5_tokenizer", "text_encoders/t5_tokenizer"])
+def test_another_tokenizer_makes_t5_another_recipe(folders: Folders, tmp_path: Path, place: str) -> None:
+    """Where the tokenizer comes, or changes, what T5 reads is not taken from the cache or the weight store."""
+    (tmp_path / "checkpoints").mkdir()
+    shutil.copy(folders.models[0] / "checkpoints/whole.safetensors", tmp_path / "checkpoints")
+    there, written = Folders(models=(tmp_path,)), (folders.models[0] / "checkpoints/t5_tokenizer/tokenizer.json")
+    store, path = WeightStore(there), tmp_path / place / "tokenizer.json"
+    found = []
+    for text in (None, written.read_text(), written.read_text().replace('"a"', '"\u00e4"')):
+        if text is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        clip = checkpoint_loader_simple("whole", there).CLIP
+        with store.text_encoder(clip.encoders[2]) as (tokenizer, _):
+            found.append((clip, tokenizer and tokenizer("a").input_ids))
+    (bare, none), (first, known), (second, unknown) = found
+    assert none is None and known == [3 + ord("a") - 33] and unknown == [2]
+    assert len({clip.encoders[2] for clip in (bare, first, second)}) == 3
+    assert first.encoders[:2] == second.encoders[:2]
+    assert {clip.source.digest for clip in first.encoders[:2]} == {bare.encoders[2].source.digest}
 
 
 def test_weights_move_what_t5_says_away_from_nothing(folders: Folders, store: WeightStore) -> None:

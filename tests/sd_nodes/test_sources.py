@@ -10,7 +10,7 @@ import pytest
 from safetensors.torch import save_file
 
 from graph_runtime import Folders, NodeError
-from sd_nodes import sources
+from sd_nodes import part_sources, sources
 from tests.sd_nodes import models, saved_models
 from tests.sd_nodes import original_checkpoints as original
 
@@ -81,7 +81,7 @@ def test_the_same_content_has_the_same_digest_elsewhere(folders: Folders, shelf:
     assert sources.locate(recipe.source, there).root == tmp_path / "models/diffusers/small"
 
 
-@pytest.mark.parametrize("file", ["unet/config.json", "scheduler/scheduler_config.json"])
+@pytest.mark.parametrize("file", ["unet/config.json", "scheduler/scheduler_config.json", "vae/config.json"])
 def test_what_decides_the_result_counts_into_the_digest(
     folders: Folders, shelf: Path, tmp_path: Path, file: str
 ) -> None:
@@ -93,6 +93,31 @@ def test_what_decides_the_result_counts_into_the_digest(
     assert sources.checkpoint("small", changed).clip != sources.checkpoint("small", folders).clip
     change(copied / file)
     assert sources.checkpoint("small", changed).model != sources.checkpoint("small", folders).model
+
+
+def test_the_normalizer_of_pictures_counts_into_the_digest_of_the_unet(folders: Folders, tmp_path: Path) -> None:
+    copied = shutil.copytree(folders.models[0] / "diffusers/small", tmp_path / "diffusers/small")
+    (copied / "image_normalizer").mkdir()
+    (copied / "image_normalizer/diffusion_pytorch_model.safetensors").touch()
+    assert sources.checkpoint("small", Folders(models=(tmp_path,))).model != sources.checkpoint("small", folders).model
+
+
+def test_what_lies_beside_a_lone_unet_counts_into_its_digest(folders: Folders, tmp_path: Path) -> None:
+    """The scheduler beside it is the one that it is drawn with."""
+    shutil.copytree(folders.models[0] / "diffusers/small/unet", tmp_path / "unet/lone")
+    there = Folders(models=(tmp_path,))
+    alone = part_sources.unet("lone", there)
+    shutil.copytree(folders.models[0] / "diffusers/small/scheduler", tmp_path / "unet/scheduler")
+    assert part_sources.unet("lone", there) != alone
+
+
+def test_the_weights_of_another_part_do_not_change_the_unet(folders: Folders, tmp_path: Path) -> None:
+    """Of the autoencoder only the configuration counts."""
+    copied = shutil.copytree(folders.models[0] / "diffusers/small", tmp_path / "diffusers/small")
+    other = {name: tensor + 1 for name, tensor in models.vae().state_dict().items()}
+    save_file(other, copied / "vae/diffusion_pytorch_model.safetensors")
+    changed, plain = sources.checkpoint("small", Folders(models=(tmp_path,))), sources.checkpoint("small", folders)
+    assert changed.vae != plain.vae and changed.model == plain.model
 
 
 def test_a_recipe_whose_files_changed_is_not_served(folders: Folders, shelf: Path, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ class Patched(NamedTuple):
     CLIP: Clip
 
 
-@node("Load LoRA", category="loaders", id="LoraLoader", static=True)
+@node("Load LoRA", category="loaders", id="LoraLoader", static=True, version=2)
 def lora_loader(
     model: Model,
     clip: Clip,
@@ -52,7 +52,7 @@ def lora_loader(
     return Patched(_on_model(model, lora_name, strength_model, folders), patched)
 
 
-@node("Load LoRA (Model Only)", category="loaders", id="LoraLoaderModelOnly", static=True)
+@node("Load LoRA (Model Only)", category="loaders", id="LoraLoaderModelOnly", static=True, version=2)
 def lora_loader_model_only(
     model: Model, lora_name: LoraName, strength_model: Strength = 1.0, *, folders: Folders
 ) -> Model:

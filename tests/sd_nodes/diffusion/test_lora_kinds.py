@@ -14,8 +14,9 @@ def drawn(*shape: int, seed: int = 1) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def changed(tensors: dict[str, torch.Tensor], strength: float = 1.0, **weights: torch.Tensor) -> torch.Tensor:
-    present = {**WEIGHTS, **weights}
+def changed(
+    tensors: dict[str, torch.Tensor], strength: float = 1.0, present: dict[str, torch.Tensor] = WEIGHTS
+) -> torch.Tensor:
     found, unknown = changes({f"{STEM}.{name}": tensor for name, tensor in tensors.items()}, "unet", present)
     assert not unknown
     return merged(present, found, strength)["a.b.weight"]
@@ -40,7 +41,7 @@ def test_lokr_is_a_kronecker_product() -> None:
 def test_lokr_of_a_convolution_keeps_its_window() -> None:
     first, second = drawn(2, 4), drawn(3, 2, 3, 3, seed=2)
     weight = torch.zeros(6, 8, 3, 3)
-    found = changed({"lokr_w1": first, "lokr_w2": second}, **{"a.b.weight": weight})
+    found = changed({"lokr_w1": first, "lokr_w2": second}, present={"a.b.weight": weight})
     for out, into in ((0, 0), (4, 5)):
         expected = first[out // 3, into // 2] * second[out % 3, into % 2]
         torch.testing.assert_close(found[out, into], expected)

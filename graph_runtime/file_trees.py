@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 SETTLED = 2 * 10**9
 """Nanoseconds after which the time of a folder's last change tells of every later one: file systems count coarsely."""
@@ -65,13 +66,22 @@ def _walked(root: str) -> _Tree:
         except OSError:
             continue
         for entry in entries:
-            if entry.is_file():
+            kind = _kind(entry)
+            if kind == "file":
                 files.append(f"{below}{entry.name}")
-            elif entry.is_dir() and not entry.name.startswith("."):
+            elif kind == "folder" and not entry.name.startswith("."):
                 pending.append((entry.path, f"{below}{entry.name}/"))
             elif entry.is_symlink():
                 changed[entry.path] = _GONE  # what it leads to may come back
     return _Tree(tuple(sorted(files)), changed)
+
+
+def _kind(entry: os.DirEntry[str]) -> Literal["file", "folder", ""]:
+    """What an entry is, or leads to; "" where that is neither, or cannot be told, as of a link to itself."""
+    try:
+        return "file" if entry.is_file() else "folder" if entry.is_dir() else ""
+    except OSError:
+        return ""
 
 
 def _changed(folder: str) -> int:

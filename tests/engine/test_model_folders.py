@@ -191,3 +191,10 @@ def test_ten_thousand_files_are_listed_in_no_time(tmp_path: Path) -> None:
     start = time.perf_counter()
     assert len(files_in(tmp_path, lambda name: name.endswith(".safetensors"))) == 10_000
     assert time.perf_counter() - start < 2
+
+
+def test_a_link_to_itself_is_neither_a_file_nor_a_folder(tmp_path: Path) -> None:
+    """It hides nothing of what lies beside it."""
+    touch(tmp_path / "a.safetensors", tmp_path / "z/b.safetensors")
+    (tmp_path / "loop.safetensors").symlink_to("loop.safetensors")
+    assert files_in(tmp_path, lambda name: True) == ["a.safetensors", "z/b.safetensors"]

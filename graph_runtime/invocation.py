@@ -166,28 +166,39 @@ def invoke(
                 returned.append(call)
             else:
                 check_linked(step, call, folders)
-                returned.append(_called(step.node, {**call, **handed}, around, relieve))
+                returned.append(_called(step, {**call, **handed}, around, relieve))
         return gathered(step, returned)
     except BaseException as error:
         return error
 
 
 def _called(
-    node: Node,
+    step: Step,
     arguments: Arguments,
     around: Callable[[Node], AbstractContextManager[object]],
     relieve: Callable[[], bool],
 ) -> object:
-    """Call a node's function, and once more where memory ran out and some could be let go."""
+    """Call a node's function, and once more where memory ran out and some could be let go.
+
+    A node that saves is called once: what it saved before memory ran out would be there twice.
+    """
+    node = step.node
     try:
         with around(node):
-            return node.function(**arguments)
+            return node.function(**_fresh(step, arguments))
     except (OutOfMemory, MemoryError) as error:
         shortage = _without_frames(error)
-    if not relieve():
+    if node.sink or not relieve():
         raise shortage
     with around(node):
-        return node.function(**arguments)
+        return node.function(**_fresh(step, arguments))
+
+
+def _fresh(step: Step, arguments: Arguments) -> Arguments:
+    """The arguments for one call: the lists and the values that a node may change are its own each time."""
+    linked = ((name, arguments[name]) for name in step.wires if step.node.inputs[name].socket.is_list)
+    lists = {name: [*value] for name, value in linked if isinstance(value, list)}
+    return {**arguments, **lists, **{name: own for name, own in _owned(step) if not step.is_lazy(name)}}
 
 
 def _without_frames(error: Exception) -> Exception:
@@ -207,7 +218,7 @@ async def invoke_async(invocation: Invocation, folders: Folders) -> Returned:
                 returned.append(call)
             else:
                 check_linked(step, call, folders)
-                returned.append(await cast("Awaitable[object]", step.node.function(**call, **handed)))
+                returned.append(await cast("Awaitable[object]", step.node.function(**_fresh(step, call), **handed)))
         return gathered(step, returned)
     except BaseException as error:
         return error

@@ -19,11 +19,13 @@ from graph_runtime import (
     OutOfMemory,
     Progress,
     Service,
+    Shown,
     join,
     node,
 )
 from graph_runtime.events import NodeSaid
 from graph_runtime.executor import Executor, Outcome
+from tests.engine.runs import graph
 
 SPACE = 10
 """How many apples the cellar takes."""
@@ -150,3 +152,42 @@ def test_what_all_nodes_say_is_told_once_in_a_run() -> None:
         ]  # fmt: skip
         asyncio.run(executor.run(graph, events.append))
     assert sum(isinstance(each, NodeSaid) and each.text == "the cellar is cold" for each in events) == 2
+
+
+@node("Stack")
+def stack(counts: list[int], rows: list[int], *, cellar: Cellar) -> int:
+    """Empty the lists that it is given, one apple at a time, then press them."""
+    total = 0
+    while counts:
+        total += counts.pop()
+    while rows:
+        total += rows.pop()
+    cellar.take(total)
+    return total
+
+
+@node("Sell")
+def sell(kept: int, *, cellar: Cellar) -> Shown[None]:
+    """Sell apples; there may be no place for the money."""
+    cellar.take(kept + SPACE)
+    return Shown()
+
+
+def run_nodes(nodes: dict, target: str) -> tuple[Outcome, Cellar]:
+    with Executor() as executor:
+        library = LIBRARY + Library.of("market", stack, sell)
+        outcome = asyncio.run(executor.run(graph(nodes, target, library=library)))
+        return outcome, executor.service(Cellar)
+
+
+def test_each_attempt_has_lists_of_its_own() -> None:
+    nodes = {"keep": ("Keep", {"count": 6}), "stack": ("Stack", {"counts": ["keep", 0], "rows": [1, 1]})}
+    outcome, cellar = run_nodes(nodes, "stack")
+    assert outcome.state == "succeeded", outcome.failures
+    assert cellar.tried == [8, 8] and outcome.results["stack"].outputs == (8,)
+
+
+def test_a_node_that_saves_is_not_tried_again() -> None:
+    outcome, cellar = run_nodes({"keep": ("Keep", {"count": 6}), "sell": ("Sell", {"kept": ["keep", 0]})}, "sell")
+    assert outcome.state == "failed"
+    assert (cellar.tried, cellar.relieved) == ([16], 0)

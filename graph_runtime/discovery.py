@@ -80,17 +80,32 @@ def of_point(point: importlib.metadata.EntryPoint, library: Library, dialect: Di
     """
 
     def load() -> Library:
-        spec = importlib.util.find_spec(point.module)
-        if dialect is None or spec is None or spec.origin is None:
+        path = _path_of(point.module)
+        if dialect is None or path is None:
             return _native(point.name, importlib.import_module(point.module))
-        path = Path(spec.origin)
-        path = path.parent if spec.submodule_search_locations else path
         with dialect.importing(path, library):
             module = importlib.import_module(point.module)
             found = dialect.read(point.name, module, path, library)
             return found if found is not None else _native(point.name, module)
 
     return tried(point.name, point.load if point.attr else load)
+
+
+def _path_of(module: str) -> Path | None:
+    """The file or folder of a module, found without importing the packages that it lies in; None where there is none.
+
+    A module that is neither a Python file nor a package has the folder of its outermost package.
+    """
+    top, *below = module.split(".")
+    spec = importlib.util.find_spec(top)
+    if spec is None:
+        return None
+    roots = [Path(root) for root in spec.submodule_search_locations or ()]
+    if not roots:
+        return Path(spec.origin) if spec.origin is not None else None
+    places = [root.joinpath(*below) for root in roots]
+    paths = (path for place in places for path in (place, place.with_suffix(".py")))
+    return next((path for path in paths if _main(path).is_file()), roots[0])
 
 
 def _main(path: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from graph_runtime import Folders, Library, discover
 from graph_runtime.comfy.dialect import ComfyPacks
 from graph_runtime.comfy.packs.digests import digest_of_pack
 from graph_runtime.comfy.packs.foreign import ForeignNode, ForeignPack, foreign_packs
+from graph_runtime.comfy.packs.loading import Comfy
 from graph_runtime.comfy.packs.modules import importable
 from graph_runtime.comfy.schema import entry, object_info
+from graph_runtime.discovery import of_point
 from tests.comfy.packs.kitchen import SHELF, load
 
 
@@ -130,3 +133,21 @@ def test_an_installed_pack_is_found(group: str, tmp_path: Path, monkeypatch: pyt
     (pack,) = foreign_packs(library)
     assert (pack.name, pack.web) == ("cellar", tmp_path / "cellar" / "web") and "PantryJar" in pack.nodes
     assert [failure.name for failure in library.failures] == ["none"]
+
+
+def test_an_installed_package_imports_what_packs_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The packages that an entry point's module lies in are imported where ComfyUI's modules are there."""
+    package = tmp_path / "orchard_pack"
+    (package / "nodes_pear").mkdir(parents=True)
+    (package / "__init__.py").write_text("import folder_paths\n")
+    source = "class Pear:\n    RETURN_TYPES = ('INT',)\n    FUNCTION = 'f'\n    @classmethod\n"
+    source += "    def INPUT_TYPES(cls): return {'required': {}}\n    def f(self): return (1,)\n"
+    (package / "nodes_plum.py").write_text(f"{source}NODE_CLASS_MAPPINGS = {{'Plum': Pear}}\n")
+    (package / "nodes_pear/__init__.py").write_text(f"{source}NODE_CLASS_MAPPINGS = {{'Pear': Pear}}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("plum", "pear"):
+        point = EntryPoint(name, f"orchard_pack.nodes_{name}", "comfyui.custom_nodes")
+        library = of_point(point, Library(), Comfy(Folders()))
+        assert not library.failures and list(library) == [name.title()]
+        for module in [module for module in sys.modules if module.startswith("orchard_pack")]:
+            del sys.modules[module]

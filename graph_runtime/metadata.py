@@ -45,8 +45,8 @@ class Carrying:
 
     @cached_property
     def _digest(self) -> str:
-        """SHA-256 of all nodes and values in hexadecimal; how they are laid out does not count."""
-        nodes = {id: [call.class_type, call.inputs] for id, call in self.workflow.nodes.items()}
+        """SHA-256 of all nodes and values in hexadecimal; how they are laid out and ordered does not count."""
+        nodes = {id: [call.class_type, sorted(call.inputs.items())] for id, call in self.workflow.nodes.items()}
         return hashlib.sha256(repr(sorted(nodes.items())).encode("utf-8", "surrogatepass")).hexdigest()
 
     def of(self, step: Step) -> str:

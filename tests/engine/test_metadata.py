@@ -85,3 +85,11 @@ def test_a_node_that_saves_nothing_is_given_the_whole_prompt(tmp_path: Path) -> 
     nodes = NODES | {"look": ("LookAround", {})}
     told, _ = saved(tmp_path, nodes, None, "none", "save", "look")
     assert told.value("look") == 4
+
+
+def test_the_order_of_inputs_makes_no_other_workflow(tmp_path: Path) -> None:
+    cache = MemoryCache(10**6)
+    for far in ({"a": 1, "b": 2}, {"b": 2, "a": 1}):
+        told, _ = saved(tmp_path, NODES | {"far": ("Add", far)}, cache, "full")
+        assert told.of(NodeSaid) == []
+    assert told.started == []

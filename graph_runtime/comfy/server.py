@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Iterable
 
@@ -39,6 +40,12 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 """On every answer; a route may say more."""
+
+FULL = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
+"""What systems say where a disk, a file or a user's share of a disk is full."""
+
+READS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
+"""The methods of requests that write nothing."""
 
 
 def application(server: Server, extensions: Iterable[Extension] = ()) -> web.Application:
@@ -97,10 +104,19 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     except (Unwritable, OSError) as error:
         _log.warning("%s %s: %s", request.method, request.path, error)
         reason = str(error) if isinstance(error, Unwritable) else error.strerror or str(error)
-        return _answer(answer(complaint("server_error", f"nothing was changed: {reason}")), 507)
+        if _lacks_space(request, error):
+            return _answer(answer(complaint("server_error", f"nothing was changed: {reason}")), 507)
+        return _answer(answer(complaint("server_error", f"a file cannot be read or written: {reason}")), 500)
     except Exception:
         _log.exception("%s %s", request.method, request.path)
         return _answer(answer(complaint("server_error", "the server met a fault of its own; its log says more.")), 500)
+
+
+def _lacks_space(request: web.Request, error: Unwritable | OSError) -> bool:
+    """Tell whether a request could not be carried out because what it writes has no room."""
+    if isinstance(error, Unwritable):
+        return True
+    return request.method not in READS and error.errno in FULL
 
 
 def _answer(body: Body, status: int, allow: str = "") -> web.Response:

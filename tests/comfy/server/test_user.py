@@ -170,3 +170,18 @@ def test_page_and_its_files(tmp_path: Path) -> None:
                 assert response.status in (403, 404), path
 
     talk(tmp_path, conversation)
+
+
+def test_what_cannot_be_read_or_written_is_no_full_disk(tmp_path: Path) -> None:
+    async def conversation(client: Client) -> None:
+        state = client.running.server.state
+        (state / "user").mkdir(parents=True, exist_ok=True)
+        (state / "user/lost.json").symlink_to("nowhere.json")
+        status, said = await ask(client, "GET", "/v2/userdata")
+        assert status == 500 and "No such file" in said["error"]["details"]
+        assert "nothing was changed" not in said["error"]["details"]
+        (state / "settings.json").mkdir()
+        status, said = await ask(client, "POST", "/settings", data='{"a": 1}')
+        assert status == 500 and "Is a directory" in said["error"]["details"]
+
+    talk(tmp_path, conversation)

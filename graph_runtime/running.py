@@ -16,6 +16,7 @@ from .errors import Interrupted, NodeError, Unavailable
 from .events import Event
 from .graph import Graph
 from .growing import Growing
+from .guard import Guard
 from .inbox import Inbox
 from .injected import Surroundings, Tick
 from .invocation import Returned, prepare
@@ -65,7 +66,7 @@ class Run:
         )  # fmt: skip
         self.inbox = Inbox(asyncio.get_running_loop(), self.collect)
         self.over: asyncio.Future[None] = asyncio.Future()
-        self.fault: BaseException | None = None
+        self.guard = Guard(lambda: self.inbox.put(self.crew.stop))
         self.active = 0
         self.crew = Crew(executor.workers, self.inbox, executor.folders, self.stopping, executor.relieve)
         self.awaiting = Awaiting()
@@ -78,8 +79,8 @@ class Run:
         """
         unsubscribe = self.cancellation.subscribe(lambda: self.inbox.put(self.crew.stop))
         try:
-            self.guarded(self.begin)
-            self.guarded(self.dispatch)
+            self.guard.do(self.begin)
+            self.guard.do(self.dispatch)
             await asyncio.shield(self.over)
         except asyncio.CancelledError:
             self.cancellation.cancel()
@@ -87,8 +88,8 @@ class Run:
             raise
         finally:
             unsubscribe()
-        if self.fault is not None:
-            raise self.fault
+        if self.guard.fault is not None:
+            raise self.guard.fault
         if self.cancellation.requested:
             return "interrupted"
         return "failed" if self.account.failures else "succeeded"
@@ -182,8 +183,8 @@ class Run:
     def collect(self) -> None:
         """Do what threads left to do, then go on."""
         for work, arguments in self.inbox.take():
-            self.guarded(work, *arguments)
-        self.guarded(self.dispatch)
+            self.guard.do(work, *arguments)
+        self.guard.do(self.dispatch)
 
     def dispatch(self) -> None:
         """Settle what is over, start what can start, and end the run when nothing is left."""
@@ -291,13 +292,4 @@ class Run:
 
     def stopping(self) -> bool:
         """Tell whether nothing more is to be started."""
-        return self.fault is not None or self.cancellation.requested
-
-    def guarded(self, work: Callable[..., None], *arguments: object) -> None:
-        """Do part of the run; a fault of the engine, or of who takes the events, ends it in an orderly way."""
-        try:
-            work(*arguments)
-        except BaseException as error:
-            if self.fault is None:
-                self.fault = error
-                self.inbox.put(self.crew.stop)
+        return self.guard.fault is not None or self.cancellation.requested

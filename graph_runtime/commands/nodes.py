@@ -93,7 +93,7 @@ def page(node: Node) -> Iterator[str]:
             yield from textwrap.wrap(" ".join(text.split()), _WIDTH, initial_indent="  ", subsequent_indent="  ")
     yield from _section(
         "Inputs",
-        [(one.name, takes(one, Folders(), lambda name: clean(name, 60)), one.docs) for one in node.inputs.values()],
+        [(one.name, _takes(one), one.docs) for one in node.inputs.values()],
     )
     yield from _section("Outputs", [(one.name, str(one.socket), one.docs) for one in node.outputs])
 

@@ -89,13 +89,15 @@ def sampler(
         unet = lent.enter_context(store.unet(model, guided(latent["samples"])))
         latent = fitting(latent, model, unet.config.out_channels)
         controls = [steering(one, latent, store, lent, progress) for one in wanted.controls]
-        _say_notes([model, *(control.net for control in wanted.controls)], store, progress)
+        way = _disturbed(method or CFG, model)
+        weaker = lent.enter_context(store.unet(way.weaker)) if way.weaker else None
+        networks: list[Recipe] = [model, *(control.net for control in wanted.controls)]
+        networks += [way.weaker] if way.weaker else []
+        _say_notes(networks, store, progress)
         scheduler = make_scheduler(model.scheduler.name, store.scheduler_config(model), dict(model.scheduler.options))
         both = told(wanted, unet, latent["samples"]), told(unwanted, unet, latent["samples"], negative=True)
-        way = _disturbed(method or CFG, model)
         guide = _guidance(both, guidance, rescale, way)
-        weaker = lent.enter_context(store.unet(way.weaker)) if way.weaker else None
-        replayer = store.replayer(model, *(control.net for control in wanted.controls))
+        replayer = store.replayer(*networks)
         sampling = Sampling(
             unet, scheduler, guide, steps, controls, start=start, end=end, replayer=replayer, weaker=weaker
         )

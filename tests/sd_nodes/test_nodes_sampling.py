@@ -13,12 +13,13 @@ from graph_runtime.injected import Tick
 from sd_nodes.arrays import bytes_of
 from sd_nodes.controlnet import controlnet_apply, controlnet_apply_advanced
 from sd_nodes.diffusion.scheduler_names import resolve
+from sd_nodes.guidance_methods import auto_guidance
 from sd_nodes.images import image_scale
 from sd_nodes.latents import empty_latent_image, vae_decode, vae_encode
 from sd_nodes.loaders import BaseModel, controlnet_loader, load_base_model
 from sd_nodes.sampling import sampler
 from sd_nodes.schedulers import swap_scheduler
-from sd_nodes.settings import model_dtype
+from sd_nodes.settings import attention_backend, model_dtype
 from sd_nodes.text import clip_text_encode
 from sd_nodes.types import Conditioning, Image
 from sd_nodes.weights import WeightStore
@@ -285,3 +286,14 @@ def test_the_scale_of_latents_is_that_of_the_model(small_folders, tmp_path):
         latent = empty_latent_image(64, 64)
         drawn.append(sampler(base.model, *told(base, store), latent, 3, 2, 6.0, store=store)["samples"])
     torch.testing.assert_close(drawn[1] * 0.5, drawn[0] * config["scaling_factor"])
+
+
+def test_the_notes_of_a_weaker_model_are_told(base, small_store):
+    """What is done otherwise than its settings ask for counts, not only what is done with the model's."""
+    ticks: list[Tick] = []
+    weaker = attention_backend(model_dtype(base.model, storage="float8_e4m3fn"), compilation="regional")
+    sampler(
+        base.model, *told(base, small_store), empty_latent_image(64, 64), 3, 2, method=auto_guidance(weaker),
+        store=small_store, progress=Progress(ticks.append),
+    )  # fmt: skip
+    assert [tick.text for tick in ticks if tick.text] == ["weights that are kept as float8 are not compiled"]

@@ -265,6 +265,17 @@ def test_a_full_disk_accepts_a_job_or_refuses_it(tmp_path: Path) -> None:
     talk(tmp_path, conversation)
 
 
+def test_a_full_disk_keeps_the_settings_that_were(tmp_path: Path) -> None:
+    async def conversation(client: Client) -> None:
+        await client.post("/settings", {"a": 1})
+        with full_disk(20_000):
+            said = await client.post("/settings", {"a": "x" * 30_000}, status=507)
+        assert "nothing was changed" in said["error"]["details"]
+        assert await client.get("/settings/a") == 1
+
+    talk(tmp_path, conversation)
+
+
 def test_a_job_costs_the_same_however_many_there_are(tmp_path: Path) -> None:
     """Counts the steps of the database's machine: nothing reads all jobs for one of them."""
     jobs, steps = Jobs(tmp_path / "jobs.sqlite"), [0]

@@ -10,7 +10,8 @@ from sd_nodes.families import share_latents
 from sd_nodes.maps import SUITABLE
 from sd_nodes.picture_files import split_prefix
 from sd_nodes.sampling_types import GuidanceMethod
-from sd_nodes.types import Clip, Conditioning, ControlNet, Image, Latent, Model, Vae
+from sd_nodes.types import Clip, ControlNet, Image, Model, Vae
+from sd_nodes.upstream import Upstream, recipe_of, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,18 +23,19 @@ if TYPE_CHECKING:
 
 def families(steps: Steps, folders: Folders) -> Iterator[Problem]:
     """Find text encoders, ControlNets and VAEs that do not belong to the family of the model they work with."""
+    upstream = Upstream(steps)
     for step in steps.values():
-        if isinstance(model := _recipe(steps, step, "model"), Model):
+        if isinstance(model := recipe_of(steps, step, "model"), Model):
             for input in step.wires:
-                yield from _strangers(steps, step, model, input)
-        if isinstance(vae := _recipe(steps, step, "vae"), Vae) and "samples" in step.wires:
+                yield from _strangers(upstream, step, model, input)
+        if isinstance(vae := recipe_of(steps, step, "vae"), Vae) and "samples" in step.wires:
             yield from _foreign_latents(steps, step, vae)
 
 
 def weaker_models(steps: Steps, folders: Folders) -> Iterator[Problem]:
     """Find models that guide another one of another family."""
     for step in steps.values():
-        model, method = (_recipe(steps, step, input) for input in ("model", "method"))
+        model, method = (recipe_of(steps, step, input) for input in ("model", "method"))
         if not isinstance(model, Model) or not isinstance(method, GuidanceMethod) or not method.weaker:
             continue
         if method.weaker.family != model.family:
@@ -46,12 +48,13 @@ def weaker_models(steps: Steps, folders: Folders) -> Iterator[Problem]:
 
 def control_pictures(steps: Steps, folders: Folders) -> Iterator[Problem]:
     """Find control pictures of another kind than the one that their ControlNet was trained for."""
+    kinds = _picture_kinds(steps)
     for step in steps.values():
-        net = _recipe(steps, step, "control_net")
-        if not isinstance(net, ControlNet) or not net.kind or "image" not in step.wires:
+        net = recipe_of(steps, step, "control_net")
+        if not isinstance(net, ControlNet) or not net.kind or step.id not in kinds:
             continue
-        source, found = _picture_kind(steps, step)
-        if found is None or net.kind in SUITABLE[found]:
+        source, found = kinds[step.id]
+        if net.kind in SUITABLE[found]:
             continue
         name = getattr(found, "__name__", "")
         message = (
@@ -89,11 +92,11 @@ def prefixes(steps: Steps, folders: Folders) -> Iterator[Problem]:
 def learned_words(steps: Steps, folders: Folders) -> Iterator[Problem]:
     """Find learned words in prompts that belong to another family than the text encoder that reads them."""
     for step in steps.values():
-        clip = _recipe(steps, step, "clip")
+        clip = recipe_of(steps, step, "clip")
         if not isinstance(clip, Clip):
             continue
         for input in step.node.inputs:
-            text = step.values.get(input, _recipe(steps, step, input))
+            text = step.values.get(input, recipe_of(steps, step, input))
             if isinstance(text, str) and WORD.search(text):
                 try:
                     demand_family(text, clip, folders)
@@ -104,49 +107,20 @@ def learned_words(steps: Steps, folders: Folders) -> Iterator[Problem]:
 CHECKS = (families, weaker_models, control_pictures, safety_checkers, prefixes, learned_words)
 
 
-def _strangers(steps: Steps, step: Step, model: Model, input: str) -> Iterator[Problem]:
+def _strangers(upstream: Upstream, step: Step, model: Model, input: str) -> Iterator[Problem]:
     """The recipes upstream of one input that belong to another family than the model."""
-    for source, recipe in _upstream(steps, step, input):
-        ours, theirs = model.family, recipe.family
-        by_latents = isinstance(recipe, Vae | Model)
-        fitting = share_latents(ours, theirs) if by_latents else not (ours and theirs) or ours == theirs
-        if not fitting:
-            message = (
-                f"the model “{model.source.name}” is of the family {model.family}; {_title(recipe)} "
-                f"“{recipe.source.name}” at node {source.id} ({source.name}) is of the family {recipe.family}."
-            )
-            yield _problem(step, input, message)
-
-
-def _upstream(steps: Steps, step: Step, input: str) -> Iterator[tuple[Step, Clip | ControlNet | Vae | Model]]:
-    """Follow conditionings, or latents, up from an input, and give the recipes that went into them.
-
-    Conditionings are followed to their text encoders and ControlNets; latents to the VAE that made them from a picture,
-    or to the model that drew them, whatever that was told. Pictures are not followed: those of one model may steer
-    another.
-    """
-    pending: list[tuple[Step, str]] = [(step, input)]
-    seen: set[tuple[str, object]] = set()
-    while pending:
-        below, name = pending.pop()
-        source, kind = steps.get(below.wires[name].node), _type(steps, below, name)
-        if source is None or source.id == step.id or kind not in (Conditioning, Latent) or (source.id, kind) in seen:
-            continue
-        seen.add((source.id, kind))
-        recipes = {each: _recipe(steps, source, each) for each in source.wires}
-        drawn = kind is Latent and any(isinstance(recipe, Model) for recipe in recipes.values())
-        for each, recipe in recipes.items():
-            wanted = Model if drawn else Vae if kind is Latent else Clip | ControlNet | Vae
-            if isinstance(recipe, wanted):
-                yield source, recipe
-            elif not drawn and recipe is None and (kind is Conditioning or _type(steps, source, each) is Latent):
-                pending.append((source, each))
+    for source, recipe in upstream.strangers(step, input, model.family):
+        message = (
+            f"the model “{model.source.name}” is of the family {model.family}; {_title(recipe)} "
+            f"“{recipe.source.name}” at node {source.id} ({source.name}) is of the family {recipe.family}."
+        )
+        yield _problem(step, input, message)
 
 
 def _foreign_latents(steps: Steps, step: Step, vae: Vae) -> Iterator[Problem]:
     """The models upstream whose latents a VAE cannot decode."""
     source = steps.get(step.wires["samples"].node)
-    model = _recipe(steps, source, "model") if source else None
+    model = recipe_of(steps, source, "model") if source else None
     if source is None or not isinstance(model, Model):
         return
     if not share_latents(vae.family, model.family):
@@ -157,34 +131,22 @@ def _foreign_latents(steps: Steps, step: Step, vae: Vae) -> Iterator[Problem]:
         yield _problem(step, "samples", message)
 
 
-def _picture_kind(steps: Steps, step: Step) -> tuple[Step, object]:
-    """Follow a control picture up through nodes that take a picture and give one, to where its kind is known."""
-    seen = {step.id}
-    while "image" in step.wires and (source := steps.get(step.wires["image"].node)) and source.id not in seen:
-        kind = _type(steps, step, "image")
+def _picture_kinds(steps: Steps) -> dict[str, tuple[Step, object]]:
+    """Where the kind of each step's picture is known: followed up through nodes that take a picture and give one."""
+    found: dict[str, tuple[Step, object]] = {}
+    for step in steps.values():  # sources come first
+        if "image" not in step.wires:
+            continue
+        source, kind = step.wires["image"].node, type_of(steps, step, "image")
         if kind in SUITABLE:
-            return source, kind
-        if kind is not Image:
-            break
-        seen.add(source.id)
-        step = source
-    return step, None
+            found[step.id] = steps[source], kind
+        elif kind is Image and source in found:
+            found[step.id] = found[source]
+    return found
 
 
 def _problem(step: Step, input: str, message: str) -> Problem:
     return Problem("refused", message, step.id, step.title, step.node.id, input)
-
-
-def _recipe(steps: Steps, step: Step, input: str) -> object:
-    """What a loader or a settings node puts on an input; None where only a run can tell."""
-    wire = step.wires.get(input)
-    source = steps.get(wire.node) if wire else None
-    return source.known.outputs[wire.output] if wire and source and source.known else None
-
-
-def _type(steps: Steps, step: Step, input: str) -> object:
-    wire = step.wires[input]
-    return steps[wire.node].outputs[wire.output].type
 
 
 def _title(recipe: Clip | ControlNet | Vae | Model) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sd_nodes.memory import Part, Stage, sized, what_fits
 from sd_nodes.needs import TITLES, stage
-from sd_nodes.picture_extents import extent
+from sd_nodes.picture_extents import Sizes, extent
 from sd_nodes.recipes import Clip, ControlNet, Model, Recipe, Vae
 from sd_nodes.sources import estimate
 
@@ -82,7 +82,7 @@ def _each_part(stages: Iterable[Stage]) -> list[Part]:
 def _stages(steps: Steps, folders: Folders) -> Iterator[Stage]:
     """What computes together: the recipes that reach a node which computes with models."""
     device = _device()
-    reaching = _reaching(steps)
+    reaching, sizes = _reaching(steps), Sizes(steps, folders)
     for step in steps.values():
         recipes = [each for each in reaching[step.id] if type(each) in TITLES]
         if step.node.resource != "gpu" or not recipes:
@@ -90,7 +90,7 @@ def _stages(steps: Steps, folders: Folders) -> Iterator[Stage]:
         samples = [each for each in recipes if isinstance(each, Model)]
         if samples:
             recipes = [*samples[:1], *(each for each in recipes if isinstance(each, ControlNet))]
-        seen = extent(step, steps, folders, recipes)
+        seen = extent(step, sizes, recipes)
         name = f"node {step.id} ({step.name})"
         for together in _together(recipes):
             yield stage(name, together, folders, seen, lambda recipe: _place(recipe, device))
@@ -105,17 +105,26 @@ def _together(recipes: list[Recipe]) -> Iterator[list[Recipe]]:
         yield from ([each] for each in (recipe.encoders if isinstance(recipe, Clip) else (recipe,)))
 
 
-def _reaching(steps: Steps) -> dict[str, dict[Recipe, None]]:
+def _reaching(steps: Steps) -> dict[str, tuple[Recipe, ...]]:
     """The recipes that reach each step, through nodes that compute with none themselves."""
-    found: dict[str, dict[Recipe, None]] = {}
+    found: dict[str, tuple[Recipe, ...]] = {}
+    passed: dict[str, tuple[Recipe, ...]] = {}
     for id, step in steps.items():  # sources come first
-        reaching = dict.fromkeys(_wired(step, steps))
-        for wire in step.wires.values():
-            source = steps.get(wire.node)
-            if source is not None and source.known is None and source.node.resource != "gpu":
-                reaching |= dict.fromkeys(each for each in found[wire.node] if not isinstance(each, Vae))
-        found[id] = reaching
+        sources = (passed.get(each, ()) for each in step.sources)
+        found[id] = reaching = _joined([tuple(dict.fromkeys(_wired(step, steps))), *sources])
+        if step.known is None and step.node.resource != "gpu":
+            vaes = any(isinstance(each, Vae) for each in reaching)
+            passed[id] = tuple(each for each in reaching if not isinstance(each, Vae)) if vaes else reaching
     return found
+
+
+def _joined(parts: Iterable[tuple[Recipe, ...]]) -> tuple[Recipe, ...]:
+    """Each recipe once, in order; where one part has them all in that order, that very part."""
+    several = list({id(part): part for part in parts if part}.values())
+    if len(several) < 2:
+        return several[0] if several else ()
+    joined = tuple(dict.fromkeys(recipe for part in several for recipe in part))
+    return next((part for part in several if part == joined), joined)
 
 
 def _recipes(steps: Steps) -> Iterator[Recipe]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from graph_runtime import NodeError
 from sd_nodes.diffusion import footprint
-from sd_nodes.diffusion.footprint import Latents
+from sd_nodes.diffusion.footprint import PIXELS, Latents
 from sd_nodes.memory import Part, Stage
 from sd_nodes.shapes import config_of
 from sd_nodes.sources import locate, readable_family
@@ -46,9 +46,6 @@ TITLES: dict[type[Recipe], str] = {
     UpscaleModel: "upscaler",
 }
 """What each kind of recipe is called, in the order in which they are told."""
-
-PIXELS = 8
-"""How many pixels of the picture a latent spans in each direction."""
 
 
 def seen(samples: torch.Tensor) -> Latents:

@@ -16,7 +16,7 @@ from sd_nodes.holding import Holdings
 from sd_nodes.predictions import prediction
 from sd_nodes.shapes import constants
 from sd_nodes.shortage import is_shortage, told
-from sd_nodes.sources import locate, readable_family
+from sd_nodes.sources import LATENT_SCALE, locate, readable_family
 from sd_nodes.types import ControlNet
 
 if TYPE_CHECKING:
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 
     Use = tuple[Recipe, str, Latents | None]
     """A recipe that is lent, the device that it computes on, and what it will see."""
-
-LATENT_SCALE = 0.18215
-"""The scaling factor of an autoencoder whose configuration names none, as diffusers has it."""
 
 
 @final

@@ -26,6 +26,10 @@ TILE = 512
 """The side of the tiles that an autoencoder cuts pictures into, where its configuration names no sample size."""
 
 
+PIXELS = 8
+"""How many pixels of the picture a latent spans in each direction."""
+
+
 @dataclass(frozen=True)
 class Latents:
     """A batch of latents that a network sees at once; guidance doubles the batch.

@@ -9,7 +9,7 @@ from graph_runtime import NodeError
 from sd_nodes import sources
 from sd_nodes.components import Component, components
 from sd_nodes.families import family_of
-from sd_nodes.places import BASE, CLIP_VISION, GLIGEN, STYLE, TEXT, UNET, UPSCALE, Shelf, find
+from sd_nodes.places import BASE, CLIP_VISION, GLIGEN, STYLE, TEXT, UNET, UPSCALE, Shelf, find, is_there
 from sd_nodes.recipes import Clip, ClipVision, ControlNet, Gligen, Model, Source, StyleModel, UpscaleModel, Vae
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def upscaler(name: str, folders: Folders) -> UpscaleModel:
 
 def clip_vision(name: str, folders: Folders) -> ClipVision:
     """Return the recipe of a network that sees pictures as CLIP does, by itself or in a base model."""
-    shelf = CLIP_VISION if _is_there(name, CLIP_VISION, folders) else BASE
+    shelf = CLIP_VISION if is_there(name, CLIP_VISION, folders) else BASE
     return ClipVision(_source(name, "image_encoder", shelf, folders))
 
 
@@ -109,14 +109,6 @@ def seeing_checkpoint(name: str, folders: Folders) -> SeeingCheckpoint:
     family = sources.family_in(found["unet"])
     clip = sources.checkpoint(name, folders).clip if any(part in found for part in ORDER) else None
     return SeeingCheckpoint(Model(at["unet"], family), clip, Vae(at["vae"], family), ClipVision(at["image_encoder"]))
-
-
-def _is_there(name: str, shelf: Shelf, folders: Folders) -> bool:
-    try:
-        find(name, shelf, folders)
-    except NodeError:
-        return False
-    return True
 
 
 def _source(name: str, part: str, shelf: Shelf, folders: Folders) -> Source:

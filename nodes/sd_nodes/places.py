@@ -81,6 +81,15 @@ def find(name: str, shelf: Shelf, folders: Folders) -> Path:
         raise NodeError(f"{name[:80]!r} cannot be looked for as a {shelf.title}: {problem}.") from problem
 
 
+def is_there(name: str, shelf: Shelf, folders: Folders) -> bool:
+    """Tell whether a model's name leads to something that can be read."""
+    try:
+        find(name, shelf, folders)
+    except NodeError:
+        return False
+    return True
+
+
 def _find(name: str, shelf: Shelf, folders: Folders) -> Path:
     places = list(_places(name, shelf, folders))
     for place in places:

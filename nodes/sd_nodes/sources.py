@@ -9,7 +9,20 @@ from graph_runtime import NodeError
 from sd_nodes.components import Component, components
 from sd_nodes.digests import digest_file, digest_files
 from sd_nodes.families import CLASSES, family_of, family_of_latents, family_of_transformer, kind_of
-from sd_nodes.places import BASE, CLIP_VISION, CONTROLNET, GLIGEN, SAFETY, STYLE, TEXT, UNET, UPSCALE, VAE, Shelf, find
+from sd_nodes.places import (
+    BASE,
+    CLIP_VISION,
+    CONTROLNET,
+    GLIGEN,
+    SAFETY,
+    STYLE,
+    TEXT,
+    UNET,
+    UPSCALE,
+    VAE,
+    find,
+    is_there,
+)
 from sd_nodes.shapes import known_families, text_width
 from sd_nodes.types import Clip, ControlNet, Model, Recipe, SafetyChecker, Source, Vae
 
@@ -166,16 +179,8 @@ def readable_family(component: Component) -> str:
 def _candidates(source: Source, folders: Folders) -> list[Path]:
     """Find the paths a recipe's name can mean: on the shelf of its part, or as a base model that holds the part."""
     shelves = (SHELVES.get(source.part, BASE), BASE)
-    found = dict.fromkeys(find(source.name, each, folders) for each in shelves if _is_there(source.name, each, folders))
+    found = dict.fromkeys(find(source.name, each, folders) for each in shelves if is_there(source.name, each, folders))
     return list(found) or [find(source.name, shelves[0], folders)]
-
-
-def _is_there(name: str, shelf: Shelf, folders: Folders) -> bool:
-    try:
-        find(name, shelf, folders)
-    except NodeError:
-        return False
-    return True
 
 
 def source_at(name: str, component: Component, folders: Folders) -> Source:

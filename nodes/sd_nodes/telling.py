@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sd_nodes.diffusion.footprint import PIXELS
 from sd_nodes.types import Framing
 
 if TYPE_CHECKING:
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
     from sd_nodes.beside import Beside
     from sd_nodes.diffusion.condition import Condition as Told
     from sd_nodes.types import Condition
-
-PIXELS = 8
-"""How many pixels of the picture a latent spans in each direction."""
 
 AESTHETIC, UNAESTHETIC = 6.0, 2.5
 """How beautiful pictures are that the refiner is to draw, and those that it is to keep away from."""

@@ -50,7 +50,7 @@ def main() -> None:
     described = machine()
     tables: list[Table] = []
     for name in chosen:
-        measured = importlib.import_module(f"benchmarks.{name}").measure()
+        measured = list(importlib.import_module(f"benchmarks.{name}").measure())
         print("\n\n".join(table.markdown() for table in measured), end="\n\n", flush=True)
         if name in APART:
             readme.write(name, "\n\n".join([described, *(table.markdown() for table in measured)]))

@@ -78,11 +78,7 @@ def sampler(
     _demand_window(start, end)
     if denoise == 0.0 and start == 0.0:
         return latent
-    if replace(model.tweaks, perturbed=0.0) != Tweaks():
-        message = "how it is read or steered was changed; that is followed by KSampler and SamplerCustom."
-        raise NodeError(message, input="model")
-    if model.source.part == "transformer":
-        raise NodeError("it is a transformer (SD3), which is drawn by KSampler and SamplerCustom.", input="model")
+    _demand_followed(model)
     wanted, unwanted = _only(positive, "positive"), _only(negative, "negative")
     demand_same(wanted.controls, unwanted.controls)
     with ExitStack() as lent:
@@ -91,8 +87,7 @@ def sampler(
         controls = [steering(one, latent, store, lent, progress) for one in wanted.controls]
         way = _disturbed(method or CFG, model)
         weaker = lent.enter_context(store.unet(way.weaker)) if way.weaker else None
-        networks: list[Recipe] = [model, *(control.net for control in wanted.controls)]
-        networks += [way.weaker] if way.weaker else []
+        networks = _networks(model, wanted, way)
         _say_notes(networks, store, progress)
         scheduler = make_scheduler(model.scheduler.name, store.scheduler_config(model), dict(model.scheduler.options))
         both = told(wanted, unet, latent["samples"]), told(unwanted, unet, latent["samples"], negative=True)
@@ -108,6 +103,21 @@ def sampler(
         if model.settings.graphs and store.replaying_problem:
             progress.say(store.replaying_problem, once=True)
     return {"samples": finite(drawn)}
+
+
+def _demand_followed(model: Model) -> None:
+    """Refuse models that are read or steered in ways that only KSampler knows."""
+    if replace(model.tweaks, perturbed=0.0) != Tweaks():
+        message = "how it is read or steered was changed; that is followed by KSampler and SamplerCustom."
+        raise NodeError(message, input="model")
+    if model.source.part == "transformer":
+        raise NodeError("it is a transformer (SD3), which is drawn by KSampler and SamplerCustom.", input="model")
+
+
+def _networks(model: Model, wanted: Condition, way: GuidanceMethod) -> list[Recipe]:
+    """The networks that compute in a step."""
+    weaker = [way.weaker] if way.weaker else []
+    return [model, *(control.net for control in wanted.controls), *weaker]
 
 
 def _demand_window(start: float, end: float) -> None:

@@ -96,6 +96,16 @@ class Predictor:
 
     @classmethod
     def of(cls, sampling: Sampling, latents: Tensor, steps: int) -> "Predictor":
+        """Prepare what all steps share: the batches of the prompts' halves, and the ControlNets that act in any step.
+
+        Args:
+            sampling: What is sampled with.
+            latents: What it starts from, `[batch, channels, height, width]`.
+            steps: How many steps there are.
+
+        Raises:
+            SettingError: The settings do not fit the network or each other; names each problem.
+        """
         guidance, mixing = sampling.guidance, sampling.mixing()
         sides = [Sides(mixing.guided(step, steps), guidance.perturbed != 0.0) for step in range(steps)]
         problems = _problems(sampling, guidance.batch(len(latents), max(sides, key=lambda one: one.count)), latents)

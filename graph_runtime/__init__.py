@@ -14,6 +14,7 @@ from .errors import (
     WorkflowError,
     listed,
     nearest,
+    sized,
 )
 from .events import Event
 from .executor import Cancellation, Executor, Outcome
@@ -78,4 +79,5 @@ __all__ = [
     "listed",
     "nearest",
     "node",
+    "sized",
 ]

@@ -11,11 +11,11 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from .errors import Problem, WorkflowError, listed, nearest, quoted, shown
+from .errors import Problem, WorkflowError, listed, nearest, quoted, shown, sized
 from .step import Link
 from .workflow import NOTES, NodeCall, Note, Workflow
 
-LARGEST = 256 << 20
+LARGEST = 256 * 10**6
 """Bytes that a workflow file may hold: many times what 50,000 nodes take."""
 
 
@@ -44,9 +44,7 @@ def content(path: Path) -> bytes:
         reason = error.strerror if isinstance(error, OSError) else error
         raise WorkflowError([Problem("unreadable", f"cannot be read: {reason}.")], source) from None
     if len(data) > LARGEST:
-        raise WorkflowError(
-            [Problem("unreadable", f"holds more than {LARGEST >> 20} MiB, so it is no workflow.")], source
-        )
+        raise WorkflowError([Problem("unreadable", f"holds more than {sized(LARGEST)}, so it is no workflow.")], source)
     return data
 
 

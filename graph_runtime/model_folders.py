@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from .errors import sized
+
 KINDS: Mapping[str, tuple[str, ...]] = {
     "checkpoints": ("checkpoints",),
     "clip_vision": ("clip_vision",),
@@ -40,7 +42,7 @@ NO_MODELS = frozenset({"custom_nodes", "configs"})
 
 BESIDE = "extra_model_paths.yaml"
 
-LARGEST = 1 << 20
+LARGEST = 10**6
 """Bytes that such a file may hold: many times what anybody writes by hand."""
 
 
@@ -137,7 +139,7 @@ def _read(file: Path, changed: int) -> Listed:
     import yaml
 
     if file.stat().st_size > LARGEST:
-        return Listed(problem=f"{file} holds more than {LARGEST >> 20} MiB, so it is no list of folders.")
+        return Listed(problem=f"{file} holds more than {sized(LARGEST)}, so it is no list of folders.")
     try:
         data = yaml.safe_load(file.read_text(encoding="utf-8"))
     except yaml.MarkedYAMLError as error:

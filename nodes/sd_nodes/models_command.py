@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from graph_runtime import Folders, nearest
+from graph_runtime import Folders, nearest, sized
 from graph_runtime.commands.options import MODELS, STATE, model_places, state_folder
 from graph_runtime.commands.terminal import clean, complain, say
 from sd_nodes import hub
@@ -73,9 +73,9 @@ def _overview(items: list[Item], folders: Folders) -> Iterator[str]:
         yield f"{kind}{_where(kind, folders)}"
         for item in group:
             told = clean(", ".join(filter(None, [item.family, item.holds, *_notes(item)])))
-            yield f"  {clean(item.name):<{width}}  {_size(item.bytes):>8}  {item.digest[:10]:<10}  {told}".rstrip()
+            yield f"  {clean(item.name):<{width}}  {sized(item.bytes):>8}  {item.digest[:10]:<10}  {told}".rstrip()
         yield ""
-    yield f"{len(items):,} models, {_size(sum(item.bytes for item in items if not item.hidden))}"
+    yield f"{len(items):,} models, {sized(sum(item.bytes for item in items if not item.hidden))}"
     if not any(folder.is_dir() for kind in folders.kinds for folder in folders.of(kind)):
         complain(f"there are no model folders in {', '.join(map(str, folders.models))}: give --models yours.")
 
@@ -99,7 +99,7 @@ def _page(item: Item) -> Iterator[str]:
         ("kind", item.kind),
         ("family", item.family),
         ("holds", item.holds),
-        ("size", f"{_size(item.bytes)} ({item.bytes:,} bytes)"),
+        ("size", f"{sized(item.bytes)} ({item.bytes:,} bytes)"),
         ("path", str(item.path)),
         ("SHA-256", item.digest),
         ("note", "; ".join(_notes(item))),
@@ -112,10 +112,3 @@ def _plain(item: Item) -> dict[str, object]:
         "name": item.name, "kind": item.kind, "path": str(item.path), "bytes": item.bytes, "holds": item.holds,
         "family": item.family, "sha256": item.digest or None, "problem": item.problem or None, "hidden": item.hidden,
     }  # fmt: skip
-
-
-def _size(count: int) -> str:
-    for unit, bytes in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= bytes:
-            return f"{count / bytes:.1f} {unit}"
-    return f"{count} B"

@@ -55,7 +55,7 @@ def seen(samples: torch.Tensor) -> Latents:
 
 def guided(samples: torch.Tensor) -> Latents:
     """Return what a network sees of latents in a guided step: the batch twice."""
-    return replace(seen(samples), batch=2 * len(samples))
+    return replace(seen(samples), batch=2 * len(samples), guided=True)
 
 
 def stage(
@@ -97,7 +97,9 @@ def stage(
 def _told(seen: Latents | None) -> str:
     if seen is None:
         return ""
-    return f"a batch of {seen.batch} at {seen.width * PIXELS} x {seen.height * PIXELS}"
+    count = seen.batch // 2 if seen.guided else seen.batch
+    pictures = f"{count} picture{'s' * (count != 1)} of {seen.width * PIXELS} x {seen.height * PIXELS}"
+    return f"{pictures}, twice for guidance" if seen.guided else pictures
 
 
 def _config(component: Component, header: Header) -> Config | None:

@@ -38,8 +38,8 @@ def extent(step: Step, sizes: Sizes, recipes: Sequence[Recipe]) -> Latents:
     model = next((each for each in recipes if isinstance(each, Model)), None)
     width, height, batch = sizes.before(step) or (0, 0, 1)
     side = TRAINED.get(getattr(recipes[0], "family", ""), 1024 if model else 512)
-    doubled = 2 if model is not None and _guided(step) else 1
-    return Latents(doubled * batch, (height or side) // PIXELS, (width or side) // PIXELS)
+    guided = model is not None and _guided(step)
+    return Latents(batch * (1 + guided), (height or side) // PIXELS, (width or side) // PIXELS, guided)
 
 
 @final

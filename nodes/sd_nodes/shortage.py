@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from sd_nodes.memory import Stage, sized, what_fits
+from graph_runtime import sized
+from sd_nodes.memory import Stage, advice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,4 +42,5 @@ def _sentences(stage: Stage, room: int) -> Iterator[str]:
     working = f", and to compute {stage.seen} about {sized(stage.working)}" if stage.working else ""
     yield f"In use are {parts}{working}; there are {sized(room)}."
     lacking = min(room, stage.bytes - 1)  # it did not fit, whatever the estimate says
-    yield f"What would fit: {'; '.join(what_fits([stage], lacking))}."
+    told = advice([stage], lacking)
+    yield f"{told[0].upper()}{told[1:]}."

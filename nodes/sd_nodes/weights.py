@@ -10,9 +10,10 @@ from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Self, final
 
-from graph_runtime import OutOfMemory, Service
+from graph_runtime import OutOfMemory, Service, sized
 from sd_nodes.components import read_json
 from sd_nodes.holding import Holdings
+from sd_nodes.needs import TITLES, stage
 from sd_nodes.predictions import prediction
 from sd_nodes.shapes import constants
 from sd_nodes.shortage import is_shortage, told
@@ -182,7 +183,16 @@ class WeightStore(Service):
 
         placement = place(recipe.settings)
         held = self._holdings.get(_key(recipe, placement))
-        return (*placement.notes, held.note) if held and held.note else placement.notes
+        own = (held.note, self._too_large(held, recipe)) if held else ()
+        return (*placement.notes, *filter(None, own))
+
+    def _too_large(self, held: Held, recipe: Recipe) -> str:
+        """Say that a module alone takes up more than all may; it is lent all the same."""
+        room = self._room(held.rest)
+        if held.loaded is None or held.size <= room:
+            return ""
+        name, size = f"the {TITLES[type(recipe)]} “{recipe.source.name}”", sized(held.size)
+        return f"{name} alone takes {size}, more than the {sized(room)} for models; it is used all the same"
 
     @contextmanager
     def _lend(self, recipe: Recipe, seen: Latents | None = None) -> Iterator[Loaded]:
@@ -247,7 +257,6 @@ class WeightStore(Service):
 
     def _shortage(self, device: str) -> str:
         """Say what is in use on a device, and what would fit."""
-        from sd_nodes.needs import stage
         from sd_nodes.placement import memory_of
 
         here = [(recipe, seen) for recipe, where, seen in self._in_use if where == device]

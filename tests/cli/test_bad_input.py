@@ -88,7 +88,7 @@ def test_a_file_without_end(cli: Cli) -> None:
         file.truncate(1 << 40)
     found = cli("validate", "huge.json")
     assert found.exit_code == 2
-    assert "holds more than 256 MiB" in found.stderr
+    assert "holds more than 256 MB" in found.stderr
 
 
 @pytest.mark.parametrize("name", ["a\x1b[2J.json", "a\nb.json", os.fsdecode(b"a\xff.json")])

@@ -18,7 +18,7 @@ def notes(builder: Builder, folders: Folders) -> list[str]:
 
 
 def millions(count: int) -> str:
-    return f"{count / 1e6:.1f}"
+    return f"{count / 1e6:.1f}" if count >= 1e5 else f"{count / 1e6:.1g}"
 
 
 def drawn(builder: Builder) -> None:
@@ -84,11 +84,26 @@ def test_each_part_is_told_with_what_it_computes(small_folders: Folders, cpu: No
     drawn(builder)
     head, unet, text, vae = told(builder, small_folders)
     assert head.startswith("memory: at most ")
-    assert head.endswith("(Sampler), for a batch of 2 at 64 x 64")
+    assert head.endswith("(Sampler), for 1 picture of 64 x 64, twice for guidance")
     assert unet.startswith(f"  UNet “small”: {megabytes(models.unet())} in float32, ")
     assert text.startswith(f"  text encoder “small”: {megabytes(models.text_encoder())} in float32, ")
     assert vae.startswith(f"  VAE “small”: {megabytes(models.vae())} in float32, ")
-    assert all(line.endswith(" while it computes") for line in (unet, text, vae))
+    assert all(line.endswith(" while it computes; used by 2 nodes") for line in (unet, text, vae))
+
+
+def test_a_network_under_other_schedulers_is_told_once(small_folders: Folders, cpu: None) -> None:
+    """A scheduler makes another recipe, and no other network; another dtype makes another network."""
+    builder = Builder()
+    base = builder.add("LoadBaseModel", name="small")
+    prompt = builder.add("CLIPTextEncode", text="a", clip=base["clip"])
+    size = builder.add("EmptyLatentImage", width=64, height=64)
+    own = [builder.add("SwapScheduler", model=base["model"], scheduler=name) for name in ("ddim", "unipc")]
+    for model in (*own, builder.add("ModelDtype", model=base["model"], dtype="bfloat16")):
+        latent = builder.add("Sampler", model=model, positive=prompt, negative=prompt, latent=size)
+        builder.add("SaveImage", images=builder.add("VAEDecode", samples=latent, vae=base["vae"]))
+    shared, narrow = (line for line in told(builder, small_folders) if "UNet" in line)
+    assert "in float32" in shared and shared.endswith("; used by 2 nodes")
+    assert "in bfloat16" in narrow and "used by" not in narrow
 
 
 def test_sizes_follow_the_latents(small_folders: Folders, cpu: None) -> None:
@@ -119,7 +134,21 @@ def test_too_little_memory_names_settings_that_fit(small_folders: Folders, cpu: 
     wide, narrow, none = (told(builder, small_folders, each)[-1] for each in (3_000_000, 1_400_000, 1))
     assert wide.startswith("  that is more than the 3.0 MB of --memory; what would fit: Model Dtype bfloat16 (")
     assert "what would fit: Model Dtype bfloat16 with float8_e4m3fn as storage (" in narrow
-    assert "fewer or smaller pictures at once" in none
+    assert none.startswith("  that is more than the 1 B of --memory; even with every setting that saves memory it is ")
+    assert ", and the weights alone are " in none and "fewer" not in none
+
+
+def test_where_the_weights_fit_smaller_pictures_are_told(small_folders: Folders, cpu: None) -> None:
+    """What is computed is too much: that can be helped without other settings."""
+    builder = Builder()
+    base = builder.add("LoadBaseModel", name="small")
+    prompt = builder.add("CLIPTextEncode", text="a", clip=base["clip"])
+    size = builder.add("EmptyLatentImage", width=1024, height=1024, batch_size=4)
+    latent = builder.add("Sampler", model=base["model"], positive=prompt, negative=prompt, latent=size)
+    builder.add("SaveImage", images=builder.add("VAEDecode", samples=latent, vae=base["vae"]))
+    head, *_, last = told(builder, small_folders, 10_000_000)
+    assert head.endswith("for 4 pictures of 1024 x 1024, twice for guidance")
+    assert last.endswith(" of it for weights: draw smaller or fewer pictures at once")
 
 
 def test_settings_count(small_folders: Folders, cpu: None) -> None:
@@ -171,4 +200,4 @@ def test_a_long_chain_is_followed_to_its_size(small_folders: Folders, cpu: None)
         latent = builder.add("LatentFlip", samples=latent, flip_method="x-axis: vertically")
     drawn = builder.add("Sampler", model=base["model"], positive=prompt, negative=prompt, latent=latent)
     builder.add("SaveImage", images=builder.add("VAEDecode", samples=drawn, vae=base["vae"]))
-    assert told(builder, small_folders)[0].endswith("for a batch of 2 at 96 x 64")
+    assert told(builder, small_folders)[0].endswith("for 1 picture of 96 x 64, twice for guidance")

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from graph_runtime import Folders, NodeError
+from graph_runtime import Folders, NodeError, sized
 from sd_nodes import sources
 from sd_nodes.types import Scheduler, Settings
 from sd_nodes.weights import WeightStore
@@ -229,6 +229,18 @@ def test_float16_on_a_cpu_is_told(store: WeightStore, folders: Folders) -> None:
     with store.vae(recipe) as vae:
         assert vae.dtype in {torch.bfloat16, torch.float32}
     assert store.notes(sources.checkpoint("small", folders).vae) == ()
+
+
+def test_a_model_larger_than_all_may_be_is_told(folders: Folders) -> None:
+    """It is lent all the same; within the budget there is nothing to say."""
+    recipe = sources.checkpoint("small", folders).vae
+    store = WeightStore(folders, budget=1000)
+    with store.vae(recipe) as vae:
+        (note,) = store.notes(recipe)
+    size = sum(each.nbytes for each in vae.parameters())
+    assert note.startswith(f"the VAE “small” alone takes {sized(size)}, more than the 1.0 kB for models")
+    with (roomy := WeightStore(folders, budget=2 * size)).vae(recipe):
+        assert roomy.notes(recipe) == ()
 
 
 def test_an_attention_backend_that_is_not_usable_is_told(store: WeightStore, folders: Folders) -> None:

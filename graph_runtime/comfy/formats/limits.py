@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-TEXT_LIMIT = 64 << 20
+TEXT_LIMIT = 64 * 10**6
 """Bytes that the texts of one picture may take, decompressed."""
 
 

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
+from ...errors import sized
 from .limits import TEXT_LIMIT, PictureError, exactly
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -34,7 +35,7 @@ def read_texts(file: BinaryIO) -> dict[str, str]:
             texts.setdefault(*found)
             total += len(found[1])
         if total > TEXT_LIMIT:
-            raise PictureError(f"its texts come to more than {TEXT_LIMIT >> 20} MiB.")
+            raise PictureError(f"its texts come to more than {sized(TEXT_LIMIT)}.")
     return texts
 
 
@@ -74,7 +75,7 @@ def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
             file.seek(length + 4, 1)
             continue
         if length > TEXT_LIMIT:
-            raise PictureError(f"it holds a text of more than {TEXT_LIMIT >> 20} MiB.")
+            raise PictureError(f"it holds a text of more than {sized(TEXT_LIMIT)}.")
         yield kind, exactly(file, length)
         file.seek(4, 1)
     raise PictureError("it ends before its last chunk.")
@@ -105,7 +106,7 @@ def _inflated(data: bytes) -> bytes:
     except zlib.error:
         raise PictureError("it holds a compressed text that is damaged.") from None
     if len(text) > TEXT_LIMIT:
-        raise PictureError(f"it holds a text that decompresses to more than {TEXT_LIMIT >> 20} MiB.")
+        raise PictureError(f"it holds a text that decompresses to more than {sized(TEXT_LIMIT)}.")
     if not stream.eof:
         raise PictureError("it holds a compressed text that is cut off.")
     return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from typing import BinaryIO
 
+from ...errors import sized
 from .limits import TEXT_LIMIT, PictureError, exactly
 
 _EXIF_FLAG = 0x08
@@ -35,7 +36,7 @@ def read_exif(file: BinaryIO) -> bytes:
         kind, length = struct.unpack("<4sI", head)
         if kind == b"EXIF":
             if length > TEXT_LIMIT:
-                raise PictureError(f"its EXIF data takes more than {TEXT_LIMIT >> 20} MiB.")
+                raise PictureError(f"its EXIF data takes more than {sized(TEXT_LIMIT)}.")
             return exactly(file, length)
         file.seek(length + length % 2, 1)
     return b""

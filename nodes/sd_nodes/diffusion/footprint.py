@@ -38,11 +38,13 @@ class Latents:
         batch: How many.
         height: In latent pixels.
         width: In latent pixels.
+        guided: Whether it is twice the pictures, since each is computed with its prompt and with the negative one.
     """
 
     batch: int
     height: int
     width: int
+    guided: bool = False
 
 
 def unet(config: Config, latents: Latents, controls: int = 0) -> int:

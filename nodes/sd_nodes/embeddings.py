@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from graph_runtime import Folders, NodeError
+from sd_nodes.families import family_of
 from sd_nodes.headers import Header, read_header
 from sd_nodes.places import EMBEDDING, find, names
 from sd_nodes.sources import locate
@@ -57,7 +58,8 @@ def demand_family(text: str, clip: Clip, folders: Folders) -> None:
         if not any(_entry(header, each.source.part, _width(each, folders)) for each in clip.encoders):
             theirs, ours = sorted({(0, *tensor.shape)[-1] for tensor in header.values()}), _width(clip, folders)
             # SDXL's smaller text encoder has the width of Stable Diffusion 1, SD3's larger one that of SDXL.
-            family = FAMILIES.get(max(theirs, default=0), f"context-{max(theirs, default=0)}")
+            widest = max(theirs, default=0)
+            family = FAMILIES.get(widest) or family_of(widest)
             raise NodeError(
                 f"the embedding “{name}” is {' and '.join(map(str, theirs))} wide, of the family {family}; the text "
                 f"encoder of “{clip.source.name}” is {ours} wide, of the family {clip.family}.",

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 WIDTHS = {768: "sd1", 1024: "sd2", 2048: "sdxl", 1280: "sdxl-refiner"}
 """The width of the text embedding by which the published families are told apart."""
 
+OWN_WIDTHS = {160: "demonstration"}
+"""That of the small models that ship with the pack."""
+
 STREAMS = {
     "flux": re.compile(r"(?:^|[._])single_(?:transformer_)?blocks?[._]\d"),
     "sd3": re.compile(r"joint_blocks[._]\d"),
@@ -59,7 +62,7 @@ KINDS = {
 
 def family_of(width: int | None) -> str:
     """Return the family of a network that attends to text embeddings of this width; empty without a width."""
-    return WIDTHS.get(width, f"context-{width}") if width else ""
+    return {**WIDTHS, **OWN_WIDTHS}.get(width, f"context-{width}") if width else ""
 
 
 def family_of_transformer(shapes: Mapping[str, tuple[int, ...]]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, final
 
 from graph_runtime import NodeError
+from sd_nodes.assets import T5_TOKENIZER, present
 from sd_nodes.components import Component, components
 from sd_nodes.digests import digest_file, digest_files
 from sd_nodes.families import CLASSES, family_of, family_of_latents, family_of_transformer, kind_of
@@ -23,7 +24,7 @@ from sd_nodes.places import (
     find,
     is_there,
 )
-from sd_nodes.shapes import known_families, text_width
+from sd_nodes.shapes import config_of, known_families, text_width
 from sd_nodes.types import Clip, ControlNet, Model, Recipe, SafetyChecker, Source, Vae
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from graph_runtime import Folders
+    from sd_nodes.shapes import Config
 
 SHELVES = {
     "vae": VAE,
@@ -139,7 +141,7 @@ def locate(source: Source, folders: Folders) -> Component:
         if component:
             digest = source_at(source.name, component, folders).digest
             if digest == source.digest:
-                return component
+                return with_tokenizer(component, folders)
             present.append(f"{root} ({digest[:12]})")
     raise NodeError(
         f"The {source.part} of “{source.name}” with SHA-256 {source.digest[:12]}... is not there. Found: "
@@ -176,6 +178,19 @@ def readable_family(component: Component) -> str:
     return family
 
 
+def configuration(component: Component) -> Config:
+    """Return the configuration of a part, or what the shapes in a single file tell of it.
+
+    Raises:
+        NodeError: It is a single file of a family whose constants are not known.
+        KeyError: It lacks a tensor whose shape is needed.
+    """
+    if component.folder is not None:
+        return component.config() or {}
+    shapes = {name: tensor.shape for name, tensor in component.header().items()}
+    return config_of(component.part, readable_family(component), shapes)
+
+
 def _candidates(source: Source, folders: Folders) -> list[Path]:
     """Find the paths a recipe's name can mean: on the shelf of its part, or as a base model that holds the part."""
     shelves = (SHELVES.get(source.part, BASE), BASE)
@@ -185,9 +200,17 @@ def _candidates(source: Source, folders: Folders) -> list[Path]:
 
 def source_at(name: str, component: Component, folders: Folders) -> Source:
     """Return where the weights of a part are, with the digest of what decides it."""
+    component = with_tokenizer(component, folders)
     if component.files == (component.root,):
         return Source(name, digest_file(component.root, folders.state), component.part)
     return Source(name, digest_files(component.root, component.files, folders.state), component.part)
+
+
+def with_tokenizer(component: Component, folders: Folders) -> Component:
+    """Return a T5 beside which no tokenizer lies with the one that has been fetched; any other part as it is."""
+    if component.part != "text_encoder_3" or component.tokenizer:
+        return component
+    return replace(component, files=(*component.files, *present(T5_TOKENIZER, folders)))
 
 
 def family_in(component: Component) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from sd_nodes.assets import T5_TOKENIZER
 from sd_nodes.types import Condition
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ WIDTHS = (768, 1280)
 """The widths of both encoders of CLIP; zeros so wide stand for one that is not there."""
 
 WITHOUT_T5 = (
-    "T5 is left out of the prompt: its tokenizer is not there. Put tokenizer.json of a T5 into "
-    "models/text_encoders/t5_tokenizer, or load the model's diffusers folder"
+    f"T5 is left out of the prompt: its tokenizer is not there. It is fetched once, with: {T5_TOKENIZER.command} "
+    "(add --models with your models folder), or comes with the model's diffusers folder"
 )
 
 

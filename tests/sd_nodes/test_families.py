@@ -6,7 +6,8 @@ from sd_nodes.families import family_of, family_of_latents, family_of_transforme
 
 
 @pytest.mark.parametrize(
-    ("width", "family"), [(768, "sd1"), (1024, "sd2"), (2048, "sdxl"), (32, "context-32"), (None, "")]
+    ("width", "family"),
+    [(768, "sd1"), (1024, "sd2"), (2048, "sdxl"), (160, "demonstration"), (32, "context-32"), (None, "")],
 )
 def test_the_width_of_the_text_tells_the_family(width: int | None, family: str) -> None:
     """Unknown widths make families of their own: what differs does not fit."""

@@ -177,19 +177,25 @@ def test_t5_stands_behind_them(folders: Folders, store: WeightStore) -> None:
     assert alone.pooled is not None and not alone.pooled.any()
 
 
-@pytest.mark.parametrize("place", ["checkpoints/t5_tokenizer", "text_encoders/t5_tokenizer"])
+@pytest.mark.parametrize(
+    "place", ["models/checkpoints/sd 3/t5_tokenizer", "models/text_encoders/t5_tokenizer", "disk/clip/t5_tokenizer"]
+)
 def test_another_tokenizer_makes_t5_another_recipe(folders: Folders, tmp_path: Path, place: str) -> None:
-    """Where the tokenizer comes, or changes, what T5 reads is not taken from the cache or the weight store."""
-    (tmp_path / "checkpoints").mkdir()
-    shutil.copy(folders.models[0] / "checkpoints/whole.safetensors", tmp_path / "checkpoints")
-    there, written = Folders(models=(tmp_path,)), (folders.models[0] / "checkpoints/t5_tokenizer/tokenizer.json")
-    store, path = WeightStore(there), tmp_path / place / "tokenizer.json"
+    """Where the tokenizer comes, or changes, what T5 reads is not taken from the cache or the weight store.
+
+    It lies beside the encoder, or where it is fetched to, in any of the models folders.
+    """
+    models, written = tmp_path / "models", folders.models[0] / "checkpoints/t5_tokenizer/tokenizer.json"
+    (models / "checkpoints/sd 3").mkdir(parents=True)
+    shutil.copy(folders.models[0] / "checkpoints/whole.safetensors", models / "checkpoints/sd 3")
+    there, path = Folders(models=(models, tmp_path / "disk")), tmp_path / place / "tokenizer.json"
+    store = WeightStore(there)
     found = []
     for text in (None, written.read_text(), written.read_text().replace('"a"', '"\u00e4"')):
         if text is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        clip = checkpoint_loader_simple("whole", there).CLIP
+        clip = checkpoint_loader_simple("sd 3/whole", there).CLIP
         with store.text_encoder(clip.encoders[2]) as (tokenizer, _):
             found.append((clip, tokenizer and tokenizer("a").input_ids))
     (bare, none), (first, known), (second, unknown) = found

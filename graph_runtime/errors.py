@@ -201,13 +201,13 @@ class Hints:
 
 
 def sized(count: int) -> str:
-    """Write a number of bytes: `512 B`, `47.4 MB`, `1.5 GB`; units are powers of 1000."""
+    """Write a number of bytes: `512 B`, `47.4 MB`, `2 GB`; units are powers of 1000."""
     size, unit = float(count), "B"
     for larger in ("kB", "MB", "GB", "TB"):
         if size < 999.5:
             break
         size, unit = size / 1000, larger
-    return f"{size:.0f} {unit}" if unit == "B" or size >= 99.95 else f"{size:.1f} {unit}"
+    return f"{size:.0f} {unit}" if size >= 99.95 else f"{size:.1f}".removesuffix(".0") + f" {unit}"
 
 
 def listed(names: Iterable[str], limit: int = 8) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from graph_runtime import Builder, Folders, join
+from graph_runtime import Builder, Folders, join, sized
 from sd_nodes import LIBRARY, estimates
 from sd_nodes.estimates import needs, weights
 from tests.sd_nodes import models
@@ -69,7 +69,13 @@ def told(builder: Builder, folders: Folders, memory: int | None = None) -> list[
 
 
 def megabytes(module: torch.nn.Module) -> str:
-    return f"{sum(each.numel() for each in module.parameters()) * 4 / 1e6:.1f} MB"
+    return sized(sum(each.numel() for each in module.parameters()) * 4)
+
+
+def read(size: str) -> float:
+    """The megabytes of a size as it is told."""
+    number, unit = size.split()[:2]
+    return float(number) * {"kB": 1e-3, "MB": 1.0, "GB": 1e3}[unit]
 
 
 @pytest.fixture
@@ -119,7 +125,7 @@ def test_sizes_follow_the_latents(small_folders: Folders, cpu: None) -> None:
         )
         builder.add("SaveImage", images=builder.add("VAEDecode", samples=drawn, vae=base["vae"]))
         line = next(line for line in told(builder, small_folders) if "UNet" in line)
-        return float(line.split(", ")[-1].split(" MB")[0])
+        return read(line.split(", ")[-1])
 
     assert working(512, 1) == pytest.approx(4 * working(256, 1), rel=0.02)
     assert working(256, 3) == pytest.approx(3 * working(256, 1), rel=0.02)
@@ -132,7 +138,7 @@ def test_too_little_memory_names_settings_that_fit(small_folders: Folders, cpu: 
     drawn(builder)
     assert len(told(builder, small_folders, 1 << 30)) == 4
     wide, narrow, none = (told(builder, small_folders, each)[-1] for each in (3_000_000, 1_400_000, 1))
-    assert wide.startswith("  that is more than the 3.0 MB of --memory; what would fit: Model Dtype bfloat16 (")
+    assert wide.startswith("  that is more than the 3 MB of --memory; what would fit: Model Dtype bfloat16 (")
     assert "what would fit: Model Dtype bfloat16 with float8_e4m3fn as storage (" in narrow
     assert none.startswith("  that is more than the 1 B of --memory; even with every setting that saves memory it is ")
     assert ", and the weights alone are " in none and "fewer" not in none
@@ -147,7 +153,7 @@ def test_where_the_weights_fit_smaller_pictures_are_told(small_folders: Folders,
     latent = builder.add("Sampler", model=base["model"], positive=prompt, negative=prompt, latent=size)
     builder.add("SaveImage", images=builder.add("VAEDecode", samples=latent, vae=base["vae"]))
     head, *_, last = told(builder, small_folders, 10_000_000)
-    assert head.endswith("for 4 pictures of 1024 x 1024, twice for guidance")
+    assert head.endswith("(VAE Decode), for 4 pictures of 1024 x 1024")
     assert last.endswith(" of it for weights: draw smaller or fewer pictures at once")
 
 
@@ -163,7 +169,7 @@ def test_settings_count(small_folders: Folders, cpu: None) -> None:
     builder.add("SaveImage", images=builder.add("VAEDecode", samples=latent, vae=vae))
     line = next(line for line in told(builder, small_folders) if "UNet" in line)
     count = sum(each.numel() for each in models.unet().parameters())
-    assert line.startswith(f"  UNet “small”: {count / 1e6:.1f} MB in bfloat16, kept in float8_e4m3fn, ")
+    assert line.startswith(f"  UNet “small”: {sized(count)} in bfloat16, kept in float8_e4m3fn, ")
 
 
 def test_a_controlnet_counts_beside_its_base(small_folders: Folders, cpu: None) -> None:
@@ -178,9 +184,9 @@ def test_a_controlnet_counts_beside_its_base(small_folders: Folders, cpu: None) 
     latent = builder.add("Sampler", model=base["model"], positive=steered, negative=prompt, latent=size)
     builder.add("SaveImage", images=builder.add("VAEDecode", samples=latent, vae=base["vae"]))
     head, unet, control, *_ = told(builder, small_folders)
-    parts = [float(line.split(": ")[1].split(" MB")[0]) for line in (unet, control)]
-    working = max(float(line.split(", ")[-1].split(" MB")[0]) for line in (unet, control))
-    assert float(head.split("at most ")[1].split(" MB")[0]) == pytest.approx(sum(parts) + working, abs=0.2)
+    parts = [read(line.split(": ")[1]) for line in (unet, control)]
+    working = max(read(line.split(", ")[-1]) for line in (unet, control))
+    assert read(head.split("at most ")[1]) == pytest.approx(sum(parts) + working, abs=0.2)
 
 
 def test_a_graph_without_models_tells_nothing(small_folders: Folders) -> None:

@@ -238,7 +238,7 @@ def test_a_model_larger_than_all_may_be_is_told(folders: Folders) -> None:
     with store.vae(recipe) as vae:
         (note,) = store.notes(recipe)
     size = sum(each.nbytes for each in vae.parameters())
-    assert note.startswith(f"the VAE “small” alone takes {sized(size)}, more than the 1.0 kB for models")
+    assert note.startswith(f"the VAE “small” alone takes {sized(size)}, more than the 1 kB for models")
     with (roomy := WeightStore(folders, budget=2 * size)).vae(recipe):
         assert roomy.notes(recipe) == ()
 

@@ -25,6 +25,9 @@ from .ledger import Ledger, State
 from .plan import Plan
 from .results import Blocked, Result
 
+_LONG = 1.0
+"""The seconds from which it is told that something beside a step's own work took them."""
+
 
 class Account:
     """Accounts for the steps of one run.
@@ -71,6 +74,12 @@ class Account:
             self._emit(NodeSaid(state.step.id, tick.text))
         else:
             self._emit(NodeProgressed(state.step.id, tick.done, tick.total, tick.preview))
+
+    def entered(self, state: State, seconds: float) -> None:
+        """Entering what a pack has around a step's calls took a while; the step's own time begins after it."""
+        state.started += seconds
+        if seconds >= _LONG:
+            self._emit(NodeSaid(state.step.id, f"its libraries were imported in {seconds:.1f} s, which is not counted"))
 
     def expanded(self, state: State, growth: Growth) -> None:
         """A sub-graph stands in for a step."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Protocol
 
 from .errors import Interrupted
 from .inbox import Inbox
@@ -15,6 +16,13 @@ from .workers import Job, Workers
 
 if TYPE_CHECKING:
     from .declaration import Node, Resource
+
+
+class Back(Protocol):
+    """Takes what came of a node's calls, in the loop's thread."""
+
+    def __call__(self, returned: Returned, entering: float = 0.0) -> None:
+        """Take it, and the seconds that were spent on entering what is around the calls."""
 
 
 class Crew:
@@ -41,26 +49,28 @@ class Crew:
         self._folders = folders
         self._stopping = stopping
         self._relieve = relieve
-        self._jobs: dict[str, tuple[Job, Callable[[Returned], None]]] = {}
+        self._jobs: dict[str, tuple[Job, Back]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def call(
         self,
         invocation: Invocation,
         around: Callable[[Node], AbstractContextManager[object]],
-        back: Callable[[Returned], None],
+        back: Back,
     ) -> None:
         """Begin.
 
         Args:
             invocation: The calls of one node.
             around: What is entered around each call of a function.
-            back: Takes what came of it, in the loop's thread.
+            back: Takes what came of it.
         """
         step = invocation.step
 
         def work() -> None:
-            self._inbox.put(back, invoke(invocation, around, self._folders, self._stopping, self._relieve))
+            timed = _Entering(around)
+            returned = invoke(invocation, timed, self._folders, self._stopping, self._relieve)
+            self._inbox.put(back, returned, timed.seconds)
 
         async def await_it() -> None:
             self._inbox.put(back, await invoke_async(invocation, self._folders))
@@ -84,3 +94,18 @@ class Crew:
         for job, back in self._jobs.values():
             if job.claim():
                 self._inbox.put(back, Interrupted())
+
+
+class _Entering:
+    """Enters what is around calls, and measures how long that takes: libraries are imported there, once."""
+
+    def __init__(self, around: Callable[[Node], AbstractContextManager[object]]) -> None:
+        self._around = around
+        self.seconds = 0.0
+
+    @contextmanager
+    def __call__(self, node: Node) -> Iterator[None]:
+        began = time.perf_counter()
+        with self._around(node):
+            self.seconds += time.perf_counter() - began
+            yield

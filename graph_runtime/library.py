@@ -44,7 +44,8 @@ class Pack:
         name: The name of the pack.
         functions: The decorated functions, or nodes that were made otherwise.
         environment: Tells what the results depend on beside the inputs, such as library versions; part of every key.
-        around: What is entered around each call of a synchronous node, in its thread.
+        around: What is entered around each call of a synchronous node, in its thread; importing what it computes with
+            belongs there, since entering is not counted as the node's time.
         checks: What is checked when a graph is joined.
         guises: How values of its types look to nodes that were written for another runtime.
         notes: What is told of a graph that can run, when it is validated.
@@ -134,7 +135,8 @@ class Library(Mapping[str, Node]):
             name: The name of the pack.
             contents: Decorated functions, nodes, or modules whose decorated functions are taken.
             environment: Tells what the results depend on beside the inputs.
-            around: What is entered around each call of a synchronous node, in its thread.
+            around: What is entered around each call of a synchronous node, in its thread; importing what it computes
+                with belongs there, since entering is not counted as the node's time.
             checks: What is checked when a graph is joined.
             guises: How values of its types look to nodes that were written for another runtime.
             notes: What is told of a graph that can run, when it is validated.

@@ -220,13 +220,14 @@ class Run:
         state.status, state.started = "running", time.perf_counter()
         self.account.started(state)
         around = self.graph.library.pack(state.step.node.id).around
-        self.crew.call(invocation, around, lambda returned: self.returned(state, returned))
+        self.crew.call(invocation, around, partial(self.returned, state))
         self.active += 1
         self.lanes.take(state)
 
-    def returned(self, state: State, returned: Returned) -> None:
-        """Take what the calls of a node returned or raised."""
+    def returned(self, state: State, returned: Returned, entering: float = 0.0) -> None:
+        """Take what the calls of a node returned or raised; what entering its pack took is no time of its own."""
         self.active -= 1
+        self.account.entered(state, entering)
         self.lanes.leave(state)
         self.crew.over(state.step.id)
         if isinstance(returned, Result):

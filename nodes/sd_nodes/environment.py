@@ -14,6 +14,7 @@ from graph_runtime import NodeError, OutOfMemory
 from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.seeding import seeding
 from sd_nodes.shortage import is_shortage
+from sd_nodes.weights import WeightStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,8 +39,11 @@ def environment() -> dict[str, str]:
 def around(node: Node) -> Iterator[None]:
     """Compute a node without gradients; tell settings that do not fit, and memory that is short, as its problems.
 
-    Nodes that only read and write, and loaders, never import torch for it.
+    The libraries are imported here, so that no node's time counts them: torch, and those that load models for nodes
+    that compute with models. Nodes that only read and write, and loaders, import nothing.
     """
+    if WeightStore in node.injected.values() and not node.static:
+        import sd_nodes.loading  # noqa: F401
     try:
         with nullcontext() if node.static or node.resource == "io" else _computing():
             yield

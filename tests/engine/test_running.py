@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from graph_runtime import Blocked, Builder, Executor, Given
+from graph_runtime import Blocked, Builder, Executor, Given, Library, Node
 from graph_runtime.cache import MemoryCache
 from graph_runtime.events import NodeFinished, NodeProgressed, NodeSaid, NodeShowed, RunFinished, RunStarted
-from tests.engine.apples import Apple, Orchard
+from tests.engine.apples import NODES, Apple, Orchard
 from tests.engine.runs import chain, graph, run
 
 
@@ -308,3 +310,22 @@ def test_a_chain_gives_back_what_nobody_needs_any_more() -> None:
     told = run(chain(100), "99")
     assert told.value("99") == 99
     assert set(told.outcome.results) == {"99"}
+
+
+def test_what_entering_a_pack_takes_is_no_time_of_the_node() -> None:
+    """Libraries are imported there; where that takes long it is told."""
+    entered = []
+
+    @contextmanager
+    def around(node: Node) -> Iterator[None]:
+        if not entered:
+            time.sleep(1.1)
+        entered.append(node)
+        yield
+
+    workflow = {"n": ("Number", {"value": 7}), "b": ("Bump", {"n": ["n", 0]})}
+    told = run(graph(workflow, "b", library=Library.of("slow", *NODES, around=around)))
+    assert told.outcome.seconds > 1
+    assert sum(told.outcome.timings.values()) < 0.5
+    (said,) = [event for event in told.events if isinstance(event, NodeSaid)]
+    assert said.node == "n" and said.text.startswith("its libraries were imported in 1.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -15,6 +16,11 @@ from .plan import Names, Plan, plan
 from .recall import Recall
 from .records import Record
 from .step import Step
+
+
+_LONGEST = 2000
+_SEEN, _BEFORE = 40, 12
+"""How much of a value is told, and how much of that stands before the first difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +37,8 @@ class Explanation:
 
     Attributes:
         runs: The nodes that would run, sources first, each with its reason.
-        reused: The nodes whose kept results would be used.
-        known: The nodes whose results are known without running.
+        reused: The nodes whose kept results would be used, in the order of the graph.
+        known: The nodes whose results are known without running, likewise.
         idle: How many nodes are not needed: only reused ones need them, or nothing does.
     """
 
@@ -63,8 +69,9 @@ def explain(graph: Graph, cache: Cache | None, folders: Folders, records: Mappin
     planned = plan(names, graph.targets, kept)
     compare = _Comparison(graph, planned, records, recall.contains)
     runs = tuple(Reason(id, compare.reason(id)) for id in planned.order)
-    known = tuple(id for id in planned.reused if graph.steps[id].known is not None)
-    reused = tuple(id for id in planned.reused if graph.steps[id].known is None)
+    taken = set(planned.reused)
+    known = tuple(id for id in graph.steps if id in taken and graph.steps[id].known is not None)
+    reused = tuple(id for id in graph.steps if id in taken and graph.steps[id].known is None)
     return Explanation(runs, reused, known, len(graph.workflow.nodes) - len(runs) - len(planned.reused))
 
 
@@ -119,17 +126,18 @@ class _Comparison:
             before, after = old.get(name), new.get(name)
             if before == after or (_is_link(before) and _is_link(after)):
                 continue
-            yield f"its input {shown(name)} {self.was(before)}, {self.now(after)}"
+            old_text, new_text = _contrasted(before, after)
+            yield f"its input {shown(name)} {self.was(before, old_text)}, {self.now(after, new_text)}"
 
-    def was(self, value: list[object] | None) -> str:
+    def was(self, value: list[object] | None, text: str) -> str:
         if value is None:
             return "was not there"
-        return f"came from {self.source(value)}" if _is_link(value) else f"was {_literal(value)}"
+        return f"came from {self.source(value)}" if _is_link(value) else f"was {text}"
 
-    def now(self, value: list[object] | None) -> str:
+    def now(self, value: list[object] | None, text: str) -> str:
         if value is None:
             return "is gone"
-        return "now comes by a link" if _is_link(value) else f"is {_literal(value)}"
+        return "now comes by a link" if _is_link(value) else f"is {text}"
 
     def source(self, link: list[object]) -> str:
         """The node that a recorded link came from."""
@@ -166,8 +174,21 @@ def _is_link(value: list[object] | None) -> bool:
     return value is not None and value[0] == "from"
 
 
-def _literal(value: list[object]) -> str:
-    return quoted(value[1], 40) if value[0] == "is" else "a value from Python"
+def _contrasted(old: list[object] | None, new: list[object] | None) -> tuple[str, str]:
+    """Tell two values as JSON writes them, cut so that what they differ in is seen, and a little before it."""
+    texts = _text(old), _text(new)
+    alike = len(os.path.commonprefix(texts))
+    start = max(0, alike - _BEFORE) if max(map(len, texts)) > _SEEN else 0
+    return _cut(texts[0], start, old), _cut(texts[1], start, new)
+
+
+def _text(value: list[object] | None) -> str:
+    return shown(value[1], _LONGEST) if value is not None and value[0] == "is" else "a value from Python"
+
+
+def _cut(text: str, start: int, value: list[object] | None) -> str:
+    seen = ("…" if start else "") + text[start : start + _SEEN] + ("…" if start + _SEEN < len(text) else "")
+    return f'"{seen}"' if value is not None and value[0] == "is" and isinstance(value[1], str) else seen
 
 
 def _environment(old: object, new: object) -> Iterator[str]:

@@ -152,13 +152,41 @@ def test_a_failed_run_is_remembered_as_far_as_it_got(cli: Cli, plate: Path) -> N
     }
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("a basket of apples", "a basket of pears", 'its input text was "a basket of apples", is "a basket of pears"'),
+        (
+            f"{'sweet ' * 9}apples from the garden",
+            f"{'sweet ' * 9}pears from the garden",
+            'its input text was "…sweet sweet apples from the garden", is "…sweet sweet pears from the garden"',
+        ),
+        (
+            f"{'sweet ' * 9}apples",
+            f"{'sweet ' * 9}apples{' and pears' * 9}",
+            'its input text was "…sweet apples", is "…sweet apples and pears and pears and pea…"',
+        ),
+        ("apples", f"pears{'!' * 90}", f'its input text was "apples", is "pears{"!" * 35}…"'),
+    ],
+)
+def test_long_texts_are_cut_around_what_differs(cli: Cli, plate: Path, old: str, new: str, reason: str) -> None:
+    cli("run", plate, "--set", f"3.text={old}")
+    assert told(cli, plate, "--set", f"3.text={new}")["Label (3)"] == reason
+
+
+def test_kept_results_stand_in_the_order_of_the_graph(cli: Cli, plate: Path) -> None:
+    cli("run", plate)
+    lines = cli("explain", plate, "--set", "4.name=other").stdout.splitlines()
+    assert [line.split()[-1] for line in lines if line.startswith("  cache")] == ["(2)", "(3)"]
+
+
 def test_json(cli: Cli, plate: Path) -> None:
     cli("run", plate)
     found = json.loads(cli("explain", plate, "--json", "--set", "4.name=other").stdout)
     assert found == {
         "file": str(plate),
         "runs": [{"node": "4", "reason": 'its input name was "plate", is "other"'}],
-        "reused": ["3", "2"],
+        "reused": ["2", "3"],
         "known": [],
         "idle": 1,
     }

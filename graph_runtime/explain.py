@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -16,7 +16,6 @@ from .plan import Names, Plan, plan
 from .recall import Recall
 from .records import Record
 from .step import Step
-
 
 _LONGEST = 2000
 _SEEN, _BEFORE = 40, 12
@@ -177,7 +176,7 @@ def _is_link(value: list[object] | None) -> bool:
 def _contrasted(old: list[object] | None, new: list[object] | None) -> tuple[str, str]:
     """Tell two values as JSON writes them, cut so that what they differ in is seen, and a little before it."""
     texts = _text(old), _text(new)
-    alike = len(os.path.commonprefix(texts))
+    alike = len([*itertools.takewhile(lambda pair: pair[0] == pair[1], zip(*texts, strict=False))])
     start = max(0, alike - _BEFORE) if max(map(len, texts)) > _SEEN else 0
     return _cut(texts[0], start, old), _cut(texts[1], start, new)
 

@@ -56,9 +56,10 @@ def to_python(graph: Graph, folders: Folders, packs: Sequence[Path] = ()) -> str
         *_body([*_services(script), *_around(steps, graph.library, imports)], calls),
         *_constants(graph, script),
     ]
+    places = _folders(folders, imports)
     looked_up = [f"{functions[id]} = LIBRARY[{literal(id)}].function" for id, name in found.items() if not name]
     head = _head(graph.workflow.source, imports, [_path(folder) for folder in packs], looked_up)
-    return "\n".join([*head, f"\nFOLDERS = {_folders(folders)}", *lines]) + "\n"
+    return "\n".join([*head, f"\nFOLDERS = {places}", *lines]) + "\n"
 
 
 def _in_order(graph: Graph) -> list[str]:
@@ -160,11 +161,15 @@ def _indented(text: str) -> str:
     return "\n".join("    " + line for line in text.split("\n"))
 
 
-def _folders(folders: Folders) -> str:
-    parts = [f"input={_path(folders.input)}", f"output={_path(folders.output)}"]
-    models = "".join(f"{_path(folder)}, " for folder in folders.models)
-    parts += [f"models=({models.strip()})", f"temp={_path(folders.temp)}"]
-    return f"Folders({', '.join(parts)})"
+def _folders(folders: Folders, imports: Imports) -> str:
+    """The folders of a script; previews go where the system keeps what is temporary, unless a place is given."""
+    temp = _path(folders.temp)
+    if folders.temp == Folders().temp:
+        temp = f'Path({imports.add("tempfile", "gettempdir")}(), "controlgraph")'
+    models = "".join(f"{_path(folder)}, " for folder in folders.models).strip()
+    parts = [f"input={_path(folders.input)}", f"output={_path(folders.output)}", f"models=({models})", f"temp={temp}"]
+    line = f"Folders({', '.join(parts)})"
+    return line if len(line) < 110 else "Folders(\n" + "".join(f"    {part},\n" for part in parts) + ")"
 
 
 def _path(path: Path) -> str:

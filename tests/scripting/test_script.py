@@ -52,11 +52,17 @@ EXPECTED = '''\
 
 from contextlib import closing
 from pathlib import Path
+from tempfile import gettempdir
 
 from graph_runtime import Folders, Prompt
 from tests.comfy.formats.toys import Paint, empty, encode, load_checkpoint, sample, save
 
-FOLDERS = Folders(input=Path("input"), output=Path("output"), models=(Path("models"),), temp=Path("temp"))
+FOLDERS = Folders(
+    input=Path("input"),
+    output=Path("output"),
+    models=(Path("models"),),
+    temp=Path(gettempdir(), "controlgraph"),
+)
 
 
 def main() -> None:

@@ -55,6 +55,7 @@ class Folders:
         state: Where caches and records are kept, or None to keep nothing on disk.
         fetch: Whether nodes may fetch what a workflow names and is not here.
         memory: How many bytes models may take up, or None to leave it to the machine.
+        samples: Folders with pictures that come with workflows; those of the input folder go before them.
     """
 
     input: Path = field(default_factory=lambda: Path("input"))
@@ -64,6 +65,12 @@ class Folders:
     state: Path | None = None
     fetch: bool = False
     memory: int | None = None
+    samples: tuple[Path, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """Where pictures named by a workflow are looked for, in this order; only the first may be written."""
+        return (self.input, *self.samples)
 
     def of(self, kind: str) -> tuple[Path, ...]:
         """Where models of a kind such as "loras" lie, in the order in which they are searched."""

@@ -1,4 +1,5 @@
-"""Draws the pictures of the README: `python -m pictures`; all workflows on one sheet: `python -m pictures gallery`."""
+"""Draws the pictures of the README and the template browser: `python -m pictures`; one sheet of all workflows:
+`python -m pictures gallery`."""
 
 from __future__ import annotations
 
@@ -24,17 +25,22 @@ KEPT = {
 }
 """The workflows whose pictures stand in the README, and the files."""
 
+THUMBNAIL = (480, 360)
+"""The largest width and height of a thumbnail, in pixels."""
+
 
 def main() -> None:
-    """Draw what the command line names: the README's pictures, the gallery, or single workflows of the README."""
+    """Draw what the command line names: pictures of the README by name, `graph`, `thumbnails`, `gallery`."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    chosen = sys.argv[1:] or [*KEPT, "graph"]
+    chosen = sys.argv[1:] or [*KEPT, "graph", "thumbnails"]
     for name in chosen:
         print(f"drawing {name}", flush=True)
         if name == "gallery":
             gallery(ROOT / "out/gallery.png")
         elif name == "graph":
             graph(HERE / "graph.png")
+        elif name == "thumbnails":
+            thumbnails(WORKFLOWS / "thumbnails")
         else:
             shown(name).picture.save(HERE / KEPT[name], quality=90, optimize=True)
 
@@ -45,6 +51,16 @@ def graph(file: Path) -> None:
     workflow = WORKFLOWS / "canny_controlnet.json"
     command = [program, "draw", str(workflow), "--input", str(WORKFLOWS / "input"), "-o", str(file)]
     subprocess.run(command, check=True)
+
+
+def thumbnails(folder: Path) -> None:
+    """Draw what each workflow shows of itself, small, as the editor's template browser shows it."""
+    folder.mkdir(exist_ok=True)
+    for path in sorted(WORKFLOWS.glob("*.json")):
+        print(f"  {path.stem}", flush=True)
+        picture = shown(path.stem).picture
+        picture.thumbnail(THUMBNAIL)
+        picture.save(folder / f"{path.stem}.webp", quality=80, method=6)
 
 
 def gallery(file: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial, wraps
 from pathlib import Path
-from typing import TypeAlias
+from typing import ParamSpec, TypeAlias, TypeVar
 
 from aiohttp import web
 
@@ -17,6 +20,9 @@ from .hub import Hub
 from .jobs import Jobs
 from .logs import Logs
 from .queue import Queue
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Posted: TypeAlias = Mapping[str, object]
@@ -44,6 +50,7 @@ class Server:
         templates: Folders with workflows that the editor offers as templates, by the name it shows.
         rewrites: What packs change in what clients post.
         started: When it started, in seconds since 1970.
+        desk: Threads that take in prompts and look up jobs; nothing else keeps them waiting.
     """
 
     library: Library
@@ -60,6 +67,11 @@ class Server:
     templates: dict[str, Path] = field(default_factory=dict)
     rewrites: tuple[Rewrite, ...] = ()
     started: float = field(default_factory=time.time)
+    desk: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(thread_name_prefix="desk"))
+
+    async def at_desk(self, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+        """Do some work on prompts and jobs in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self.desk, partial(work, *given, **named))
 
 
 SERVER: web.AppKey[Server] = web.AppKey("server", Server)
@@ -76,6 +88,16 @@ class Route:
 
 
 Routes: TypeAlias = Sequence[Route]
+
+
+def in_thread(work: Callable[[web.Request], web.StreamResponse]) -> Handler:
+    """Make a handler of a plain function; where it waits for a slow disk, it holds up nobody but who asked."""
+
+    @wraps(work)
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return await asyncio.to_thread(work, request)
+
+    return handler
 
 
 def server_of(request: web.Request) -> Server:

@@ -143,8 +143,9 @@ async def serving(
     finally:
         await server.hub.close()
         await runner.cleanup()
-        await asyncio.to_thread(server.queue.close)
-        await asyncio.to_thread(server.queue.executor.close)
+        await server.at_desk(server.queue.close)
+        await server.at_desk(executor.close)
+        server.desk.shutdown()
         server.jobs.close()
         logging.getLogger().removeHandler(server.logs)
 

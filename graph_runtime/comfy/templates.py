@@ -6,7 +6,6 @@ import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import atomic
 from ..library import Library
 from ..workflow import Workflow
 
@@ -20,7 +19,7 @@ class Template:
     Attributes:
         name: Its name in the editor.
         workflow: The file.
-        picture: The picture beside it, or None.
+        picture: The picture beside it or in the folder `thumbnails` there, or None.
     """
 
     name: str
@@ -48,19 +47,6 @@ class Template:
 
         return svg(picture(self._read(library), library))
 
-    def bring(self, library: Library, folder: Path) -> None:
-        """Put the pictures that it loads into a folder, as far as they come with it; what is there stays.
-
-        Raises:
-            WorkflowError: The file is no workflow.
-            OSError: The folder cannot be written.
-        """
-        brought = {path.name: path for path in (self.workflow.parent / "input").glob("*") if path.is_file()}
-        values = (value for call in self._read(library).nodes.values() for value in call.inputs.values())
-        for name in {value for value in values if isinstance(value, str) and value in brought}:
-            if not (folder / name).exists():
-                atomic.write(folder / name, brought[name].read_bytes())
-
     def _read(self, library: Library) -> Workflow:
         from .formats.reading import read_any
 
@@ -73,9 +59,15 @@ def templates_in(folder: Path) -> list[Template]:
     return [Template(file.stem, file, _picture(file)) for file in files]
 
 
+def samples_of(folder: Path) -> Path:
+    """The folder of the pictures that the templates of a folder load; it need not be there."""
+    return folder / "input"
+
+
 def _picture(file: Path) -> Path | None:
-    beside = (file.with_suffix(suffix) for suffix in _PICTURES)
-    return next((picture for picture in beside if picture.is_file()), None)
+    folders = (file.parent, file.parent / "thumbnails")
+    named = (folder / f"{file.stem}{suffix}" for folder in folders for suffix in _PICTURES)
+    return next((picture for picture in named if picture.is_file()), None)
 
 
 def shipped() -> Path | None:

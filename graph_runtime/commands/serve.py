@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from ..cache import MemoryCache, TieredCache
 from ..comfy.packs.foreign import foreign_packs
-from ..comfy.templates import shipped
+from ..comfy.templates import samples_of, shipped
 from ..library import Library
 from ..metadata import Metadata
 from . import opening, terminal
@@ -64,9 +65,11 @@ def command(
     nodes = opening.library(places.nodes, places.folders())
     kept = MemoryCache(memory)
     cache = None if no_cache else TieredCache(kept, opening.disk(places, nodes, _warn))
-    options = Options(address, port, names, not no_auth, _templates(nodes), extensions(nodes), metadata)
+    templates = _templates(nodes)
+    options = Options(address, port, names, not no_auth, templates, extensions(nodes), metadata)
     state = places.state / "server"
-    folders = places.folders(out, memory=model_memory)
+    samples = tuple(samples_of(folder) for _, folder in templates)
+    folders = replace(places.folders(out, memory=model_memory), samples=samples)
     asyncio.run(serve(nodes, folders, state, options, cache, kept.clear, terminal.say, not no_browser))
 
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 from graph_runtime import NodeError, listed, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from graph_runtime import Folders
@@ -22,10 +22,13 @@ PLACE = re.compile(r"^(.*) \[(input|output|temp)\]$")
 
 
 def picture_names(folders: Folders) -> Sequence[str]:
-    """Return the names of the pictures in the input folder, those in folders below it too."""
-    root = folders.input
+    """Return the names of the pictures in the input folder, those in folders below it too, and of the samples."""
+    return sorted({name for root in folders.inputs for name in _pictures_in(root)})
+
+
+def _pictures_in(root: Path) -> Iterator[str]:
     found = (Path(place, file) for place, _, files in os.walk(root) for file in files)
-    return sorted(path.relative_to(root).as_posix() for path in found if path.suffix.lower() in SUFFIXES)
+    return (path.relative_to(root).as_posix() for path in found if path.suffix.lower() in SUFFIXES)
 
 
 def find_picture(name: str, folders: Folders) -> Path:
@@ -41,13 +44,14 @@ def find_picture(name: str, folders: Folders) -> Path:
     match = PLACE.match(name)
     bare, place = (match[1], match[2]) if match else (name, "input")
     root: Path = getattr(folders, place)
-    path = root / inside(bare, f"the {place} folder", "image")
+    name_inside = inside(bare, f"the {place} folder", "image")
+    roots = folders.inputs if place == "input" else (root,)
     try:
-        if path.is_file():
+        if path := next((root / name_inside for root in roots if (root / name_inside).is_file()), None):
             return path
     except (OSError, ValueError):
         pass
-    if not root.is_dir():
+    if not any(root.is_dir() for root in roots):
         raise NodeError(f'"{bare}" is not there: there is no folder {root}. Give --input the folder of your pictures.')
     names = list(picture_names(folders)) if place == "input" else []
     there = f" There is: {listed(names)}." if names else ""

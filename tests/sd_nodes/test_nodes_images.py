@@ -3,6 +3,7 @@
 import json
 import random
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -102,6 +103,19 @@ def test_names_lie_below_the_input_folder(folders):
     (folders.input / "notes.txt").write_text("none")
     assert picture_names(folders) == ["b.png", "more/a.jpg"]
     assert load_image("more\\a.jpg", folders).IMAGE.shape == (1, 4, 6, 3)
+
+
+def test_samples_stand_behind_the_input_folder(folders, tmp_path):
+    for name, shade in (("cat.png", 10), ("dog.png", 20)):
+        (tmp_path / "samples").mkdir(exist_ok=True)
+        Pillow.fromarray(grey(shade)).save(tmp_path / "samples" / name)
+    saved(folders, "dog.png", grey(255))
+    both = replace(folders, samples=(tmp_path / "samples",))
+    assert picture_names(both) == ["cat.png", "dog.png"]
+    assert load_image("cat.png", both).IMAGE.max() == 10 / 255
+    assert load_image("dog.png", both).IMAGE.min() == 1
+    with pytest.raises(NodeError, match=r'"cat\.png'):
+        load_image("cat.png [output]", both)
 
 
 def test_results_can_be_named_too(folders):

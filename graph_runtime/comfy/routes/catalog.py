@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from aiohttp import web
@@ -11,34 +10,37 @@ from aiohttp import web
 from ...file_trees import files_in
 from ...model_folders import OTHER_NAMES
 from ..bodies import refused
-from ..context import Route, server_of
+from ..context import Route, in_thread, server_of
 from ..schema import entry, object_info
 
 MODEL_FILES = frozenset({".safetensors", ".sft"})
 """The only weight formats that nodes open."""
 
 
-async def get_object_info(request: web.Request) -> web.Response:
+@in_thread
+def get_object_info(request: web.Request) -> web.Response:
     """Describe all nodes."""
     server = server_of(request)
-    return web.json_response(await asyncio.to_thread(object_info, server.library, server.folders))
+    return web.json_response(object_info(server.library, server.folders))
 
 
-async def get_object_info_of(request: web.Request) -> web.Response:
+@in_thread
+def get_object_info_of(request: web.Request) -> web.Response:
     """Describe one node; an empty object where there is none of that id."""
     server, id = server_of(request), request.match_info["id"]
     if id not in server.library:
         return web.json_response({})
-    found = await asyncio.to_thread(entry, server.library[id], server.library.pack(id).name, server.folders)
+    found = entry(server.library[id], server.library.pack(id).name, server.folders)
     return web.json_response({id: found})
 
 
-async def get_extensions(request: web.Request) -> web.Response:
+@in_thread
+def get_extensions(request: web.Request) -> web.Response:
     """List the scripts that extend the editor: its own, and those that come with the server and the packs."""
     server = server_of(request)
     own = {} if server.frontend is None else {"": server.frontend / "extensions"}
     folders = {**own, **{f"{name}/": folder for name, folder in server.web.items()}}
-    return web.json_response(await asyncio.to_thread(_scripts, folders))
+    return web.json_response(_scripts(folders))
 
 
 def _scripts(folders: Mapping[str, Path]) -> list[str]:
@@ -49,32 +51,37 @@ def _scripts(folders: Mapping[str, Path]) -> list[str]:
     ]
 
 
-async def get_embeddings(request: web.Request) -> web.Response:
+@in_thread
+def get_embeddings(request: web.Request) -> web.Response:
     """List the embeddings by name."""
-    found = await _models(request, "embeddings")
+    found = _models(request, "embeddings")
     return web.json_response([PurePosixPath(name).with_suffix("").as_posix() for name in found])
 
 
-async def get_model_folders(request: web.Request) -> web.Response:
+@in_thread
+def get_model_folders(request: web.Request) -> web.Response:
     """List the kinds of models."""
     return web.json_response(_kinds(request))
 
 
-async def get_models(request: web.Request) -> web.Response:
+@in_thread
+def get_models(request: web.Request) -> web.Response:
     """List the models of a kind."""
-    return web.json_response(list(await _models(request, _kind(request))))
+    return web.json_response(list(_models(request, _kind(request))))
 
 
-async def get_folder_facts(request: web.Request) -> web.Response:
+@in_thread
+def get_folder_facts(request: web.Request) -> web.Response:
     """List the kinds of models, each with the folders it is looked for in."""
     folders = server_of(request).folders
     facts = [{"name": kind, "folders": [str(folder) for folder in folders.of(kind)]} for kind in _kinds(request)]
     return web.json_response(facts)
 
 
-async def get_model_facts(request: web.Request) -> web.Response:
+@in_thread
+def get_model_facts(request: web.Request) -> web.Response:
     """List the models of a kind with the place of their folder."""
-    found = await _models(request, _kind(request))
+    found = _models(request, _kind(request))
     return web.json_response([{"name": name, "pathIndex": place} for name, place in found.items()])
 
 
@@ -90,15 +97,10 @@ def _kind(request: web.Request) -> str:
     return kind
 
 
-async def _models(request: web.Request, kind: str) -> dict[str, int]:
+def _models(request: web.Request, kind: str) -> dict[str, int]:
     """The models of a kind, each with the number of its folder; of two with one name, the first is used."""
-    folders = server_of(request).folders
-    return await asyncio.to_thread(lambda: _names(folders.of(kind)))
-
-
-def _names(folders: Iterable[Path]) -> dict[str, int]:
     found: dict[str, int] = {}
-    for place, folder in enumerate(folders):
+    for place, folder in enumerate(server_of(request).folders.of(kind)):
         for name in files_in(folder, lambda name: PurePosixPath(name).suffix in MODEL_FILES):
             found.setdefault(name, place)
     return dict(sorted(found.items()))

@@ -13,9 +13,10 @@ from urllib.parse import quote
 from aiohttp import BodyPartReader, web
 
 from ...file_trees import files_in
+from ...injected import Folders
 from ...model_folders import OTHER_NAMES
 from ..bodies import parsed, refused
-from ..context import Route, server_of
+from ..context import Route, in_thread, server_of
 from ..places import folder_of, inside
 from ..uploads import UPLOAD_LIMIT, check, masked, opened, save
 
@@ -31,24 +32,26 @@ _ANNOTATED = re.compile(r"^(.*) \[(input|output|temp)\]$", re.DOTALL)
 _FIELD_LIMIT = 1 << 16
 
 
-async def get_view(request: web.Request) -> web.StreamResponse:
+@in_thread
+def get_view(request: web.Request) -> web.StreamResponse:
     """Show a file of the input, output or temporary folder, as it is, or as a smaller picture."""
     name, kind = request.query.get("filename", ""), request.query.get("type", "output")
     if annotated := _ANNOTATED.match(name):
         name, kind = annotated[1], annotated[2]
-    path = _found(folder_of(server_of(request).folders, kind), request.query.get("subfolder", ""), name)
+    path = _found(server_of(request).folders, kind, request.query.get("subfolder", ""), name)
     preview, channel = request.query.get("preview", ""), request.query.get("channel", "")
     if preview or channel in ("rgb", "a"):
-        data, media = await asyncio.to_thread(_converted, path, preview, channel)
+        data, media = _converted(path, preview, channel)
         return web.Response(body=data, headers=_headers(path.name, media))
     return web.FileResponse(path, headers=_headers(path.name, INLINE.get(path.suffix.casefold(), "")))
 
 
-def _found(folder: Path, subfolder: str, name: str) -> Path:
+def _found(folders: Folders, kind: str, subfolder: str, name: str) -> Path:
     if not name:
         raise refused("filename: needs the name of a file.")
-    path = inside(folder, subfolder, name)
-    if not path.is_file():
+    roots = folders.inputs if kind == "input" else (folder_of(folders, kind),)
+    path = next((path for root in roots if (path := inside(root, subfolder, name)).is_file()), None)
+    if path is None:
         raise refused("there is no such file.", 404)
     return path
 
@@ -107,19 +110,20 @@ async def post_mask(request: web.Request) -> web.Response:
     if not isinstance(reference, dict):
         raise refused("original_ref: needs an object with the filename of a picture.")
     said = {name: str(reference.get(name) or "") for name in ("filename", "subfolder", "type")}
-    folder = folder_of(server_of(request).folders, said["type"] or "output")
-    path = _found(folder, said["subfolder"], said["filename"])
     if not form.name.casefold().endswith(".png"):
         raise refused("the picture is saved as PNG, so its name needs to end with .png.", 415)
-    data = await asyncio.to_thread(lambda: masked(path.read_bytes(), form.data))
-    return await _saved(request, form, data)
+
+    def drawn() -> bytes:
+        path = _found(server_of(request).folders, said["type"] or "output", said["subfolder"], said["filename"])
+        return masked(path.read_bytes(), form.data)
+
+    return await _saved(request, form, await asyncio.to_thread(drawn))
 
 
 async def _saved(request: web.Request, form: Form, data: bytes) -> web.Response:
     kind, subfolder = form.fields.get("type") or "input", form.fields.get("subfolder", "")
-    folder = inside(folder_of(server_of(request).folders, kind), subfolder)
-    overwrite = form.fields.get("overwrite", "") in ("true", "1")
-    name = await asyncio.to_thread(save, folder, form.name, data, overwrite)
+    root, overwrite = folder_of(server_of(request).folders, kind), form.fields.get("overwrite", "") in ("true", "1")
+    name = await asyncio.to_thread(lambda: save(inside(root, subfolder), form.name, data, overwrite))
     return web.json_response({"name": name, "subfolder": subfolder, "type": kind})
 
 
@@ -151,12 +155,13 @@ async def _take(form: Form, part: BodyPartReader) -> None:
         form.fields[part.name] = data.decode("utf-8", "replace")
 
 
-async def get_metadata(request: web.Request) -> web.Response:
+@in_thread
+def get_metadata(request: web.Request) -> web.Response:
     """Give what a safetensors file says about itself."""
     name, kind, folders = request.query.get("filename", ""), request.match_info["folder"], server_of(request).folders
     for folder in folders.of(kind) if kind in (*folders.kinds, *OTHER_NAMES) else ():
         if name.replace("\\", "/") in files_in(folder, lambda name: name.endswith(".safetensors")):
-            return web.json_response(await asyncio.to_thread(_metadata, folder / name.replace("\\", "/")))
+            return web.json_response(_metadata(folder / name.replace("\\", "/")))
     raise refused("there is no such safetensors file.", 404)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Sequence
 
@@ -21,7 +20,8 @@ _ALL: tuple[Status, ...] = ("pending", "in_progress", *OVER)
 
 async def get_jobs(request: web.Request) -> web.Response:
     """List jobs, the newest first."""
-    jobs = server_of(request).jobs
+    server = server_of(request)
+    jobs = server.jobs
     asked = request.query.get("status", "").split(",")
     statuses: Sequence[Status] = [status for status in _ALL if status in asked] or (_ALL if asked == [""] else ())
     limit = min(max(whole_number(request, "limit", LIMIT) or 0, 0), LIMIT)
@@ -35,43 +35,43 @@ async def get_jobs(request: web.Request) -> web.Response:
         pagination = {"offset": offset, "limit": limit, "total": total, "has_more": more}
         return {"jobs": [listed(summary) for summary in found], "pagination": pagination}
 
-    return web.json_response(await asyncio.to_thread(read))
+    return web.json_response(await server.at_desk(read))
 
 
 async def get_job(request: web.Request) -> web.Response:
     """Give all of a job."""
-    return web.json_response(detailed(_found(request)))
+    return web.json_response(detailed(await _found(request)))
 
 
 async def get_assets(request: web.Request) -> web.Response:
     """List the files of a job; none is known by more than its place, which the job itself tells."""
-    job = _found(request)
+    job = await _found(request)
     page = {"offset": 0, "limit": 0, "total": 0, "has_more": False}
     return web.json_response({"job_id": job.summary.id, "assets": [], "pagination": page})
 
 
 async def cancel_job(request: web.Request) -> web.Response:
     """Cancel a job that runs or waits; for one that is over there is nothing to do."""
-    job = _found(request)
-    return web.json_response({"cancelled": _cancel(server_of(request), [job.summary.id])})
+    server, job = server_of(request), await _found(request)
+    return web.json_response({"cancelled": await server.at_desk(_cancel, server, [job.summary.id])})
 
 
 async def cancel_jobs(request: web.Request) -> web.Response:
     """Cancel several jobs."""
-    ids = ids_of((await object_body(request)).get("job_ids"))
-    return web.json_response({"cancelled": await asyncio.to_thread(_cancel, server_of(request), ids)})
+    server, ids = server_of(request), ids_of((await object_body(request)).get("job_ids"))
+    return web.json_response({"cancelled": await server.at_desk(_cancel, server, ids)})
 
 
 async def retry_job(request: web.Request) -> web.Response:
     """Put a job that is over into the queue again, as a new one."""
-    server, job = server_of(request), _found(request)
+    server, job = server_of(request), await _found(request)
     if job.summary.status not in OVER:
         raise refused(f"the job {job.summary.id} is not over yet.", 409)
     summary = job.summary
     offer = Offer(
         str(uuid.uuid4()), now(), job.targets, job.prompt, job.extra, summary.client, summary.workflow_id
     )  # fmt: skip
-    number = server.jobs.add(offer)
+    number = await server.at_desk(server.jobs.add, offer)
     server.queue.wake()
     return web.json_response({"prompt_id": offer.id, "number": number, "node_errors": {}})
 
@@ -84,9 +84,9 @@ def _cancel(server: Server, ids: Sequence[str]) -> bool:
     return withdrawn > 0 or any(stopped)
 
 
-def _found(request: web.Request) -> Job:
-    id = request.match_info["id"]
-    job = server_of(request).jobs.find(id)
+async def _found(request: web.Request) -> Job:
+    server, id = server_of(request), request.match_info["id"]
+    job = await server.at_desk(server.jobs.find, id)
     if job is None:
         raise refused(f"there is no job {id[:80]!r}.", 404)
     return job

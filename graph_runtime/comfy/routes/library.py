@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import logging
@@ -13,11 +12,11 @@ from typing import Any
 from aiohttp import web
 
 from ..bodies import refused
-from ..context import Route, Server, server_of
+from ..context import Route, Server, in_thread, server_of
 from ..helping import help_page
 from ..packs.foreign import foreign_packs
 from ..places import inside
-from ..templates import Template, templates_in
+from ..templates import templates_in
 from .files import SANDBOX
 
 _log = logging.getLogger(__name__)
@@ -25,15 +24,16 @@ _PARTS = {"main.json": "", "nodeDefs.json": "nodeDefs", "commands.json": "comman
 """The files of a language, and the part of its words that each holds."""
 
 
-async def get_templates(request: web.Request) -> web.Response:
+@in_thread
+def get_templates(request: web.Request) -> web.Response:
     """List the workflows that the editor offers as templates."""
-    folders = server_of(request).templates
-    found = await asyncio.to_thread(lambda: {name: templates_in(folder) for name, folder in folders.items()})
-    return web.json_response({name: [one.name for one in templates] for name, templates in found.items()})
+    folders = server_of(request).templates.items()
+    return web.json_response({name: [one.name for one in templates_in(folder)] for name, folder in folders})
 
 
-async def get_template(request: web.Request) -> web.StreamResponse:
-    """Give a template in the editor's format, or its picture; the pictures that it loads come with it."""
+@in_thread
+def get_template(request: web.Request) -> web.StreamResponse:
+    """Give a template in the editor's format, or its picture."""
     server, name = server_of(request), request.match_info["file"]
     folder = server.templates.get(request.match_info["pack"])
     stem, _, suffix = name.rpartition(".")
@@ -42,22 +42,15 @@ async def get_template(request: web.Request) -> web.StreamResponse:
         raise refused("there is no such template.", 404)
     template = known[stem]
     if suffix == "json":
-        return web.json_response(await asyncio.to_thread(_brought, template, server))
+        return web.json_response(template.document(server.library))
     if template.picture is not None:
         return web.FileResponse(template.picture)
-    drawing = await asyncio.to_thread(template.drawing, server.library)
+    drawing = template.drawing(server.library)
     return web.Response(body=drawing, content_type="image/svg+xml", headers={"Content-Security-Policy": SANDBOX})
 
 
-def _brought(template: Template, server: Server) -> dict[str, object]:
-    try:
-        template.bring(server.library, server.folders.input)
-    except OSError as error:
-        _log.warning("the pictures of the template %s cannot be put into the input folder: %s", template.name, error)
-    return template.document(server.library)
-
-
-async def get_help(request: web.Request) -> web.StreamResponse:
+@in_thread
+def get_help(request: web.Request) -> web.StreamResponse:
     """Give the help page of a node: the pack's own where it has one, else one made of the declaration."""
     server, pack, id = server_of(request), request.match_info["pack"], request.match_info["node"]
     locale = request.match_info.get("locale")
@@ -67,14 +60,15 @@ async def get_help(request: web.Request) -> web.StreamResponse:
             return web.FileResponse(path, headers={"Content-Type": "text/markdown; charset=utf-8"})
     if id not in server.library or server.library.pack(id).name != pack or locale not in (None, "en"):
         raise refused("there is no such page.", 404)
-    page = await asyncio.to_thread(help_page, server.library[id], pack, server.folders)
+    page = help_page(server.library[id], pack, server.folders)
     return web.Response(text=page, content_type="text/markdown")
 
 
-async def get_translations(request: web.Request) -> web.Response:
+@in_thread
+def get_translations(request: web.Request) -> web.Response:
     """Give the translations that packs bring along, by language."""
     folders = [pack.locales for pack in foreign_packs(server_of(request).library) if pack.locales is not None]
-    return web.json_response(await asyncio.to_thread(_translations, folders))
+    return web.json_response(_translations(folders))
 
 
 def _translations(folders: list[Path]) -> dict[str, Any]:
@@ -114,20 +108,21 @@ def _subgraphs(server: Server) -> Iterator[tuple[str, str, Path]]:
             yield hashlib.sha256(f"{pack.name}/{file.name}".encode()).hexdigest(), pack.name, file
 
 
-async def get_subgraphs(request: web.Request) -> web.Response:
+@in_thread
+def get_subgraphs(request: web.Request) -> web.Response:
     """List the sub-graphs that packs offer."""
-    found = await asyncio.to_thread(lambda: list(_subgraphs(server_of(request))))
     return web.json_response({
         id: {"source": "custom_node", "name": file.stem, "info": {"node_pack": f"custom_nodes.{pack}"}}
-        for id, pack, file in found
+        for id, pack, file in _subgraphs(server_of(request))
     })  # fmt: skip
 
 
-async def get_subgraph(request: web.Request) -> web.Response:
+@in_thread
+def get_subgraph(request: web.Request) -> web.Response:
     """Give a sub-graph that a pack offers."""
-    for id, pack, file in await asyncio.to_thread(lambda: list(_subgraphs(server_of(request)))):
+    for id, pack, file in _subgraphs(server_of(request)):
         if id == request.match_info["id"]:
-            data = await asyncio.to_thread(file.read_text, "utf-8")
+            data = file.read_text("utf-8")
             info = {"node_pack": f"custom_nodes.{pack}"}
             return web.json_response({"source": "custom_node", "name": file.stem, "info": info, "data": data})
     raise refused("there is no such sub-graph.", 404)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from ..bodies import object_body
-from ..context import Route, server_of
+from ..context import Route, in_thread, server_of
 from ..messages import Message
 from ..places import KINDS, folder_of
 from ..uploads import UPLOAD_LIMIT
@@ -30,7 +30,8 @@ async def get_features(request: web.Request) -> web.Response:
     return web.json_response(FEATURES)
 
 
-async def get_system_stats(request: web.Request) -> web.Response:
+@in_thread
+def get_system_stats(request: web.Request) -> web.Response:
     """Say what the machine is and how full its memory is; torch is asked only if something has loaded it."""
     total, free = _memory()
     frontend = version_of("comfyui-frontend-package")
@@ -121,7 +122,8 @@ def log_message(line: Mapping[str, str]) -> Message:
     return Message("logs", {"entries": [dict(line)], "size": {"cols": _COLUMNS, "rows": 1}}, passing=True)
 
 
-async def get_files(request: web.Request) -> web.Response:
+@in_thread
+def get_files(request: web.Request) -> web.Response:
     """List the files of a folder, the newest first."""
     folder = folder_of(server_of(request).folders, request.match_info["kind"])
     entries = [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []

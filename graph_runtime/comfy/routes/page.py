@@ -7,7 +7,7 @@ from pathlib import Path
 from aiohttp import hdrs, web
 
 from ..bodies import refused
-from ..context import Route, Server, server_of
+from ..context import Route, Server, in_thread, server_of
 from ..gate import COOKIE
 from ..places import inside
 
@@ -39,7 +39,8 @@ async def get_page(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(root / "index.html", headers=headers)
 
 
-async def get_file(request: web.Request) -> web.StreamResponse:
+@in_thread
+def get_file(request: web.Request) -> web.StreamResponse:
     """Give a file of the page, of what extends it, or of a package that goes with it."""
     path = _path(server_of(request), request.match_info["path"])
     if not path.is_file():

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import reduce
 
 from aiohttp import web
@@ -13,7 +12,7 @@ from aiohttp import web
 from ..admission import Admission, Refused, admit
 from ..bodies import object_body, refused
 from ..complaints import answer, complaint
-from ..context import Route, Server, server_of, whole_number
+from ..context import Posted, Rewrite, Route, Server, server_of, whole_number
 from ..formats.reading import sent_document
 from ..jobs import Offer, Taken, as_json
 from ..messages import now
@@ -30,14 +29,18 @@ async def post_prompt(request: web.Request) -> web.Response:
     server = server_of(request)
     body = await object_body(request)
     if server.rewrites:
-        body = await asyncio.to_thread(reduce, lambda found, change: change(found), server.rewrites, body)
+        body = await server.at_desk(_rewritten, server.rewrites, body)
     if "prompt" not in body:
         raise Refused(answer(complaint("no_prompt", "needs a prompt: an object of nodes by id.", "No prompt provided")))
     offer = _offer(body)
     targets = _targets(body.get("partial_execution_targets"))
-    admission, number = await asyncio.to_thread(_accept, server, body, targets, offer)
+    admission, number = await server.at_desk(_accept, server, body, targets, offer)
     server.queue.wake()
     return web.json_response({"prompt_id": offer.id, "number": number, "node_errors": admission.node_errors})
+
+
+def _rewritten(rewrites: Iterable[Rewrite], body: Posted) -> Posted:
+    return reduce(lambda found, change: change(found), rewrites, body)
 
 
 def _accept(
@@ -103,28 +106,30 @@ async def get_prompt(request: web.Request) -> web.Response:
 
 async def get_queue(request: web.Request) -> web.Response:
     """List the jobs that run and wait."""
-    jobs = server_of(request).jobs
+    server = server_of(request)
+    jobs = server.jobs
 
     def read() -> str:
         return queue_json(jobs.queued("in_progress"), jobs.queued("pending"))
 
-    return _raw(await asyncio.to_thread(read))
+    return _raw(await server.at_desk(read))
 
 
 async def post_queue(request: web.Request) -> web.Response:
     """Take jobs out of the queue."""
     server, body = server_of(request), await object_body(request)
     if body.get("clear") is True:
-        await asyncio.to_thread(server.jobs.withdraw, None)
+        await server.at_desk(server.jobs.withdraw, None)
     if ids := ids_of(body.get("delete")):
-        await asyncio.to_thread(server.jobs.withdraw, ids)
+        await server.at_desk(server.jobs.withdraw, ids)
     server.queue.wake()
     return web.Response()
 
 
 async def get_history(request: web.Request) -> web.Response:
     """List the jobs that are over."""
-    jobs = server_of(request).jobs
+    server = server_of(request)
+    jobs = server.jobs
     limit, offset = whole_number(request, "max_items", None), whole_number(request, "offset", -1)
 
     def read() -> str:
@@ -132,29 +137,30 @@ async def get_history(request: web.Request) -> web.Response:
             return "{}"
         return history_json(jobs.history(limit, -1 if offset is None else offset))
 
-    return _raw(await asyncio.to_thread(read))
+    return _raw(await server.at_desk(read))
 
 
 async def get_history_of(request: web.Request) -> web.Response:
     """Give the history of one job; an empty object where it is not over, or there is none."""
-    job = server_of(request).jobs.find(request.match_info["id"])
+    server = server_of(request)
+    job = await server.at_desk(server.jobs.find, request.match_info["id"])
     return _raw(history_json([job] if job is not None and job.summary.ended is not None else []))
 
 
 async def post_history(request: web.Request) -> web.Response:
     """Forget jobs that are over."""
-    jobs, body = server_of(request).jobs, await object_body(request)
+    server, body = server_of(request), await object_body(request)
     if body.get("clear") is True:
-        await asyncio.to_thread(jobs.forget, None)
+        await server.at_desk(server.jobs.forget, None)
     if ids := ids_of(body.get("delete")):
-        await asyncio.to_thread(jobs.forget, ids)
+        await server.at_desk(server.jobs.forget, ids)
     return web.Response()
 
 
 async def post_interrupt(request: web.Request) -> web.Response:
     """Cancel the job that runs, or one job if it runs."""
-    id = (await object_body(request)).get("prompt_id")
-    server_of(request).queue.interrupt(id if isinstance(id, str) else None)
+    server, id = server_of(request), (await object_body(request)).get("prompt_id")
+    await server.at_desk(server.queue.interrupt, id if isinstance(id, str) else None)
     return web.Response()
 
 

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from ... import atomic
 from ..bodies import JSON_LIMIT, json_body, object_body, read_at_most, refused
-from ..context import Route, flag, server_of
+from ..context import Route, flag, in_thread, server_of
 from ..places import inside
 
 DEFAULTS: Mapping[str, object] = {
@@ -34,12 +34,14 @@ async def get_users(request: web.Request) -> web.Response:
     return web.json_response({"storage": "server", "migrated": True})
 
 
-async def get_settings(request: web.Request) -> web.Response:
+@in_thread
+def get_settings(request: web.Request) -> web.Response:
     """Give all settings."""
     return web.json_response(_settings(_file(request)))
 
 
-async def get_setting(request: web.Request) -> web.Response:
+@in_thread
+def get_setting(request: web.Request) -> web.Response:
     """Give one setting, or null."""
     return web.json_response(_settings(_file(request)).get(request.match_info["id"]))
 
@@ -74,7 +76,8 @@ def _change(path: Path, values: Mapping[str, object]) -> None:
         atomic.write(path, json.dumps({**_settings(path), **values}, indent=2).encode())
 
 
-async def list_userdata(request: web.Request) -> web.Response:
+@in_thread
+def list_userdata(request: web.Request) -> web.Response:
     """List the files of a folder."""
     name = request.query.get("dir", "")
     if not name:
@@ -89,16 +92,20 @@ async def list_userdata(request: web.Request) -> web.Response:
     return web.json_response([[name, *name.split("/")] for name in names] if flag(request, "split") else names)
 
 
-async def list_entries(request: web.Request) -> web.Response:
+@in_thread
+def list_entries(request: web.Request) -> web.Response:
     """List the files and folders of a folder."""
     root = _root(request)
     folder = inside(root, request.query.get("path", ""))
     if not folder.is_dir():
         raise refused("there is no such folder.", 404)
-    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     kinds = {True: "directory", False: "file"}
     return web.json_response(
-        [{"name": entry.name, "type": kinds[entry.is_dir()], **_info(entry, root)} for entry in entries]
+        [
+            {"name": entry.name, "type": kinds[entry.is_dir()], **_info(entry, root)}
+            for entry in sorted(folder.iterdir())
+            if not entry.name.startswith(".") and entry.exists()  # a link may lead nowhere
+        ]
     )
 
 
@@ -118,7 +125,8 @@ def _info(path: Path, root: Path) -> dict[str, object]:
     }
 
 
-async def get_userdata(request: web.Request) -> web.StreamResponse:
+@in_thread
+def get_userdata(request: web.Request) -> web.StreamResponse:
     """Give a file."""
     path = _existing(request, "file")
     media = HARMLESS.get(path.suffix.casefold(), "application/octet-stream")
@@ -127,19 +135,18 @@ async def get_userdata(request: web.Request) -> web.StreamResponse:
 
 async def post_userdata(request: web.Request) -> web.Response:
     """Save a file whole."""
-    root, path = _root(request), _named(request, "file")
-    data = await read_at_most(request, JSON_LIMIT)
-    await asyncio.to_thread(_write, path, data, request.query.get("overwrite") != "false")
-    return _told(request, path, root)
+    return await asyncio.to_thread(_saved, request, await read_at_most(request, JSON_LIMIT))
 
 
-def _write(path: Path, data: bytes, overwrite: bool) -> None:
+def _saved(request: web.Request, data: bytes) -> web.Response:
+    path = _named(request, "file")
     with _changing:
-        _must_be_free(path, overwrite)
+        _must_be_free(path, request.query.get("overwrite") != "false")
         try:
             atomic.write(path, data)
         except OSError as error:
             raise refused(f"the file cannot be saved: {error.strerror}.") from None
+    return _told(request, path)
 
 
 def _must_be_free(path: Path, overwrite: bool) -> None:
@@ -147,32 +154,29 @@ def _must_be_free(path: Path, overwrite: bool) -> None:
         raise refused("there is something of that name already.", 409)
 
 
-async def delete_userdata(request: web.Request) -> web.Response:
+@in_thread
+def delete_userdata(request: web.Request) -> web.Response:
     """Delete a file."""
     _existing(request, "file").unlink(missing_ok=True)
     return web.Response(status=204)
 
 
-async def move_userdata(request: web.Request) -> web.Response:
+@in_thread
+def move_userdata(request: web.Request) -> web.Response:
     """Give a file another name."""
     source, target = _existing(request, "file"), _named(request, "target")
-    overwrite = request.query.get("overwrite") == "true"
-    await asyncio.to_thread(_move, source, target, overwrite)
-    return _told(request, target, _root(request))
-
-
-def _move(source: Path, target: Path, overwrite: bool) -> None:
     with _changing:
-        _must_be_free(target, overwrite)
+        _must_be_free(target, request.query.get("overwrite") == "true")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             source.replace(target)
         except OSError as error:
             raise refused(f"the file cannot be moved: {error.strerror}.") from None
+    return _told(request, target)
 
 
-def _told(request: web.Request, path: Path, root: Path) -> web.Response:
-    info = _info(path, root)
+def _told(request: web.Request, path: Path) -> web.Response:
+    info = _info(path, _root(request))
     return web.json_response(info if flag(request, "full_info") else info["path"])
 
 

@@ -108,9 +108,21 @@ def api(nodes: Mapping[str, object]) -> dict[str, object]:
 
 @asynccontextmanager
 async def live(
-    path: Path, options: Options = HERE, library: Library = LIBRARY, cache: Cache | None = None
+    path: Path,
+    options: Options = HERE,
+    library: Library = LIBRARY,
+    cache: Cache | None = None,
+    models: tuple[Path, ...] = (),
+    samples: tuple[Path, ...] = (),
 ) -> AsyncIterator[Client]:
-    folders = Folders(path / "input", path / "output", (path / "models",), path / "temp", path / "state")
+    folders = Folders(
+        path / "input",
+        path / "output",
+        models or (path / "models",),
+        path / "temp",
+        path / "state",
+        samples=samples,
+    )
     async with serving(library, folders, path / "state", options, cache) as running:
         headers = {"Authorization": f"Bearer {running.token}"} if running.token else {}
         async with aiohttp.ClientSession(headers=headers) as session:

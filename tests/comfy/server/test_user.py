@@ -63,6 +63,16 @@ def test_workflows_are_saved_listed_moved_and_deleted(tmp_path: Path) -> None:
     talk(tmp_path, conversation)
 
 
+def test_a_link_that_leads_nowhere_hides_no_other_file(tmp_path: Path) -> None:
+    async def conversation(client: Client) -> None:
+        await ask(client, "POST", "/userdata/workflows%2Fmine.json", data=b"{}")
+        (client.running.server.state / "user/workflows/lost.json").symlink_to("nowhere.json")
+        for where in ("/v2/userdata?path=workflows", "/userdata?dir=workflows&full_info=true"):
+            assert [one["path"].rpartition("/")[2] for one in await client.get(where)] == ["mine.json"]
+
+    talk(tmp_path, conversation)
+
+
 def test_saved_page_is_not_run_by_a_browser(tmp_path: Path) -> None:
     async def conversation(client: Client) -> None:
         await ask(client, "POST", "/userdata/a.html", data=b"<script>alert(1)</script>")
@@ -112,39 +122,43 @@ def test_workflows_beside_the_program_are_templates(tmp_path: Path) -> None:
     (folder / "first.json").write_text(json.dumps(api))
     (folder / "first.png").write_bytes(b"\x89PNG")
     (folder / "plain.json").write_text(json.dumps(api))
+    (folder / "small.json").write_text(json.dumps(api))
+    (folder / "thumbnails").mkdir()
+    (folder / "thumbnails" / "small.webp").write_bytes(b"RIFF")
     (folder / "broken.json").write_text("{")
 
     async def conversation(client: Client) -> None:
-        assert await client.get("/workflow_templates") == {"Ours": ["broken", "first", "plain"]}
+        assert await client.get("/workflow_templates") == {"Ours": ["broken", "first", "plain", "small"]}
         document = await client.get("/api/workflow_templates/Ours/first.json")
         assert [node["type"] for node in document["nodes"]] == ["Number", "Tell"]
         assert (await ask(client, "GET", "/workflow_templates/Ours/broken.json"))[0] == 400
         for path in ("Ours/none.json", "Ours/broken.jpg", "Theirs/first.json", "Ours/..%2Ffirst.json"):
             assert (await ask(client, "GET", f"/workflow_templates/{path}"))[0] in (400, 403, 404)
-        for name, type in (("first.jpg", "image/png"), ("plain.jpg", "image/svg+xml")):
+        drawn = (("first.jpg", "image/png"), ("plain.jpg", "image/svg+xml"), ("small.jpg", "image/webp"))
+        for name, type in drawn:
             async with client.session.get(f"{client.running.url}/workflow_templates/Ours/{name}") as response:
                 assert (response.status, response.content_type) == (200, type)
 
     talk(tmp_path, conversation, options=Options(port=0, templates=(("Ours", folder),)))
 
 
-def test_a_template_brings_the_pictures_that_it_loads(tmp_path: Path) -> None:
-    folder = tmp_path / "shown"
-    (folder / "input").mkdir(parents=True)
-    for name in ("cat.png", "dog.png", "far.png"):
-        (folder / "input" / name).write_text(f"the {name} of the template")
-    api = {str(place): {"class_type": "Word", "inputs": {"text": name}} for place, name in enumerate(
-        ("cat.png", "dog.png", "none.png"))}  # fmt: skip
-    (folder / "pets.json").write_text(json.dumps(api))
+def test_pictures_of_templates_are_shown_from_where_they_lie(tmp_path: Path) -> None:
+    samples = tmp_path / "samples"
+    samples.mkdir()
+    for name in ("cat.png", "dog.png"):
+        (samples / name).write_text(f"the {name} of the template")
     (tmp_path / "input").mkdir()
     (tmp_path / "input" / "dog.png").write_text("my dog")
 
     async def conversation(client: Client) -> None:
-        await client.get("/workflow_templates/Pets/pets.json")
-        found = {path.name: path.read_text() for path in (tmp_path / "input").iterdir()}
-        assert found == {"cat.png": "the cat.png of the template", "dog.png": "my dog"}
+        for name, found in (("cat.png", "the cat.png of the template"), ("dog.png", "my dog")):
+            async with client.session.get(f"{client.running.url}/view?filename={name}&type=input") as response:
+                assert await response.text() == found
+        assert (await ask(client, "GET", "/view?filename=cat.png&type=output"))[0] == 404
+        assert (await ask(client, "GET", "/view?filename=..%2Finput%2Fdog.png&type=input"))[0] == 403
+        assert [path.name for path in (tmp_path / "input").iterdir()] == ["dog.png"]
 
-    talk(tmp_path, conversation, options=Options(port=0, templates=(("Pets", folder),)))
+    talk(tmp_path, conversation, samples=(samples,))
 
 
 def test_page_and_its_files(tmp_path: Path) -> None:
@@ -175,13 +189,9 @@ def test_page_and_its_files(tmp_path: Path) -> None:
 def test_what_cannot_be_read_or_written_is_no_full_disk(tmp_path: Path) -> None:
     async def conversation(client: Client) -> None:
         state = client.running.server.state
-        (state / "user").mkdir(parents=True, exist_ok=True)
-        (state / "user/lost.json").symlink_to("nowhere.json")
-        status, said = await ask(client, "GET", "/v2/userdata")
-        assert status == 500 and "No such file" in said["error"]["details"]
-        assert "nothing was changed" not in said["error"]["details"]
         (state / "settings.json").mkdir()
         status, said = await ask(client, "POST", "/settings", data='{"a": 1}')
         assert status == 500 and "Is a directory" in said["error"]["details"]
+        assert "nothing was changed" not in said["error"]["details"]
 
     talk(tmp_path, conversation)

@@ -125,15 +125,18 @@ def annotated_filepath(name: str) -> tuple[str, str | None]:
 def get_annotated_filepath(name: str, default_dir: str | None = None) -> str:
     """The path that a name such as `cat.png [temp]` means."""
     name, folder = annotated_filepath(name)
-    return str(Path(folder or default_dir or get_input_directory()) / name)
+    if folder or default_dir:
+        return str(Path(folder or default_dir or "") / name)
+    inputs = current().folders.inputs
+    return str(next((root for root in inputs if (root / name).is_file()), inputs[0]).absolute() / name)
 
 
 def exists_annotated_filepath(name: str) -> bool:
     """Tell whether the file is there that a name such as `cat.png [temp]` means; files outside do not count."""
     plain, folder = annotated_filepath(name)
-    root = Path(folder or get_input_directory()).resolve()
-    path = (root / plain).resolve()
-    return path.is_relative_to(root) and path.is_file()
+    roots = [root.resolve() for root in ([Path(folder)] if folder else current().folders.inputs)]
+    paths = [(root, (root / plain).resolve()) for root in roots]
+    return any(path.is_relative_to(root) and path.is_file() for root, path in paths)
 
 
 def filter_files_content_types(files: Iterable[str], content_types: Iterable[str]) -> list[str]:

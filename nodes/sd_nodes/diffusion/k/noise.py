@@ -27,7 +27,17 @@ def start_noise(shape: Sequence[int], seed: int, batch_index: Sequence[int] | No
         batch_index: Places of the latents in the batch they were taken from, if they were: each gets the noise of its
             place. Without it the noise of the whole batch is one draw.
     """
+    return _drawn(torch.Generator("cpu").manual_seed(seed), shape, batch_index)
+
+
+def after_start(shape: Sequence[int], seed: int, batch_index: Sequence[int] | None = None) -> torch.Generator:
+    """Returns the generator that the noise a run starts from came from, for what is drawn from it next."""
     generator = torch.Generator("cpu").manual_seed(seed)
+    _drawn(generator, shape, batch_index)
+    return generator
+
+
+def _drawn(generator: torch.Generator, shape: Sequence[int], batch_index: Sequence[int] | None) -> Tensor:
     if batch_index is None:
         return torch.randn(tuple(shape), generator=generator)
     drawn = [torch.randn((1, *shape[1:]), generator=generator) for _ in range(max(batch_index) + 1)]
@@ -69,15 +79,3 @@ def brownian_noise(latents: Tensor, sigmas: Sequence[float], seed: int) -> Noise
         return noise
 
     return draw
-
-
-def continued_noise(shape: torch.Size, seed: int) -> Callable[[Tensor], Tensor]:
-    """Draws noise in any shape from the generator that the start noise came from.
-
-    Args:
-        shape: Of the start noise.
-        seed: The run's seed.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    torch.randn(shape, generator=generator)
-    return lambda latents: torch.randn(latents.shape, generator=generator).to(latents)

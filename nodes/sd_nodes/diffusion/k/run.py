@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -68,17 +69,23 @@ class Ancestral(NamedTuple):
 
 
 def ancestral(sigma: float, following: float, eta: float) -> Ancestral:
-    """Splits a step into denoising and fresh noise.
+    """Splits a step into denoising and fresh noise, in float32.
+
+    A long step goes down to nearly zero, and how nearly is a difference of numbers almost alike: methods that look
+    half way there in the logarithm see the rounding, and so does every picture that was drawn by them.
 
     Args:
         sigma: The level to start from.
-        following: The level to reach.
+        following: The level to reach; from above the level of the start all that was noise is drawn anew.
         eta: How much noise is added: 0 none, 1 as much as the reverse of the diffusion process has.
     """
     if not eta:
         return Ancestral(following, 0.0)
-    up = min(following, eta * math.sqrt(following**2 * (sigma**2 - following**2) / sigma**2))
-    return Ancestral(math.sqrt(following**2 - up**2), up)
+    start, end = np.float32(sigma), np.float32(following)
+    if end > start:
+        return Ancestral(0.0, following)
+    up = min(end, np.float32(eta) * np.sqrt(end**2 * (start**2 - end**2) / start**2))
+    return Ancestral(float(np.sqrt(end**2 - up**2)), float(up))
 
 
 def slope(latents: Tensor, denoised: Tensor, sigma: float) -> Tensor:

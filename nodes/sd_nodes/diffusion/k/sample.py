@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -15,8 +16,8 @@ from sd_nodes.diffusion.k.noise import (
     LARGEST_SEED,
     Noise,
     SeedRule,
+    after_start,
     brownian_noise,
-    continued_noise,
     start_noise,
     step_noise,
 )
@@ -37,6 +38,8 @@ class Sampling:
         seed: Where noise on the way comes from.
         seed_rule: How it comes from there on a CPU.
         mask_rule: Makes what becomes of a noise mask at each level from the levels of the run.
+        drawing: Draws whatever else is drawn at random on the CPU, in the order in which it is asked for; that of the
+            start noise if there is none.
     """
 
     network: Network
@@ -46,6 +49,7 @@ class Sampling:
     seed: int = 0
     seed_rule: SeedRule = "next"
     mask_rule: Callable[[Sequence[float]], Rule] | None = None
+    drawing: torch.Generator | None = None
 
 
 @torch.no_grad()
@@ -65,7 +69,8 @@ def sample(
         The latents at the last noise level, and what they were denoised to last; both as given if there is no step.
 
     Raises:
-        SettingError: A prompt is bound to an area beyond the latents.
+        SettingError: A prompt is bound to an area beyond the latents, or the sampler cannot go where the noise levels
+            lead.
     """
     sigmas = list(sampling.sigmas)
     if not sigmas:
@@ -74,17 +79,35 @@ def sample(
     kept = _kept(sampling, latents, noise, mask)
     x = form.noised(latents, noise, sigmas[0])
     window = [form.levels.at_percent(part) for part in sampling.sampler.window]
-    fresh = continued_noise(x.shape, sampling.seed)
+    drawing = sampling.drawing or after_start(x.shape, sampling.seed)
     run = Run(
-        _denoiser(sampling, latents, kept), _noise(sampling, x), (window[0], window[1]), fresh, form.kind == "flow"
+        _denoiser(sampling, latents, kept),
+        _noise(sampling, x),
+        (window[0], window[1]),
+        lambda grown: torch.randn(grown.shape, generator=drawing).to(grown),
+        form.kind == "flow",
     )
     step = Step(x, x)
-    for index, step in enumerate(sampling.sampler.sampler(run, x, sigmas)):
-        if on_step is not None:
-            on_step(index + 1, max(len(sigmas) - 1, index + 1), step.denoised)
+    try:
+        for index, step in enumerate(sampling.sampler.sampler(run, x, sigmas)):
+            if on_step is not None:
+                on_step(index + 1, max(len(sigmas) - 1, index + 1), step.denoised)
+    except (ZeroDivisionError, ValueError) as error:
+        _demand_falling(sigmas, error)
+        raise
     # Latents of a flow model that keep noise are brought to the signal's full strength.
     rest = 1 - sigmas[-1] if run.flow and 0 < sigmas[-1] < 1 else 1.0
     return step if rest == 1.0 else Step(step.latents / rest, step.denoised)
+
+
+def _demand_falling(sigmas: Sequence[float], error: Exception) -> None:
+    """Tells where noise levels do not fall, which most formulas cannot be worked out for."""
+    for number, (sigma, following) in enumerate(pairwise(sigmas), start=1):
+        if not sigma > following:
+            raise SettingError(
+                f"Step {number} goes from the noise level {sigma:g} to {following:g}: this sampler needs levels that "
+                "fall with each step; euler goes any way."
+            ) from error
 
 
 def _kept(sampling: Sampling, latents: Tensor, noise: Tensor, mask: Tensor | None) -> Kept | None:

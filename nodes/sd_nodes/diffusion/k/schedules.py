@@ -23,7 +23,9 @@ def rounded(sigmas: Tensor | Iterable[float]) -> Sigmas:
 
 
 def normal(levels: Levels, steps: int) -> Sigmas:
-    """Spreads timesteps evenly from the last to the first, both included."""
+    """Spreads timesteps evenly from the last to the first, both included; zero follows, if that is not zero itself."""
+    if _nearly_zero(levels.sigma(levels.timestep(float(levels.sigmas[0])))):
+        return _evenly(levels, steps + 1, steps + 1)[:-1]
     return _evenly(levels, steps, steps)
 
 
@@ -40,12 +42,19 @@ def simple(levels: Levels, steps: int) -> Sigmas:
 
 def ddim_uniform(levels: Levels, steps: int) -> Sigmas:
     """Takes entries 1, 1 + k, 1 + 2k, ... of the table, k being its length over `steps`: often one step more."""
-    each = max(len(levels.sigmas) // steps, 1)
-    return [*levels.sigmas[1::each].flip(0).tolist(), 0.0]
+    zero = _nearly_zero(float(levels.sigmas[1]))
+    each = max(len(levels.sigmas) // (steps + zero), 1)
+    return [*levels.sigmas[1::each].flip(0).tolist(), *([] if zero else [0.0])]
 
 
 def beta(levels: Levels, steps: int, alpha: float = 0.6, beta: float = 0.6) -> Sigmas:
-    """Takes entries at the quantiles of a beta distribution (arXiv:2407.12173); the same entry twice counts once."""
+    """Takes entries at the quantiles of a beta distribution (arXiv:2407.12173); the same entry twice counts once.
+
+    Raises:
+        SettingError: A parameter is not over 0.
+    """
+    if alpha <= 0 or beta <= 0:
+        raise SettingError(f"The beta distribution has {alpha:g} and {beta:g}; both must be over 0.")
     parts = 1 - np.linspace(0, 1, steps, endpoint=False)
     places = np.rint(beta_distribution.ppf(parts, alpha, beta) * (len(levels.sigmas) - 1)).astype(int)
     return [*(float(levels.sigmas[place]) for place, _ in groupby(places.tolist())), 0.0]
@@ -66,20 +75,35 @@ def linear_quadratic(levels: Levels, steps: int, threshold: float = 0.025) -> Si
 
 
 def karras(lowest: float, highest: float, steps: int, rho: float = 7.0) -> Sigmas:
-    """Spreads the rho-th roots of the levels evenly (arXiv:2206.00364, equation 5)."""
+    """Spreads the rho-th roots of the levels evenly (arXiv:2206.00364, equation 5).
+
+    Raises:
+        SettingError: rho is 0.
+    """
+    if not rho:
+        raise SettingError("rho is 0: there is no root of that degree; needed is more.")
     low, high = lowest ** (1 / rho), highest ** (1 / rho)
     return [*rounded((high + torch.linspace(0, 1, steps) * (low - high)) ** rho), 0.0]
 
 
 def exponential(lowest: float, highest: float, steps: int) -> Sigmas:
-    """Spreads the logarithms of the levels evenly."""
-    return polyexponential(lowest, highest, steps, rho=1.0)
+    """Spreads the logarithms of the levels evenly.
+
+    Raises:
+        SettingError: A level is not over 0.
+    """
+    low, high = _logarithms(lowest, highest)
+    return [*rounded(torch.linspace(high, low, steps).exp()), 0.0]
 
 
 def polyexponential(lowest: float, highest: float, steps: int, rho: float = 1.0) -> Sigmas:
-    """Lets the logarithm fall as a power of an even ramp."""
-    ramp = torch.linspace(1, 0, steps) ** rho
-    return [*rounded((ramp * (math.log(highest) - math.log(lowest)) + math.log(lowest)).exp()), 0.0]
+    """Lets the logarithm fall as a power of an even ramp.
+
+    Raises:
+        SettingError: A level is not over 0.
+    """
+    low, high = _logarithms(lowest, highest)
+    return [*rounded((torch.linspace(1, 0, steps) ** rho * (high - low) + low).exp()), 0.0]
 
 
 def kl_optimal(lowest: float, highest: float, steps: int) -> Sigmas:
@@ -106,6 +130,16 @@ def turbo(levels: Levels, steps: int, denoise: float = 1.0) -> Sigmas:
     start = 10 - int(10 * denoise)
     timesteps = [100 * number - 1 for number in range(10, 0, -1)][start : start + steps]
     return [*rounded(levels.sigma(timestep) for timestep in timesteps), 0.0]
+
+
+def _logarithms(lowest: float, highest: float) -> tuple[float, float]:
+    if lowest <= 0 or highest <= 0:
+        raise SettingError(f"The levels run from {highest:g} to {lowest:g}; both must be over 0 to have logarithms.")
+    return math.log(lowest), math.log(highest)
+
+
+def _nearly_zero(sigma: float) -> bool:
+    return abs(sigma) <= 1e-5
 
 
 def _evenly(levels: Levels, steps: int, points: int) -> Sigmas:

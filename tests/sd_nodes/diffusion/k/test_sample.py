@@ -11,7 +11,7 @@ from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.k import schedules
 from sd_nodes.diffusion.k.guidance import Cfg
 from sd_nodes.diffusion.k.masking import gradual, latent_mask
-from sd_nodes.diffusion.k.noise import start_noise
+from sd_nodes.diffusion.k.noise import after_start, start_noise
 from sd_nodes.diffusion.k.regions import Area
 from sd_nodes.diffusion.k.sample import Sampling, sample
 from sd_nodes.diffusion.k.samplers.names import SAMPLERS, named
@@ -140,3 +140,26 @@ def test_an_area_beyond_the_latents_is_told() -> None:
     outside = replace(run(), guide=Cfg([prompt(1, area=Area(8, 8, 0, 8))]))
     with pytest.raises(SettingError, match="x = 8, y = 0 of 8 x 8"):
         drawn(outside, latents(), latents())
+
+
+@pytest.mark.parametrize("name", ["dpmpp_2m", "dpmpp_2m_sde", "sa_solver"])
+def test_levels_that_do_not_fall_are_told(name: str) -> None:
+    with pytest.raises(SettingError, match=r"Step 2 goes from the noise level 5 to 5: .* fall with each step"):
+        drawn(run(name, sigmas=[14.0, 5.0, 5.0, 1.0, 0.5]), EMPTY, NOISE)
+
+
+@pytest.mark.parametrize("name", ["euler", "heun", "dpm_2", "dpmpp_2m", "lms", "dpm_adaptive"])
+def test_a_picture_goes_back_to_noise(name: str) -> None:
+    """Over rising levels, as those of a schedule turned round."""
+    rising = [1e-4, 0.5, 2.0, 6.0, 14.0]
+    found = drawn(run(name, sigmas=rising), latents(), EMPTY)
+    assert found.isfinite().all() and float(found.std()) > 2 * float(latents().std())
+
+
+def test_other_draws_go_on_where_the_start_noise_ended() -> None:
+    whole = torch.randn(96, generator=torch.Generator().manual_seed(7))
+    assert torch.equal(torch.randn(32, generator=after_start((64,), 7)), whole[64:])
+    one = torch.Generator().manual_seed(7)
+    for _ in range(3):
+        torch.randn((1, 4), generator=one)
+    assert torch.equal(after_start((2, 4), 7, [0, 2]).get_state(), one.get_state())

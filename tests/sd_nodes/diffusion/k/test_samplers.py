@@ -1,6 +1,8 @@
 """Samplers against a model whose exact solution is known."""
 
 import math
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 
@@ -8,7 +10,7 @@ import pytest
 import torch
 
 from sd_nodes.diffusion.errors import SettingError
-from sd_nodes.diffusion.k.run import Sampler
+from sd_nodes.diffusion.k.run import Denoised, Sampler, ancestral
 from sd_nodes.diffusion.k.samplers import dpm_solver, dpmpp, dpmpp_sde, euler, multistep, res, seeds
 from sd_nodes.diffusion.k.samplers.names import SAMPLERS, named
 from sd_nodes.diffusion.k.samplers.sa_solver import sa_solver
@@ -229,3 +231,88 @@ def test_latents_that_are_no_numbers_end_adaptive_steps() -> None:
 def test_a_sampler_that_is_not_there() -> None:
     with pytest.raises(SettingError, match="mean 'dpmpp_2m'"):
         named("dpmpp2m")
+
+
+def test_an_ancestral_step_is_rounded_as_pictures_were_drawn() -> None:
+    """What is left of a long step is a difference of nearly equal float32 numbers: here every third of its digits."""
+    sigma, following = (torch.tensor(level) for level in (14.614642, 0.02171979))
+    up = torch.minimum(following, (following**2 * (sigma**2 - following**2) / sigma**2) ** 0.5)
+    found = ancestral(float(sigma), float(following), 1.0)
+    assert found == (float((following**2 - up**2) ** 0.5), float(up))
+    assert found.down != pytest.approx(float(following**2 / sigma), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "name", ["euler_ancestral", "dpm_2_ancestral", "dpmpp_2s_ancestral", "res_multistep_ancestral"]
+)
+def test_a_step_that_goes_nowhere_uses_up_noise(name: str) -> None:
+    """Schedules may visit a level twice; what is drawn after it is what it would have been without the repeat."""
+    counted = Counted(seed=1)
+    asked: list[tuple[float, float]] = []
+
+    def noise(*levels: float) -> torch.Tensor:
+        asked.append(levels)
+        return counted.run.noise(*levels)
+
+    run = replace(counted.run, noise=noise)
+    sigmas = [HIGH, HIGH, 5.0] if name != "res_multistep_ancestral" else [HIGH, 5.0, 5.0]
+    with suppress(ZeroDivisionError):
+        list(SAMPLERS[name].sampler(run, start(20_000), sigmas))
+    assert asked[:2] == list(pairwise(sigmas))[: len(asked)]
+    assert asked
+
+
+def test_upwards_an_ancestral_sampler_draws_all_anew() -> None:
+    x = start()
+    torch.testing.assert_close(last(euler.euler_ancestral, Counted(seed=1).run, x, [LOW, HIGH]), denoise(x, LOW))
+
+
+def test_a_solver_that_stops_above_zero_keeps_its_order_to_the_end() -> None:
+    """So it is the beginning of any longer run; only on the way to zero are the last steps of lower order."""
+    sigmas, x = levels(6), start()
+    whole = [step.latents for step in sa_solver(Counted().run, x, sigmas, eta=0.0)]
+    for steps in (2, 3, 4):
+        found = last(partial(sa_solver, eta=0.0), Counted().run, x, sigmas[: steps + 1])
+        torch.testing.assert_close(found, whole[steps - 1])
+
+
+def test_what_a_solver_denoised_to_is_told_before_it_is_corrected() -> None:
+    """So the denoised output of a run is that of its first evaluation at the last level."""
+    seen: list[torch.Tensor] = []
+    counted = Counted()
+
+    def denoiser(x: torch.Tensor, sigma: float) -> Denoised:
+        seen.append(x)
+        return counted.run.denoiser(x, sigma)
+
+    *_, step = sa_solver(replace(counted.run, denoiser=denoiser), start(), [*levels(3), 0.0], eta=0.0, pece=True)
+    torch.testing.assert_close(step.denoised, denoise(seen[-2], LOW))
+    torch.testing.assert_close(step.latents, denoise(seen[-1], LOW))
+
+
+@pytest.mark.parametrize("end", [0.0, LOW])
+def test_one_step_of_unipc_only_scales(end: float) -> None:
+    x = start()
+    (step,) = uni_pc(Counted().run, x, [HIGH, end])
+    torch.testing.assert_close(step.latents, x * math.hypot(1, end or 0.001) / math.hypot(1, HIGH))
+    torch.testing.assert_close(step.denoised, denoise(x, HIGH))
+
+
+def test_adaptive_steps_also_lead_upwards() -> None:
+    x = exact(start(), HIGH, LOW)
+    found = last(dpm_solver.dpm_adaptive, Counted().run, x, [LOW, HIGH])
+    torch.testing.assert_close(found, start(), rtol=0.02, atol=0.02)
+    with pytest.raises(SettingError, match="eta must be 0"):
+        list(dpm_solver.dpm_adaptive(Counted(seed=1).run, x, [LOW, HIGH], eta=1.0))
+
+
+def test_adaptive_steps_with_more_noise_than_a_level_has() -> None:
+    found = last(partial(dpm_solver.dpm_adaptive, eta=2.0), Counted(seed=1).run, start(20_000), [HIGH, LOW])
+    assert found.isfinite().all()
+
+
+@pytest.mark.parametrize(("first", "safety", "told"), [(0.0, 0.81, "first step is 0"), (0.05, 9.0, "No step is kept")])
+def test_adaptive_steps_that_never_come_to_an_end(first: float, safety: float, told: str) -> None:
+    control = dpm_solver.StepControl(first, safety=safety)
+    with pytest.raises(SettingError, match=told):
+        list(dpm_solver.dpm_adaptive(Counted().run, start(), [HIGH, LOW], control=control))

@@ -134,6 +134,26 @@ def test_cutting() -> None:
     assert schedules.cut(whole, 4, 10000, to_zero=True) == schedules.cut(whole, 3, 3, to_zero=True) == []
 
 
+def test_where_the_lowest_level_is_zero_already_none_follows() -> None:
+    """A step is not spent on going from nothing to nothing."""
+    levels = LogLevels(1e-6, 80.0)
+    for name in ("normal", "ddim_uniform"):
+        found = schedules.complete(name, levels, 4)
+        assert found[-1] == pytest.approx(1e-6, rel=0.05) and found[0] > 1
+    assert len(schedules.normal(levels, 4)) == 5
+    assert schedules.sgm_uniform(levels, 4)[-1] == 0.0
+
+
+def test_what_has_no_root_and_no_logarithm_is_told() -> None:
+    with pytest.raises(SettingError, match="rho is 0"):
+        schedules.karras(0.1, 10.0, 4, rho=0.0)
+    for schedule in (schedules.exponential, schedules.polyexponential):
+        with pytest.raises(SettingError, match="over 0"):
+            schedule(0.0, 10.0, 4)
+    with pytest.raises(SettingError, match="both must be over 0"):
+        schedules.beta(TABLE, 4, 0.0, 0.6)
+
+
 @pytest.mark.parametrize(("name", "steps", "told"), [("carras", 4, "mean 'karras'"), ("normal", 0, "at least 1")])
 def test_what_cannot_be_scheduled(name: str, steps: int, told: str) -> None:
     with pytest.raises(SettingError, match=told):

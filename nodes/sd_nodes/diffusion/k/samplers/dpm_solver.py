@@ -53,6 +53,10 @@ class StepControl:
         return 1 + math.atan(product - 1)
 
 
+PATIENCE = 200
+"""How many steps in a row an adaptive solver tries before it gives up."""
+
+
 def dpm_adaptive(
     run: Run,
     x: Tensor,
@@ -79,24 +83,40 @@ def dpm_adaptive(
     """
     if len(sigmas) < 2:
         return
-    (time, end), h, low = _ends(sigmas), control.first, x
-    past: tuple[float, ...] = ()
-    while time < end - 1e-5:
-        until = min(end, time + h)
-        down = min(end, -math.log(ancestral(math.exp(-time), math.exp(-until), eta).down)) if eta else until
+    (time, end), low = _ends(sigmas), x
+    way = 1 if end > time else -1
+    if eta and way < 0:
+        raise SettingError("The noise levels rise: on the way to more noise none is added, so eta must be 0.")
+    if not control.first:
+        raise SettingError("The first step is 0 long, and so is every other that follows from it; needed is more.")
+    h, left, past = way * control.first, PATIENCE, tuple[float, ...]()
+    while way * (end - time) > 1e-5:
+        until = end if way * (time + h - end) >= 0 else time + h
+        down = _lowered(time, until, end, eta)
         block = _Block(run, x, time, down)
         lower, higher = (block.first(), block.second()) if order == 2 else (block.second(1 / 3), block.third())
         inverse = 1 / (_error(lower, higher, low, rtol, atol) + 1e-8)
         past = past or (inverse, inverse)
         factor = control.factor((inverse, *past), 1.5 if eta else order)
+        left -= 1
         if factor >= control.safety:
-            up = math.sqrt(max(math.exp(-2 * until) - math.exp(-2 * down), 0.0))
-            x, low = higher, lower
-            if up:
+            x, low, left = higher, lower, PATIENCE
+            if eta:
+                up = math.sqrt(max(math.exp(-2 * until) - math.exp(-2 * down), 0.0))
                 x = x + run.noise(math.exp(-time), math.exp(-until)) * (s_noise * up)
             time, past = until, (inverse, past[0])
-            yield Step(x, block.denoised)
+        elif not left:
+            raise SettingError(f"No step is kept in {PATIENCE} trials with a safety of {control.safety:g}.")
         h *= factor
+        yield Step(x, block.denoised)
+
+
+def _lowered(time: float, until: float, end: float, eta: float) -> float:
+    """The time that a step goes to before noise is added; none is later than the end."""
+    if not eta:
+        return until
+    down = ancestral(math.exp(-time), math.exp(-until), eta).down
+    return min(end, -math.log(down)) if down else end
 
 
 def _error(lower: Tensor, higher: Tensor, before: Tensor, rtol: float, atol: float) -> float:

@@ -19,7 +19,7 @@ def dpmpp_2s_ancestral(run: Run, x: Tensor, sigmas: Sequence[float], eta: float 
             x = exponential_step(x, run(exponential_step(x, denoised, h / 2), middle), h)
         else:
             x = denoised
-        if up:
+        if following and eta:
             x = x + run.noise(sigma, following) * (s_noise * up)
         yield Step(x, denoised)
 
@@ -38,7 +38,7 @@ def dpmpp_2s_ancestral_cfg_pp(
             x = exponential_step(x + denoised - later_unguided, later, h)
         else:
             x = denoised + slope(x, unguided, sigma) * down
-        if up:
+        if following and eta:
             x = x + run.noise(sigma, following) * (s_noise * up)
         yield Step(x, denoised)
 

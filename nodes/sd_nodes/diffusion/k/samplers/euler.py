@@ -23,7 +23,7 @@ def euler_ancestral(run: Run, x: Tensor, sigmas: Sequence[float], eta: float = 1
         denoised = run(x, sigma)
         down, up = ancestral(sigma, following, eta)
         x = x + slope(x, denoised, sigma) * (down - sigma) if down else denoised
-        if down and up:
+        if down and eta:
             x = x + run.noise(sigma, following) * (s_noise * up)
         yield Step(x, denoised)
 
@@ -48,7 +48,7 @@ def euler_cfg_pp(run: Run, x: Tensor, sigmas: Sequence[float], eta: float = 0.0,
         denoised, unguided = run.denoiser(x, sigma)
         down, up = ancestral(sigma, following, eta)
         x = denoised + down * slope(x, unguided, sigma) if following else denoised
-        if up:
+        if following and eta and s_noise:
             x = x + run.noise(sigma, following) * (s_noise * up)
         yield Step(x, denoised)
 
@@ -99,6 +99,6 @@ def dpm_2(run: Run, x: Tensor, sigmas: Sequence[float], eta: float = 0.0, s_nois
             half = x + d * (middle - sigma)
             d = slope(half, run(half, middle), middle)
         x = x + d * (down - sigma)
-        if down and up:
+        if down and eta:
             x = x + run.noise(sigma, following) * (s_noise * up)
         yield Step(x, denoised)

@@ -23,7 +23,7 @@ def _res_multistep(
             x = _second_order(shifted, predicted, (sigma, down), last)
         else:
             x = shifted + slope(x, predicted, sigma) * (down - sigma)
-        if up:
+        if following and eta:
             x = x + run.noise(sigma, following) * (s_noise * up)
         last = predicted, sigma, down
         yield Step(x, denoised)

@@ -40,11 +40,11 @@ def sa_solver(
     for i in range(count):
         denoised = run(predicted, sigmas[i])
         past = [*past, denoised][-max(predictor, corrector) :]
-        left = count if sigmas[-1] else count - i
+        left = count + 1 if sigmas[-1] else count - i
         if i and corrector and (sigmas[i + 1] or pece):
             start = adams.to(i, start, past[-min(corrector, left) :], i, tau) + noise
             if pece:
-                denoised = past[-1] = run(start, sigmas[i])
+                past[-1] = run(start, sigmas[i])
         else:
             start = predicted
         if sigmas[i + 1]:
@@ -52,7 +52,7 @@ def sa_solver(
             noise = adams.noise(i + 1, tau, x)
             predicted = adams.to(i + 1, start, past[-min(predictor, left - 1) :], i, tau) + noise
         else:
-            predicted = denoised
+            predicted = past[-1]
         yield Step(predicted, denoised)
 
 

@@ -19,6 +19,9 @@ def uni_pc(
 ) -> Steps:
     """Predicts each step from the last evaluations and corrects it with the new one, but for the last step.
 
+    A run of one step alone only scales the latents to its end, as it does everywhere: its solver makes the last step
+    together with the one before.
+
     Args:
         run: The model.
         x: Noisy latents.
@@ -30,7 +33,10 @@ def uni_pc(
         return
     levels = [*sigmas[:-1], sigmas[-1] or LAST]
     count = len(levels) - 1
-    order = max(1, min(order, count - 1))
+    if count == 1:
+        yield Step(x * math.sqrt((levels[1] ** 2 + 1) / (levels[0] ** 2 + 1)), run(x, levels[0]))
+        return
+    order = min(order, count - 1)
     past: list[_Evaluation] = []
     for index in range(count):
         if not past:

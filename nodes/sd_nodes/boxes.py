@@ -32,7 +32,7 @@ def gligen_loader(gligen_name: GligenName, folders: Folders) -> Gligen:
     return part_sources.gligen(gligen_name, folders)
 
 
-@node("GLIGENTextBoxApply", category="conditioning/gligen", id="GLIGENTextBoxApply", resource="gpu")
+@node("GLIGENTextBoxApply", category="conditioning/gligen", id="GLIGENTextBoxApply", resource="gpu", version=2)
 def gligen_text_box_apply(
     conditioning_to: Conditioning,
     clip: Clip,

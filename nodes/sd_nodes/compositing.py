@@ -81,13 +81,14 @@ def latent_composite_masked(
     return edited(destination, paste(below, above, x // 8, y // 8, mask, resize_source))
 
 
-@node("Join Image with Alpha", category="mask/compositing", id="JoinImageWithAlpha")
+@node("Join Image with Alpha", category="mask/compositing", id="JoinImageWithAlpha", version=2)
 def join_image_with_alpha(image: Image, alpha: Mask) -> Image:
     """Make pictures transparent where a mask is light.
 
     Args:
         image: The pictures.
-        alpha: 1 where they become transparent; scaled to their size.
+        alpha: 1 where they become transparent; scaled to their size. Of pictures and masks as many are taken as there
+            are of both.
 
     Returns:
         IMAGE: The pictures with an alpha channel.
@@ -95,11 +96,10 @@ def join_image_with_alpha(image: Image, alpha: Mask) -> Image:
     import torch
 
     from sd_nodes.imaging.masking import scaled
-    from sd_nodes.imaging.pasting import fit_batch
 
-    count = max(len(image), len(alpha))
-    opacity = 1.0 - fit_batch(scaled(alpha, *image.shape[1:3]), count).movedim(1, -1)
-    return Image(torch.cat([fit_batch(image[..., :3], count), opacity.to(image)], dim=-1))
+    opacity = 1.0 - scaled(alpha, *image.shape[1:3]).movedim(1, -1)
+    count = min(len(image), len(opacity))
+    return Image(torch.cat([image[:count, ..., :3], opacity[:count].to(image)], dim=-1))
 
 
 @node("Split Image with Alpha", category="mask/compositing", id="SplitImageWithAlpha")

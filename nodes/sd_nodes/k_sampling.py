@@ -29,7 +29,7 @@ from sd_nodes.latent_channels import fitting
 from sd_nodes.latent_edits import edited
 from sd_nodes.needs import guided
 from sd_nodes.previews import shown_by
-from sd_nodes.prompting import Nets, Scene
+from sd_nodes.prompting import Nets, Scene, sharing_boxes
 from sd_nodes.sampler_settings import sampler_of
 from sd_nodes.sampling import finite
 from sd_nodes.seeding import seed_rule
@@ -175,8 +175,9 @@ def _guide(guider: Guider, network: Network, scene: Scene) -> Guide:
     if tweaks.perturbed and attends_in_middle(network.unet):
         view = Network(with_perturbed_attention(network.unet), network.parameterization, network.at)
         disturbed = Perturbed(view, tweaks.perturbed)
-    positive, negative = scene.prompts(guider.positive), scene.prompts(guider.negative, negative=True)
+    positive = scene.prompts(guider.positive)
+    negative = scene.prompts(sharing_boxes(guider.positive, guider.negative), negative=True)
     if guider.middle is None:
         return Cfg(positive, negative, guider.scale, mix, disturbed)
-    middle = scene.prompts(guider.middle)
+    middle = scene.prompts(sharing_boxes(guider.positive, guider.middle))
     return DualCfg(positive, middle, negative, guider.scale, guider.middle_scale, guider.nested, mix, disturbed)

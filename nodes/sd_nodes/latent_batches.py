@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from graph_runtime import Range, node
+from sd_nodes.diffusion.footprint import PIXELS
 from sd_nodes.latent_edits import edited, mapped, resized
 from sd_nodes.types import Latent
 
+if TYPE_CHECKING:
+    import torch
 
-@node("Repeat Latent Batch", category="latent/batch", id="RepeatLatentBatch")
+
+@node("Repeat Latent Batch", category="latent/batch", id="RepeatLatentBatch", version=2)
 def repeat_latent_batch(samples: Latent, amount: Annotated[int, Range(1, 64)] = 1) -> Latent:
     """Repeat a batch of latents. Places in a batch, where they are known, are counted on.
 
@@ -24,8 +28,8 @@ def repeat_latent_batch(samples: Latent, amount: Annotated[int, Range(1, 64)] = 
 
     repeated = mapped(samples, lambda one: one.repeat(amount, 1, 1, 1))
     if "noise_mask" in samples and len(samples["noise_mask"]) > 1:
-        masks = fit_batch(samples["noise_mask"], len(samples["samples"]))
-        repeated["noise_mask"] = fit_batch(masks, len(repeated["samples"]))
+        # As ComfyUI has it: masks that are fewer than the samples go on in turn over the repeated batch.
+        repeated["noise_mask"] = fit_batch(samples["noise_mask"], len(repeated["samples"]))
     if places := samples.get("batch_index"):
         span = max(places) - min(places) + 1
         repeated["batch_index"] = [place + turn * span for turn in range(amount) for place in places]
@@ -79,7 +83,7 @@ def latent_batch(samples1: Latent, samples2: Latent) -> Latent:
     return joined
 
 
-@node("Rebatch Latents", category="latent/batch", id="RebatchLatents")
+@node("Rebatch Latents", category="latent/batch", id="RebatchLatents", version=2)
 def rebatch_latents(latents: list[Latent], batch_size: Annotated[int, Range(1, 4096)] = 1) -> list[Latent]:
     """Split or join batches of latents into batches of another size; those of different sizes stay apart.
 
@@ -100,16 +104,31 @@ def rebatch_latents(latents: list[Latent], batch_size: Annotated[int, Range(1, 4
     return [_joined(batch) for batch in batches]
 
 
+def spread(items: torch.Tensor, batch: int) -> torch.Tensor:
+    """Spread the items of a batch evenly over a batch of another size: neighbours repeat, or some are left out.
+
+    Of more items than wanted the first and the last are kept.
+
+    Args:
+        items: `[items, ...]`.
+        batch: How many are wanted.
+    """
+    count = len(items)
+    if count > batch:
+        way = (count - 1) / max(batch - 1, 1)
+        return items[[round(place * way) for place in range(batch)]]
+    return items[[int((place + 0.5) * (count / batch)) for place in range(batch)]] if count < batch else items
+
+
 def _singles(latents: list[Latent]) -> list[Latent]:
     """Take batches apart into latents of one sample, each with its place and, where any has one, its noise mask."""
-    from sd_nodes.imaging.masking import scaled
+    from sd_nodes.imaging.masking import layers
     from sd_nodes.imaging.pasting import fit_batch
 
     singles: list[Latent] = []
     for batch in latents:
         samples, places = batch["samples"], _places(batch, len(singles))
-        sides = [8 * side for side in samples.shape[2:]]
-        masks = fit_batch(scaled(batch["noise_mask"], *sides), len(samples)) if "noise_mask" in batch else None
+        masks = fit_batch(layers(batch["noise_mask"])[:, None], len(samples)) if "noise_mask" in batch else None
         for number, place in enumerate(places):
             single: Latent = {"samples": samples[number : number + 1], "batch_index": [place]}
             if masks is not None:
@@ -119,14 +138,22 @@ def _singles(latents: list[Latent]) -> list[Latent]:
 
 
 def _joined(batch: list[Latent]) -> Latent:
-    """Join latents of one sample; one without a noise mask among others with one is noised as a whole."""
+    """Join latents of one sample; one without a noise mask among others with one is noised as a whole.
+
+    Masks of several sizes are brought to the size of the picture.
+    """
     import torch
+
+    from sd_nodes.imaging.masking import scaled
 
     places = [place for one in batch for place in one["batch_index"]]
     joined: Latent = {"samples": torch.cat([one["samples"] for one in batch]), "batch_index": places}
-    if any("noise_mask" in one for one in batch):
-        masked = next(one["noise_mask"] for one in batch if "noise_mask" in one)
-        joined["noise_mask"] = torch.cat([one.get("noise_mask", torch.ones_like(masked)) for one in batch])
+    masks = [one["noise_mask"] for one in batch if "noise_mask" in one]
+    if masks:
+        each = [one.get("noise_mask", torch.ones_like(masks[0])) for one in batch]
+        sides = [PIXELS * side for side in joined["samples"].shape[2:]]
+        same = len({mask.shape for mask in masks}) == 1
+        joined["noise_mask"] = torch.cat(each if same else [scaled(mask, *sides) for mask in each])
     return joined
 
 

@@ -68,7 +68,7 @@ def latent_upscale_by(
     return edited(samples, resized(samples["samples"], width, height, upscale_method))
 
 
-@node("Latent Composite", category="latent", id="LatentComposite")
+@node("Latent Composite", category="latent", id="LatentComposite", version=2)
 def latent_composite(
     samples_to: Latent,
     samples_from: Latent,

@@ -17,8 +17,8 @@ def empty_latent_image(width: Side = 512, height: Side = 512, batch_size: Annota
     """Give empty latents: their size is the size of the picture to be drawn.
 
     Args:
-        width: The width of the picture in pixels, a multiple of 8.
-        height: The height of the picture in pixels, a multiple of 8.
+        width: The width of the picture in pixels; what is over a multiple of 8 is left out.
+        height: The height of the picture in pixels; likewise.
         batch_size: How many pictures are drawn at once.
 
     Returns:
@@ -26,10 +26,6 @@ def empty_latent_image(width: Side = 512, height: Side = 512, batch_size: Annota
     """
     import torch
 
-    odd = [f"{name} {side}" for name, side in (("width", width), ("height", height)) if side % 8]
-    if odd:
-        near = f"{width // 8 * 8} x {height // 8 * 8}"
-        raise NodeError(f"found {' and '.join(odd)}, needs multiples of 8, such as {near}.")
     return {"samples": torch.zeros(batch_size, 4, height // 8, width // 8)}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, final
 
 from diffusers import SD3ControlNetModel
@@ -12,6 +12,7 @@ from sd_nodes.diffusion.k.regions import Area, Prompt, Share, fitted_mask
 from sd_nodes.drawing import sees_latents, takes_picture
 from sd_nodes.imaging.masking import layers
 from sd_nodes.joint_steering import joint_steering
+from sd_nodes.latent_batches import spread
 from sd_nodes.latent_edits import resized
 from sd_nodes.telling import told
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from diffusers import ControlNetModel, UNet2DConditionModel
 
     from sd_nodes.beside import Beside
-    from sd_nodes.diffusion.k.joint_control import JointControl
+    from sd_nodes.diffusion.joint_control import JointControl
     from sd_nodes.types import Area as Place
     from sd_nodes.types import Condition, Conditioning, Control, Latent
     from sd_nodes.weights import WeightStore
@@ -111,7 +112,7 @@ class Scene:
         samples = self.latent["samples"]
         if one.hole is None:
             return samples.new_zeros(1, *samples.shape[1:])
-        return resized(one.hole.around["samples"], samples.shape[3], samples.shape[2], "bilinear", crop=True)
+        return spread(self._fitted(one.hole.around["samples"]), len(samples))
 
     def _inpainted(self, one: Condition) -> torch.Tensor:
         """Join the mask and the latents that an inpainting model sees.
@@ -128,11 +129,45 @@ class Scene:
         if one.hole is None and "noise_mask" not in self.latent:
             around = torch.tensor(GREY).reshape(1, -1, 1, 1).expand(1, -1, *size) / self.scale
         whole = torch.ones(1, *size)
-        mask = layers(one.hole.mask if one.hole and one.hole.mask is not None else self.latent.get("noise_mask", whole))
-        fitted = fitted_mask(mask, *size).round()[:, None]
-        count = max(len(fitted), len(around))
-        each = [part.repeat(count // len(part), 1, 1, 1) for part in (fitted, self.scale * around)]
-        return torch.cat(each, dim=1)
+        if one.hole is not None and one.hole.mask is not None:
+            fitted = self._fitted(layers(one.hole.mask)[:, None])
+        else:
+            fitted = fitted_mask(layers(self.latent.get("noise_mask", whole)), *size)[:, None]
+        each = (spread(part, len(samples)) for part in (fitted.round(), self.scale * self._fitted(around)))
+        return torch.cat(list(each), dim=1)
+
+    def _fitted(self, items: torch.Tensor) -> torch.Tensor:
+        """Scale what a network sees, `[batch, channel, height, width]`, to the latents, cut to their proportions."""
+        samples = self.latent["samples"]
+        if items.shape[2:] == samples.shape[2:]:
+            return items
+        return resized(items, samples.shape[3], samples.shape[2], "bilinear", crop=True)
+
+
+def sharing_boxes(positive: Conditioning, other: Conditioning | None) -> Conditioning | None:
+    """Bind the boxes of a prompt in what it is held against too, as node editors do.
+
+    The prompts of the other side that are for the whole picture get them in turn, where none of them has boxes.
+
+    Args:
+        positive: What the picture should show.
+        other: What it should not.
+    """
+    if other is None:
+        return None
+    given = [one.boxes for one in positive.conditions if one.boxes and _whole(one)]
+    free = [number for number, one in enumerate(other.conditions) if _whole(one)]
+    if not free or any(other.conditions[number].boxes for number in free):
+        return other
+    conditions = list(other.conditions)
+    for turn, boxes in enumerate(given):
+        number = free[turn % len(free)]
+        conditions[number] = replace(conditions[number], boxes=boxes)
+    return replace(other, conditions=tuple(conditions))
+
+
+def _whole(one: Condition) -> bool:
+    return one.area is None and not (one.mask is not None and one.mask_bounds)
 
 
 def _area(place: Place | None) -> Area | Share | None:

@@ -21,7 +21,7 @@ Score = Annotated[float, Range(0.0, 1000.0, 0.01)]
     category="advanced/conditioning",
     id="CLIPTextEncodeSDXL",
     resource="gpu",
-    version=2,
+    version=3,
     fingerprint=listing,
 )
 def clip_text_encode_sdxl(
@@ -94,7 +94,7 @@ def clip_text_encode_sdxl_refiner(
     return Conditioning((replace(condition, framing=Framing(width, height, aesthetic=ascore)),), clip.family)
 
 
-@node("Picture Sizes (SDXL)", category="conditioning/sdxl", id="SDXLSizes")
+@node("Picture Sizes (SDXL)", category="conditioning/sdxl", id="SDXLSizes", version=2)
 def sdxl_sizes(
     conditioning: Conditioning,
     width: Side = 1024,
@@ -120,5 +120,5 @@ def sdxl_sizes(
     Returns:
         CONDITIONING: The conditioning with these sizes.
     """
-    framing = Framing(width, height, crop_x, crop_y, target_width, target_height, aesthetic)
+    framing = Framing(width, height, crop_x, crop_y, target_width or None, target_height or None, aesthetic)
     return conditioning.map(lambda one: replace(one, framing=framing))

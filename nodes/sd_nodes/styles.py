@@ -44,19 +44,18 @@ def style_model_apply(
         style_model: The network that turns the style into words.
         clip_vision_output: The picture as CLIP sees it.
         strength: How much the style counts.
-        strength_type: `multiply` makes its words longer vectors; `attn_bias` is for Flux and taken at strength 1 only.
+        strength_type: `multiply` makes its words longer vectors; `attn_bias` is for Flux, whose attention is told the
+            strength: the networks here leave it alone, and follow the style fully.
 
     Returns:
         CONDITIONING: The prompt with the style.
     """
     import torch
 
-    if strength_type == "attn_bias" and strength != 1.0:
-        raise NodeError("attn_bias is for Flux; take multiply.", input="strength_type")
     with store.module(style_model) as network, torch.no_grad():
         place = next(network.parameters())
         words = network(clip_vision_output.last.to(place)).float().cpu()
-    style = words.flatten(0, 1)[None] * strength
+    style = words.flatten(0, 1)[None] * (strength if strength_type == "multiply" else 1.0)
     width = conditioning.conditions[0].embedding.shape[2]
     if width != style.shape[2]:
         message = f"its words are {style.shape[2]} wide, those of the prompt are {width}: it is for another family."

@@ -39,16 +39,17 @@ def told(
     """
     from sd_nodes.diffusion.condition import Condition as Told
     from sd_nodes.diffusion.micro import added
-    from sd_nodes.diffusion.unclip import labels
+    from sd_nodes.diffusion.unclip import MERGED, labels
 
     height, width = (side * PIXELS for side in samples.shape[2:])
     framing = condition.framing or Framing(width, height)
     score = framing.aesthetic if framing.aesthetic is not None else UNAESTHETIC if negative else AESTHETIC
     sizes = (
         framing.height, framing.width, framing.crop_y, framing.crop_x,
-        framing.target_height or height, framing.target_width or width,
+        height if framing.target_height is None else framing.target_height,
+        width if framing.target_width is None else framing.target_width,
     )  # fmt: skip
-    pictures = _pictures(condition, seed, beside)
+    pictures = _pictures(condition, seed, beside, MERGED if unet.config.class_embed_type == "projection" else 0.0)
     pooled = condition.pooled
     if pictures is not None and pooled is not None:
         pooled = pictures[:, : pooled.shape[1]]
@@ -73,8 +74,8 @@ def _boxes(condition: Condition, unet: UNet2DConditionModel, samples: torch.Tens
     return told_boxes(boxes, unet.position_net.positive_len)
 
 
-def _pictures(condition: Condition, seed: int, beside: Beside | None) -> torch.Tensor | None:
+def _pictures(condition: Condition, seed: int, beside: Beside | None, merged: float) -> torch.Tensor | None:
     from sd_nodes.diffusion.unclip import Glance, told_pictures
 
     glances = [Glance(one.seen.embeds, one.strength, one.noise) for one in condition.glances]
-    return told_pictures(glances, seed, beside.normalizer if beside else None) if glances else None
+    return told_pictures(glances, seed, beside.normalizer if beside else None, merged) if glances else None

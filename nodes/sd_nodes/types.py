@@ -117,8 +117,8 @@ class Framing:
         height: The height of it.
         crop_x: How much is to look cut off at the left.
         crop_y: How much is to look cut off at the top.
-        target_width: The width that it was cropped to; the picture's own if 0.
-        target_height: The height that it was cropped to; the picture's own if 0.
+        target_width: The width that it was cropped to; the picture's own if there is none.
+        target_height: The height that it was cropped to; the picture's own if there is none.
         aesthetic: How beautiful it is to be, 0 to 10, for the refiner, which is told this instead of the target.
     """
 
@@ -126,8 +126,8 @@ class Framing:
     height: int
     crop_x: int = 0
     crop_y: int = 0
-    target_width: int = 0
-    target_height: int = 0
+    target_width: int | None = None
+    target_height: int | None = None
     aesthetic: float | None = None
 
 

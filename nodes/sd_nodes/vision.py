@@ -117,7 +117,7 @@ def clip_vision_encode(
         return ClipVisionOutput(*see(image, cast("CLIPVisionModelWithProjection", module), crop == "center"))
 
 
-@node("unCLIPConditioning", category="conditioning", id="unCLIPConditioning")
+@node("unCLIPConditioning", category="conditioning", id="unCLIPConditioning", version=2)
 def unclip_conditioning(
     conditioning: Conditioning,
     clip_vision_output: ClipVisionOutput,

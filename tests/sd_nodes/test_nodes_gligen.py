@@ -7,9 +7,12 @@ from diffusers.models.attention import GatedSelfAttentionDense
 
 from graph_runtime import Folders, NodeError
 from sd_nodes.boxes import gligen_loader, gligen_text_box_apply
+from sd_nodes.conditionings import conditioning_combine
 from sd_nodes.custom_sampling import sampler_custom
 from sd_nodes.diffusion.gligen import Box, told_boxes, with_boxes
 from sd_nodes.loaders import Checkpoint, checkpoint_loader_simple
+from sd_nodes.prompting import sharing_boxes
+from sd_nodes.regions import conditioning_set_area
 from sd_nodes.sampling_types import Sampler, Sigmas
 from sd_nodes.types import Condition, Conditioning
 from sd_nodes.weights import WeightStore
@@ -104,21 +107,21 @@ def test_the_layers_do_what_those_of_diffusers_do(parts: Checkpoint, folders: Fo
     assert not torch.allclose(found, plain, atol=1e-4)
 
 
-def prompt() -> Conditioning:
-    return Conditioning((Condition(torch.randn(1, 5, 768, generator=torch.Generator().manual_seed(1))),), "sd1")
+def prompt(seed: int = 1) -> Conditioning:
+    return Conditioning((Condition(torch.randn(1, 5, 768, generator=torch.Generator().manual_seed(seed))),), "sd1")
 
 
 def test_boxes_are_told_in_parts_of_the_picture(parts: Checkpoint, folders: Folders, store: WeightStore) -> None:
-    """A step of a run over 64 x 64 pixels, and the same step by hand; the negative prompt is told empty places."""
+    """A step of a run over 64 x 64 pixels, and the same step by hand; the negative prompt is told the same places."""
     model = gligen_loader("boxes", folders)
-    boxed = prompt()
+    boxed, unwanted = prompt(), prompt(2)
     for text, *place in (("a", 32, 32, 16, 32), ("b", 32, 32, 0, 0)):
         boxed = gligen_text_box_apply(boxed, parts.CLIP, model, text, *place, store=store)
     pooled = [one.pooled for one in boxed.conditions[0].boxes]
     assert pooled[0].shape == (1, 64) and not torch.equal(*pooled)
     sigma = 2.0
     found = sampler_custom(
-        parts.MODEL, noise_seed=4, cfg=3.0, positive=boxed, negative=prompt(), sampler=Sampler("euler"),
+        parts.MODEL, noise_seed=4, cfg=3.0, positive=boxed, negative=unwanted, sampler=Sampler("euler"),
         sigmas=Sigmas(torch.tensor([sigma, 0.0])), latent_image={"samples": torch.zeros(1, 4, 8, 8)}, store=store,
     ).output["samples"]  # fmt: skip
     noise = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(4)) * sigma
@@ -128,11 +131,9 @@ def test_boxes_are_told_in_parts_of_the_picture(parts: Checkpoint, folders: Fold
         gated = reference(unet)
         step = torch.tensor(float(timestep(sigma)))
         first, second = (
-            gated(
-                noise / (sigma**2 + 1) ** 0.5, step, states, cross_attention_kwargs={"gligen": given}
-            ).sample
-            for given in (told, told_boxes([], 64))
-        )  # fmt: skip
+            gated(noise / (sigma**2 + 1) ** 0.5, step, text, cross_attention_kwargs={"gligen": dict(told)}).sample
+            for text in (states, unwanted.conditions[0].embedding)
+        )
     expected = (noise - sigma * (second + (first - second) * 3.0)) / 0.18215
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
 
@@ -148,3 +149,15 @@ def test_layers_of_another_family_are_told(folders: Folders, store: WeightStore)
     clip = checkpoint_loader_simple("two", folders).CLIP
     with pytest.raises(NodeError, match="found layers for sd1, needs those for sd2"):
         gligen_text_box_apply(prompt(), clip, gligen_loader("boxes", folders), "a", store=store)
+
+
+def test_boxes_are_shared_in_turn_with_prompts_for_the_whole_picture_that_have_none(
+    parts: Checkpoint, folders: Folders, store: WeightStore
+) -> None:
+    boxed = gligen_text_box_apply(prompt(), parts.CLIP, gligen_loader("boxes", folders), "a", store=store)
+    cornered = conditioning_set_area(prompt())
+    shared = sharing_boxes(boxed, conditioning_combine(cornered, prompt()))
+    assert shared is not None
+    assert [one.boxes for one in shared.conditions] == [(), boxed.conditions[0].boxes]
+    other = gligen_text_box_apply(prompt(), parts.CLIP, gligen_loader("boxes", folders), "b", store=store)
+    assert sharing_boxes(boxed, other) is other

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import ControlNetModel, EulerDiscreteScheduler, UNet2DConditionModel
+from torch.nn.functional import interpolate
 
 from graph_runtime import Folders
 from sd_nodes.controlnet import controlnet_apply_advanced
@@ -109,6 +110,20 @@ def test_an_inpainting_model_sees_the_mask_and_the_picture_around_it(nine: Folde
     around = vae_encode(grey, base.vae, store=store)["samples"] * SCALE
     seen = beside(nine, tuple(pair), hole[:, None, ::8, ::8], around)
     close(drawn(base, store, tuple(pair)), expected(seen))
+
+
+def test_an_inpainting_model_sees_a_picture_of_another_size_scaled_to_the_latents(nine: Folders) -> None:
+    """As when latents are enlarged after the picture was told: both are cut to the latents' proportion and scaled."""
+    base, store = load_base_model("small", nine), WeightStore(nine)
+    hole = torch.zeros(1, 64, 32)
+    hole[:, 16:40, 8:24] = 1.0
+    *pair, _ = inpaint_model_conditioning(
+        *told(base, store), base.vae, picture()[:, :, :32], Mask(hole), False, store=store
+    )
+    around = pair[0].conditions[0].hole.around["samples"] * SCALE
+    mask = interpolate(hole[:, None, 16:48], (8, 8), mode="bilinear").round()
+    scaled = interpolate(around[:, :, 2:6], (8, 8), mode="bilinear")
+    close(drawn(base, store, tuple(pair)), expected(beside(nine, tuple(pair), mask, scaled)))
 
 
 def test_an_inpainting_model_without_a_picture_sees_a_grey_one(nine: Folders) -> None:

@@ -7,7 +7,7 @@ from torch.nn.functional import interpolate
 from graph_runtime import NodeError
 from sd_nodes.compositing import latent_composite_masked
 from sd_nodes.latent_arithmetic import latent_add, latent_blend, latent_interpolate, latent_multiply, latent_subtract
-from sd_nodes.latent_batches import latent_batch, latent_from_batch, rebatch_latents, repeat_latent_batch
+from sd_nodes.latent_batches import latent_batch, latent_from_batch, rebatch_latents, repeat_latent_batch, spread
 from sd_nodes.latent_edits import (
     latent_composite,
     latent_crop,
@@ -16,7 +16,7 @@ from sd_nodes.latent_edits import (
     latent_upscale,
     latent_upscale_by,
 )
-from sd_nodes.latents import empty_sd3_latent_image
+from sd_nodes.latents import empty_latent_image, empty_sd3_latent_image
 from sd_nodes.types import Latent, Mask
 
 
@@ -99,6 +99,10 @@ def test_a_noise_mask_stays():
     assert latent_upscale_by(latent(noise_mask=mask))["noise_mask"] is mask
 
 
+def test_sides_of_empty_latents_are_rounded_down():
+    assert empty_latent_image(130, 71, 2)["samples"].shape == (2, 4, 8, 16)
+
+
 @pytest.mark.parametrize(("x", "y", "feather"), [(0, 0, 0), (32, 16, 16), (64, 0, 8), (400, 0, 0)])
 def test_compositing_fades_at_inner_borders(x, y, feather):
     below, above = latent(1, 8, 12), latent(1, 4, 6, seed=1)
@@ -114,6 +118,20 @@ def test_compositing_fades_at_inner_borders(x, y, feather):
             spot = (0, slice(None), top + i, left + j)
             expected[spot] = above["samples"][0, :, i, j] * cover + expected[spot] * (1 - cover)
     assert torch.allclose(latent_composite(below, above, x, y, feather)["samples"], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("feather", [5, 6, 7, 8, 9, 20])
+def test_a_fade_that_is_longer_than_what_is_laid_on(feather):
+    """Rows are counted from the end: past the first row the count goes on at the end, as Python counts below zero."""
+    below, above = latent(1, 12, 12), latent(1, 4, 12, seed=1)
+    cover = [1.0] * 4
+    for step in range(feather):
+        for row in range(4)[3 - step : 4 - step]:
+            cover[row] *= (step + 1) / feather
+    covers = torch.tensor(cover)[:, None]
+    expected = below["samples"].clone()
+    expected[:, :, :4] = above["samples"] * covers + expected[:, :, :4] * (1 - covers)
+    assert torch.allclose(latent_composite(below, above, 0, 0, 8 * feather)["samples"], expected, atol=1e-6)
 
 
 def test_compositing_through_a_mask():
@@ -157,6 +175,12 @@ def test_repeating_counts_known_places_on():
     assert "batch_index" not in repeat_latent_batch(latent(2), 2)
 
 
+def test_repeating_fewer_masks_than_samples_goes_on_in_turn():
+    masks = torch.arange(2.0).reshape(2, 1, 1, 1)
+    repeated = repeat_latent_batch(latent(3, noise_mask=masks), 2)
+    assert repeated["noise_mask"].flatten().tolist() == [0, 1, 0, 1, 0, 1]
+
+
 @pytest.mark.parametrize(("first", "length", "taken"), [(0, 1, [0]), (1, 9, [1, 2]), (9, 1, [2])])
 def test_what_is_taken_from_a_batch_knows_its_place(first, length, taken):
     given = latent(3)
@@ -188,3 +212,19 @@ def test_rebatching_keeps_the_order_and_keeps_sizes_apart():
 def test_rebatching_noises_as_a_whole_what_has_no_mask():
     batches = rebatch_latents([latent(1, 2, 2, noise_mask=torch.zeros(1, 1, 16, 16)), latent(1, 2, 2)], 2)
     assert batches[0]["noise_mask"].mean((1, 2, 3)).tolist() == [0, 1]
+
+
+def test_rebatching_scales_masks_only_where_their_sizes_differ():
+    """The sampler scales a mask once; scaled twice its edges would be softer."""
+    mask = noise(1, 1, 24, 40)
+    (alone,) = rebatch_latents([latent(1, 2, 2, noise_mask=mask)], 2)
+    assert alone["noise_mask"].equal(mask)
+    (both,) = rebatch_latents([latent(1, 2, 2, noise_mask=one) for one in (mask, mask[..., :20])], 2)
+    assert both["noise_mask"].shape == (2, 1, 16, 16)
+
+
+@pytest.mark.parametrize(
+    ("count", "batch", "chosen"), [(2, 4, [0, 0, 1, 1]), (3, 2, [0, 2]), (5, 3, [0, 2, 4]), (2, 2, [0, 1]), (4, 1, [0])]
+)
+def test_items_are_spread_over_a_batch(count, batch, chosen):
+    assert spread(torch.arange(count), batch).tolist() == chosen

@@ -148,3 +148,4 @@ def test_alpha_is_put_on_and_taken_off():
     split = split_image_with_alpha(joined)
     assert split.IMAGE.equal(image) and torch.allclose(split.MASK, mask)
     assert not split_image_with_alpha(image).MASK.any()
+    assert join_image_with_alpha(noise(3, 4, 4, 3), mask).equal(join_image_with_alpha(noise(3, 4, 4, 3)[:1], mask))

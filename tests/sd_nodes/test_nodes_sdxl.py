@@ -14,6 +14,7 @@ from sd_nodes.loaders import controlnet_loader, load_base_model
 from sd_nodes.sampling import sampler
 from sd_nodes.schedulers import swap_scheduler
 from sd_nodes.sdxl import clip_text_encode_sdxl, clip_text_encode_sdxl_refiner, sdxl_sizes
+from sd_nodes.telling import told as told_of
 from sd_nodes.text import clip_text_encode
 from sd_nodes.types import Image
 from sd_nodes.weights import WeightStore
@@ -72,6 +73,17 @@ def test_two_prompts_and_sizes_are_told(folders, store):
     )  # fmt: skip
     assert torch.equal(drawn, reference)
     assert not torch.equal(drawn, ours(base, store, told(base, store), empty_latent_image(64, 64)))
+
+
+def test_a_target_of_nothing_is_told_as_it_is(folders, store):
+    """Only where no target was set it is the picture's own size."""
+    base = load_base_model("xl", folders)
+    positive = clip_text_encode_sdxl(base.clip, 96, 80, 0, 0, 0, 0, text_l=PROMPT, text_g=PROMPT, store=store)
+    samples = torch.zeros(1, 4, 8, 8)
+    with store.unet(base.model) as unet:
+        assert told_of(positive.conditions[0], unet, samples).added["time_ids"][0, -2:].tolist() == [0, 0]
+        plain = clip_text_encode(PROMPT, base.clip, store=store).conditions[0]
+        assert told_of(plain, unet, samples).added["time_ids"][0, -2:].tolist() == [64, 64]
 
 
 def test_sizes_set_afterwards_are_those_set_with_the_prompt(folders, store):

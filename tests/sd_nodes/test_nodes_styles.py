@@ -79,5 +79,10 @@ def test_what_does_not_fit_is_told(folders: Folders) -> None:
     output, model = ClipVisionOutput(torch.zeros(1, 4), seen, seen), style_model_loader("style", folders)
     with pytest.raises(NodeError, match="its words are 32 wide, those of the prompt are 48"):
         style_model_apply(prompt(48), model, output, store=WeightStore(folders))
-    with pytest.raises(NodeError, match="attn_bias is for Flux"):
-        style_model_apply(prompt(), model, output, 0.5, "attn_bias", store=WeightStore(folders))
+
+
+def test_a_bias_of_attention_that_no_network_here_is_told_leaves_the_style_whole(folders: Folders) -> None:
+    seen = torch.randn(1, 7, WIDTH, generator=torch.Generator().manual_seed(1))
+    output, model = ClipVisionOutput(torch.zeros(1, 4), seen, seen), style_model_loader("style", folders)
+    with_style = style_model_apply(prompt(), model, output, 0.5, "attn_bias", store=WeightStore(folders))
+    torch.testing.assert_close(with_style.conditions[0].embedding[0, 5:], by_hand(seen[0]), rtol=1e-4, atol=1e-5)

@@ -111,14 +111,18 @@ def test_noise_is_added_as_the_pipeline_adds_it(part: float, level: int) -> None
     )
     noise = torch.randn(1, 48, generator=torch.Generator().manual_seed(7))
     expected = StableUnCLIPImg2ImgPipeline.noise_image_embeddings(pipeline, embeds, level, noise)
-    torch.testing.assert_close(noisy(embeds, part, 7, Normalizer(*pair)), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(noisy(embeds, part, noise, Normalizer(*pair)), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_several_pictures_are_added_up_and_made_noisy_once_more() -> None:
+@pytest.mark.parametrize("merged", [MERGED, 0.0])
+def test_several_pictures_are_added_up_and_made_noisy_once_more(merged: float) -> None:
+    """Each picture gets the noise that the seed draws first, the sum what the same generator draws next."""
     first, second = torch.full((1, 8), 1.0), torch.full((1, 8), -2.0)
-    told = told_pictures([Glance(first, 0.5, 0.0), Glance(second, 2.0, 0.1)], seed=30)
-    added = 0.5 * noisy(first, 0.0, 20) + 2.0 * noisy(second, 0.1, 20)
-    assert torch.equal(told, noisy(added[:, :8], MERGED, 20))
+    told = told_pictures([Glance(first, 0.5, 0.0), Glance(second, 2.0, 0.1)], seed=30, merged=merged)
+    generator = torch.Generator().manual_seed(20)
+    once, again = torch.randn(1, 8, generator=generator), torch.randn(1, 8, generator=generator)
+    added = 0.5 * noisy(first, 0.0, once) + 2.0 * noisy(second, 0.1, once)
+    assert torch.equal(told, noisy(added[:, :8], merged, again))
 
 
 def drawn(name: str, store: WeightStore, *glances: ClipVisionOutput) -> torch.Tensor:

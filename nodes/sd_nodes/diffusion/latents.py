@@ -49,4 +49,15 @@ def _ramps(side: int, length: int, before: bool, after: bool) -> Tensor:
     if not length:
         return whole
     up = (torch.arange(1, side + 1) / length).clamp(max=1)
-    return (up if before else whole) * (up.flip(0) if after else whole)
+    return (up if before else whole) * (up.flip(0) * _wrapped(side, length) if after else whole)
+
+
+def _wrapped(side: int, length: int) -> Tensor:
+    """What a ramp adds that is longer than its side: as in ComfyUI it goes around once, and begins at the end again.
+
+    One step falls between the two rounds, and the last place of the side is left out.
+    """
+    around = torch.ones(side)
+    steps = torch.arange(side + 1, max(side + 1, min(length, 2 * side)))
+    around[2 * side - 1 - steps] = (steps + 1) / length
+    return around

@@ -13,7 +13,7 @@ from sd_nodes.diffusion.errors import SettingError
 
 LEVELS = 1000
 MERGED = 0.05
-"""How noisy the sum of several pictures is made."""
+"""How noisy unCLIP makes the sum of several pictures; SDXL adds no more than its first level has."""
 
 SEED_STEP = 10
 """The noise of embeddings comes from a seed so much lower than that of the latents."""
@@ -42,15 +42,19 @@ class Normalizer:
     deviation: Tensor
 
 
-def told_pictures(glances: Sequence[Glance], seed: int, normalizer: Normalizer | None = None) -> Tensor:
+def told_pictures(
+    glances: Sequence[Glance], seed: int, normalizer: Normalizer | None = None, merged: float = MERGED
+) -> Tensor:
     """Returns what a model is told of pictures: noisy embeddings, and behind them how noisy they are.
 
-    Several pictures are added up, and made noisy once more.
+    Several pictures are added up, and made noisy once more. Each picture has the same noise, the sum what the generator
+    draws next.
 
     Args:
         glances: At least one.
         seed: The seed of the run.
         normalizer: The model's own; without it embeddings are taken as they are.
+        merged: How noisy the sum of several pictures is made, 0 to 1.
 
     Returns:
         [1, 2 * width].
@@ -60,26 +64,25 @@ def told_pictures(glances: Sequence[Glance], seed: int, normalizer: Normalizer |
     """
     if normalizer is not None:
         _check_width(glances[0].embeds.shape[1], normalizer.mean.shape[1])
+    width = glances[0].embeds.shape[1]
+    generator = torch.Generator().manual_seed(seed - SEED_STEP)
+    first, second = (torch.randn(1, width, generator=generator) for _ in range(2))
     told = [
-        noisy(one[None], glance.noise, seed - SEED_STEP, normalizer) * glance.strength
+        noisy(one[None], glance.noise, first, normalizer) * glance.strength
         for glance in glances
         for one in glance.embeds
     ]
-    if len(told) == 1:
-        return told[0]
-    width = told[0].shape[1] // 2
-    return noisy(torch.stack(told).sum(0)[:, :width], MERGED, seed - SEED_STEP, normalizer)
+    return told[0] if len(told) == 1 else noisy(torch.stack(told).sum(0)[:, :width], merged, second, normalizer)
 
 
-def noisy(embeds: Tensor, part: float, seed: int, normalizer: Normalizer | None = None) -> Tensor:
-    """Adds noise to embeddings, [1, width], and tells the level behind them: [1, 2 * width]."""
+def noisy(embeds: Tensor, part: float, noise: Tensor, normalizer: Normalizer | None = None) -> Tensor:
+    """Adds noise to embeddings, [1, width] both, and tells the level behind them: [1, 2 * width]."""
     level = round((LEVELS - 1) * part)
     mean, deviation = (
         (0.0, 1.0) if normalizer is None else (normalizer.mean.to(embeds), normalizer.deviation.to(embeds))
     )
-    noise = torch.randn(embeds.shape, generator=torch.Generator().manual_seed(seed)).to(embeds)
     signal = _signal(level)
-    mixed = (embeds - mean) / deviation * math.sqrt(signal) + noise * math.sqrt(1 - signal)
+    mixed = (embeds - mean) / deviation * math.sqrt(signal) + noise.to(embeds) * math.sqrt(1 - signal)
     waves = get_timestep_embedding(
         torch.tensor([level]), embeds.shape[1], flip_sin_to_cos=True, downscale_freq_shift=0
     ).to(embeds)

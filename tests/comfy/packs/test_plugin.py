@@ -34,7 +34,8 @@ source = known["ControlGraphVAEDecode"]
 inputs = source.INPUT_TYPES()["required"]
 (latent,) = run("ControlGraphEmptyLatentImage", width=64, height=32, batch_size=2, controlgraph_id="4")
 try:
-    run("ControlGraphEmptyLatentImage", width=63, height=32, batch_size=1, controlgraph_id="4")
+    (mask,) = run("ControlGraphSolidMask", value=1.0, width=8, height=8, controlgraph_id="5")
+    run("ControlGraphCropMask", mask=mask, x=9, y=0, width=4, height=4, controlgraph_id="6")
 except ValueError as error:
     refusal = str(error)
 check = known["ControlGraphLoadImage"].VALIDATE_INPUTS
@@ -142,7 +143,7 @@ def test_the_clone_is_found_without_a_search_path_and_loads_no_torch(pack: dict[
 
 
 def test_a_node_computes_there_and_refuses_in_words(pack: dict[str, Any]) -> None:
-    assert pack["shape"] == [2, 4, 4, 8] and "multiples of 8" in pack["refusal"]
+    assert pack["shape"] == [2, 4, 4, 8] and "the mask is 8 x 8 pixels" in pack["refusal"]
 
 
 def test_values_are_checked_before_the_run(pack: dict[str, Any]) -> None:

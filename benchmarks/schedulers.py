@@ -51,10 +51,10 @@ class Variant:
 
 
 def variants() -> Iterator[Variant]:
-    """Every scheduler that fits a model without EDM preconditioning, with each way to space its noise levels."""
+    """Every scheduler that fits a model that predicts noise, with each way to space its noise levels."""
     for name, named in SHORT.items():
         fit = FITTING[named.scheduler]
-        if fit.edm or any(switch in named.preset for switch in SPACINGS.values()):
+        if "noise" not in fit.models or any(switch in named.preset for switch in SPACINGS.values()):
             continue
         yield Variant(name)
         yield from (Variant(name, spacing) for spacing, switch in SPACINGS.items() if switch in fit.options)

@@ -42,6 +42,7 @@ class Run:
     Args:
         sampling: The model, the prompts and the rest.
         scale: What the autoencoder's latents are multiplied by for the model.
+        shift: What is taken from them before.
         generator: Where all noise is drawn from; one for the batch, or one for each picture.
         strength: Which part of the way is gone.
         on_step: Is told about each step.
@@ -49,6 +50,7 @@ class Run:
 
     sampling: Sampling
     scale: float
+    shift: float
     generator: Generators
     strength: float
     on_step: OnStep
@@ -59,7 +61,8 @@ class Run:
         Latents that keep some of their noise are float64: multiplied again they are to the bit what was drawn.
         """
         found = self._drawn(latent, hole)
-        return found / self.scale if self.sampling.end == 1.0 else found.cpu().double() / self.scale
+        whole = found if self.sampling.end == 1.0 else found.cpu().double()
+        return whole / self.scale + self.shift if self.shift else whole / self.scale
 
     def _drawn(self, latent: Latent, hole: Hole | None) -> torch.Tensor:
         inpainted = "noise_mask" in latent or takes_picture(self.sampling.unet)
@@ -71,7 +74,7 @@ class Run:
         noise = draw_noise(samples.shape, self.generator, self.sampling.unet)
         if self.strength == 1.0 and not samples.any():
             return text_to_image(self.sampling, noise, self.generator, self.on_step)
-        clean = self.scale * samples
+        clean = self._scaled(samples)
         return image_to_image(self.sampling, clean, noise, self.strength, self.generator, self.on_step)
 
     def _resumed(self, latent: Latent, inpainted: bool) -> torch.Tensor:
@@ -81,8 +84,12 @@ class Run:
                 "a part of the picture cannot be drawn anew from the middle: set start to 0.", input="start"
             )
         unet = self.sampling.unet
-        left = (self.scale * latent["samples"].double()).to(unet.dtype).to(device_of(unet))
+        left = self._scaled(latent["samples"].double()).to(unet.dtype).to(device_of(unet))
         return resume(self.sampling, left, self.generator, self.on_step)
+
+    def _scaled(self, samples: torch.Tensor) -> torch.Tensor:
+        """Bring the autoencoder's latents to those of the model."""
+        return self.scale * (samples - self.shift if self.shift else samples)
 
     def _own(self, latent: Latent) -> torch.Tensor:
         """Draw the picture's latents, where the autoencoder told how far they are uncertain."""
@@ -102,7 +109,7 @@ class Run:
         if told:
             sampling = replace(sampling, beside=self._beside(hole, size))
         mask = rounded(latent["noise_mask"] if "noise_mask" in latent else noise[:1, :1] * 0 + 1, size)
-        kept = Kept(self.scale * clean, noise, mask.to(noise))
+        kept = Kept(self._scaled(clean), noise, mask.to(noise))
         return inpaint(sampling, kept, self.strength, self.generator, self.on_step)
 
     def _beside(self, hole: Hole | None, size: torch.Size) -> torch.Tensor:
@@ -111,7 +118,7 @@ class Run:
 
         if hole is None or hole.mask is None:
             raise NodeError("the model was made for inpainting: bring the picture in by InpaintModelConditioning.")
-        around = self.scale * self._own(hole.around)
+        around = self._scaled(self._own(hole.around))
         if around.shape[1:] != size[1:]:
             found, needed = list(around.shape[1:]), list(size[1:])
             raise NodeError(f"the picture to inpaint has latents of {found}; those to draw are {needed}.")

@@ -136,20 +136,47 @@ def smoothed_energy_guidance(scale: Amount = 3.0, method: GuidanceMethod | None 
 
 
 @node("Skip Layer Guidance", category=CATEGORY, static=True)
-def skip_layer_guidance(scale: Amount = 2.8, method: GuidanceMethod | None = None) -> GuidanceMethod:
-    """Lead away from what the model predicts without the attention in its middle (SLG).
+def skip_layer_guidance(
+    scale: Amount = 2.8,
+    method: GuidanceMethod | None = None,
+    layers: str = "",
+    start: Fraction = 0.0,
+    end: Fraction = 1.0,
+) -> GuidanceMethod:
+    """Lead away from what the model predicts when some of its layers are left out (SLG).
 
-    It needs no negative prompt, and adds a third to the time of guided steps.
+    A UNet leaves out the attention in its middle, a transformer such as SD3 the blocks that are named: for SD3.5 medium
+    its makers advise 7, 8, 9 from 0.01 to 0.2 of the steps. It needs no negative prompt, and adds a third to the time
+    of the steps in its window.
 
     Args:
         scale: How far.
         method: How the prompt is followed beside that; by classifier-free guidance if there is none. It may lead away
             from no other disturbed model.
+        layers: The numbers of a transformer's blocks, from 0, with commas between; empty for a UNet.
+        start: The fraction of the steps up to which it is off.
+        end: The fraction of the steps from which it is off again.
 
     Returns:
         method: The method with this guidance added.
     """
-    return replace(_undisturbed(method or CFG), away=scale, disturbed="skipped")
+    if not start < end:
+        raise NodeError(f"the window is {start:g} to {end:g}: it ends before it starts.", input="end")
+    numbers = layer_numbers(layers)
+    skipping = replace(_undisturbed(method or CFG), away=scale, disturbed="skipped", layers=numbers)
+    return replace(skipping, away_start=start, away_end=end)
+
+
+def layer_numbers(text: str) -> tuple[int, ...]:
+    """Return the numbers in a text, each once.
+
+    Raises:
+        NodeError: Something in it is no number from 0.
+    """
+    words = [word.strip() for word in text.replace(";", ",").split(",") if word.strip()]
+    if odd := [word for word in words if not (word.isascii() and word.isdigit())]:
+        raise NodeError(f"found “{odd[0]}”, needs numbers of layers from 0, such as 7, 8, 9.", input="layers")
+    return tuple(dict.fromkeys(map(int, words)))
 
 
 @node("Auto Guidance", category=CATEGORY, static=True)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graph_runtime import NodeError
-from sd_nodes.diffusion.k.joint_control import JointControl
+from sd_nodes.diffusion.joint_control import JointControl
 from sd_nodes.diffusion.mmdit import Mmdit
 from sd_nodes.diffusion.vae import encode, factor
 from sd_nodes.headers import read_header
 from sd_nodes.sources import locate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import ExitStack
 
     import torch
-    from diffusers import SD3ControlNetModel, UNet2DConditionModel
+    from diffusers import AutoencoderKL, SD3ControlNetModel, UNet2DConditionModel
 
     from graph_runtime import Folders
     from sd_nodes.types import Control, ControlNet
@@ -26,7 +27,12 @@ KIND = "control_type"
 
 
 def joint_steering(
-    control: Control, net: SD3ControlNetModel, unet: UNet2DConditionModel, store: WeightStore, lent: ExitStack
+    control: Control,
+    net: SD3ControlNetModel,
+    unet: UNet2DConditionModel,
+    store: WeightStore,
+    lent: ExitStack,
+    encoding: Callable[[torch.Tensor, AutoencoderKL], torch.Tensor] | None = None,
 ) -> JointControl:
     """Return a ControlNet of SD3 at work.
 
@@ -36,6 +42,7 @@ def joint_steering(
         unet: The denoising network that it steers.
         store: Lends the autoencoder.
         lent: Gives it back at the end of the run.
+        encoding: Turns pictures into latents that are not scaled; by themselves, into their means.
 
     Raises:
         NodeError: It comes without an autoencoder, steers another family, or is asked for what SD3 has not.
@@ -49,7 +56,7 @@ def joint_steering(
     vae = lent.enter_context(store.vae(control.vae))
 
     def encoded(picture: torch.Tensor) -> torch.Tensor:
-        return encode(picture, vae).float()
+        return encoding(picture, vae) if encoding else encode(picture, vae).float()
 
     return JointControl(
         net,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal, NamedTuple
 
 from graph_runtime import Folders, node
 from sd_nodes import sources
 from sd_nodes.places import BASE, CONTROLNET, SAFETY, VAE, choices
+from sd_nodes.recipes import Told
 from sd_nodes.types import Clip, ControlNet, Model, SafetyChecker, Vae
 
 BaseName = Annotated[str, choices(BASE)]
@@ -50,14 +52,19 @@ class Checkpoint(NamedTuple):
     VAE: Vae
 
 
-@node("Load Base Model", category="loaders", static=True)
+@node("Load Base Model", category="loaders", static=True, version=2)
 def load_base_model(name: BaseName, folders: Folders) -> BaseModel:
     """Load a Stable Diffusion model.
+
+    The T5 of SD3 is told 256 tokens of a prompt at least, as diffusers' pipelines do, and zeros stand for one that is
+    not there; Load Checkpoint has 77, and nothing.
 
     Args:
         name: A diffusers folder, a .safetensors file, a model that ships with the pack such as `emoji`, or a hub id.
     """
-    return BaseModel(*sources.checkpoint(name, folders))
+    found = sources.checkpoint(name, folders)
+    clip = replace(found.clip, told=Told(256, stands_in=True)) if found.clip.family == "sd3" else found.clip
+    return BaseModel(found.model, clip, found.vae, found.safety)
 
 
 @node("Load Checkpoint", category="loaders", id="CheckpointLoaderSimple", static=True)

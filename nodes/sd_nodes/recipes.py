@@ -100,6 +100,22 @@ class Model:
 
 @final
 @dataclass(frozen=True)
+class Told:
+    """How much T5 is told of a prompt.
+
+    Args:
+        length: The least number of tokens, filled up with empty ones.
+        padding: How many empty tokens follow the prompt in any case.
+        stands_in: Whether zeros stand for a T5 that is not there, as diffusers' pipelines have it.
+    """
+
+    length: int = 77
+    padding: int = 0
+    stands_in: bool = False
+
+
+@final
+@dataclass(frozen=True)
 class Clip:
     """The recipe of a text encoder with its tokenizer, or of several that read a prompt side by side.
 
@@ -110,6 +126,7 @@ class Clip:
         skip: How many of the last layers are left out; SDXL was trained with one left out.
         settings: Placement and dtype.
         others: Where the weights of further text encoders are, for the families that have several.
+        told: How much T5 is told, for the families that have it.
     """
 
     source: Source
@@ -118,6 +135,7 @@ class Clip:
     skip: int = 0
     settings: Settings = Settings()
     others: tuple[Source, ...] = ()
+    told: Told = Told()
 
     @property
     def encoders(self) -> tuple[Clip, ...]:

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from graph_runtime import SILENT, NodeError, Progress, Range, Seed, node
+from sd_nodes.diffusion.scheduler_checks import shift_option
 from sd_nodes.latent_channels import fitting
 from sd_nodes.needs import guided
 from sd_nodes.sampling_types import CFG, GuidanceMethod
 from sd_nodes.telling import told
-from sd_nodes.tweaks import Tweaks
-from sd_nodes.types import Condition, Conditioning, Latent, Model, Recipe
+from sd_nodes.tweaks import Prediction, Tweaks
+from sd_nodes.types import Condition, Conditioning, Latent, Model, Option, Recipe
 from sd_nodes.weights import WeightStore
 
 if TYPE_CHECKING:
@@ -69,11 +70,12 @@ def sampler(
         LATENT: The drawn latents.
     """
     from sd_nodes.diffusion.denoise import seeded, seeded_each
+    from sd_nodes.diffusion.mmdit import as_unet
     from sd_nodes.diffusion.predicting import Sampling
     from sd_nodes.diffusion.schedulers import make_scheduler
     from sd_nodes.drawing import Run, takes_picture
     from sd_nodes.previews import shown_by
-    from sd_nodes.steering import demand_same, steering
+    from sd_nodes.steering import Steered, demand_same
 
     _demand_window(start, end)
     if denoise == 0.0 and start == 0.0:
@@ -82,14 +84,15 @@ def sampler(
     wanted, unwanted = _only(positive, "positive"), _only(negative, "negative")
     demand_same(wanted.controls, unwanted.controls)
     with ExitStack() as lent:
-        unet = lent.enter_context(store.unet(model, guided(latent["samples"])))
+        unet = as_unet(lent.enter_context(store.unet(model, guided(latent["samples"]))))
         latent = fitting(latent, model, unet.config.out_channels)
-        controls = [steering(one, latent, store, lent, progress) for one in wanted.controls]
+        steered = Steered(latent, unet, store, lent, progress, seed)
+        controls = [steered.by(one, place) for place, one in enumerate(wanted.controls)]
         way = _disturbed(method or CFG, model)
-        weaker = lent.enter_context(store.unet(way.weaker)) if way.weaker else None
+        weaker = as_unet(lent.enter_context(store.unet(way.weaker))) if way.weaker else None
         networks = _networks(model, wanted, way)
         _say_notes(networks, store, progress)
-        scheduler = make_scheduler(model.scheduler.name, store.scheduler_config(model), dict(model.scheduler.options))
+        scheduler = make_scheduler(model.scheduler.name, store.scheduler_config(model), options_of(model))
         both = told(wanted, unet, latent["samples"]), told(unwanted, unet, latent["samples"], negative=True)
         guide = _guidance(both, guidance, rescale, way)
         replayer = store.replayer(*networks)
@@ -98,7 +101,8 @@ def sampler(
         )
         show = shown_by(store, model)
         generator = seeded(seed) if seeds == "one" else seeded_each(seed, len(latent["samples"]))
-        run = Run(sampling, store.latent_scale(model), generator, denoise, lambda i, n, x: progress(i, n, show(x)))
+        scale, shift = store.latent_scale(model), store.latent_shift(model)
+        run = Run(sampling, scale, shift, generator, denoise, lambda i, n, x: progress(i, n, show(x)))
         drawn = run.drawn(latent, wanted.hole if takes_picture(unet) else None)
         if model.settings.graphs and store.replaying_problem:
             progress.say(store.replaying_problem, once=True)
@@ -107,11 +111,20 @@ def sampler(
 
 def _demand_followed(model: Model) -> None:
     """Refuse models that are read or steered in ways that only KSampler knows."""
-    if replace(model.tweaks, perturbed=0.0) != Tweaks():
+    told = model.tweaks.prediction
+    shifted = told is not None and told == Prediction("flow", shift=told.shift)
+    followed = replace(model.tweaks, perturbed=0.0, prediction=None if shifted else told)
+    if followed != Tweaks():
         message = "how it is read or steered was changed; that is followed by KSampler and SamplerCustom."
         raise NodeError(message, input="model")
-    if model.source.part == "transformer":
-        raise NodeError("it is a transformer (SD3), which is drawn by KSampler and SamplerCustom.", input="model")
+
+
+def options_of(model: Model) -> dict[str, Option]:
+    """Return the options of a model's scheduler; how far a model of flows is shifted may be set on the model too."""
+    options, told = dict(model.scheduler.options), model.tweaks.prediction
+    if told is None or told.shift is None or options.keys() & {"shift", "flow_shift"}:
+        return options
+    return options | {shift_option(model.scheduler.name): told.shift}
 
 
 def _networks(model: Model, wanted: Condition, way: GuidanceMethod) -> list[Recipe]:
@@ -146,8 +159,20 @@ def _say_notes(recipes: Sequence[Recipe], store: WeightStore, progress: Progress
 def _guidance(told: tuple[Told, Told], scale: float, rescale: float, method: GuidanceMethod) -> Guidance:
     from sd_nodes.diffusion.guidance import Guidance
 
-    window, away = (method.start, method.end), (method.away, method.disturbed)
-    return Guidance(*told, scale, rescale, *window, method.name, dict(method.settings), *away)
+    return Guidance(
+        *told,
+        scale,
+        rescale,
+        start=method.start,
+        end=method.end,
+        method=method.name,
+        options=dict(method.settings),
+        perturbed=method.away,
+        way=method.disturbed,
+        layers=method.layers,
+        away_start=method.away_start,
+        away_end=method.away_end,
+    )
 
 
 def _disturbed(method: GuidanceMethod, model: Model) -> GuidanceMethod:

@@ -75,6 +75,9 @@ class GuidanceMethod:
         end: The part of the steps after which there is none.
         away: How far predictions are led away from those of the model with a disturbed middle block; 0 is off.
         disturbed: How that is disturbed.
+        layers: Which blocks of a transformer are passed by, where it is disturbed so; of a UNet, the middle is.
+        away_start: The part of the steps before which predictions are not led away.
+        away_end: The part of the steps after which they are not.
         weaker: A worse model whose predictions for the prompt stand in for those for the negative one, or None.
     """
 
@@ -84,6 +87,9 @@ class GuidanceMethod:
     end: float = 1.0
     away: float = 0.0
     disturbed: Literal["own", "mean", "skipped"] = "own"
+    layers: tuple[int, ...] = ()
+    away_start: float = 0.0
+    away_end: float = 1.0
     weaker: Model | None = None
 
 

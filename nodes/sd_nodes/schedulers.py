@@ -8,7 +8,8 @@ from typing import Annotated, Literal, cast
 
 from graph_runtime import Choices, NodeError, Range, Text, node
 from sd_nodes.diffusion.errors import SettingError
-from sd_nodes.diffusion.scheduler_names import FITTING, NAMES, option_problems, resolve
+from sd_nodes.diffusion.scheduler_checks import FLOW_FAMILIES, model_problems, option_problems, shift_option
+from sd_nodes.diffusion.scheduler_names import FITTING, NAMES, Kind, resolve
 from sd_nodes.types import Model, Option, Scheduler
 
 Name = Annotated[str, Choices(lambda folders: NAMES, open=True)]
@@ -31,6 +32,7 @@ def swap_scheduler(
     eta: Annotated[float | None, Range(0.0, 1.0, 0.01)] = None,
     s_noise: Annotated[float | None, Range(0.0, None, 0.01)] = None,
     more: Annotated[str, Text()] = "",
+    shift: Annotated[float | None, Range(0.01, 100.0, 0.01)] = None,
 ) -> Model:
     """Sample a model with another scheduler of diffusers, on the noise schedule that it was trained with.
 
@@ -51,6 +53,8 @@ def swap_scheduler(
         eta: The share of fresh noise in a step of DDIM or TCD.
         s_noise: The scale of noise that is put back.
         more: Further options by diffusers' names, as JSON: `{"steps_offset": 1}`.
+        shift: How far a flow model's noise levels are shifted towards noise, such as 3 for SD3; larger pictures need
+            more. Only for the models that follow flows, SD3 and after.
 
     Returns:
         MODEL: The model with this scheduler.
@@ -70,12 +74,23 @@ def swap_scheduler(
     options: dict[str, Option] = {name: value for name, value in named.items() if value not in (None, "own", "")}
     try:
         options |= _spacing(scheduler, sigmas) | _more(more)
-        problems = option_problems(scheduler, options)
+        options |= {} if shift is None else {shift_option(scheduler): shift}
+        kind: Kind = "flow" if model.family in FLOW_FAMILIES else "noise"
+        problems = option_problems(scheduler, options) or _unfit(scheduler, options, kind)
     except SettingError as error:
         raise NodeError(str(error), input="scheduler") from None
     if problems:
         raise NodeError(" ".join(problems))
     return replace(model, scheduler=Scheduler(scheduler, tuple(sorted(options.items()))))
+
+
+def _unfit(scheduler: str, options: dict[str, Option], kind: Kind) -> list[str]:
+    """Tell what does not fit a family of models; whether one has EDM preconditioning only its own scheduler tells."""
+    return (
+        []
+        if kind == "noise" and "edm" in FITTING[resolve(scheduler).scheduler].models
+        else model_problems(scheduler, options, kind)
+    )
 
 
 def _spacing(scheduler: str, sigmas: str) -> dict[str, Option]:

@@ -29,7 +29,7 @@ WITHOUT_T5 = (
 
 def encoded_triple(texts: Sequence[str], clip: Clip, store: WeightStore, progress: Progress) -> Condition:
     """Return the condition that a prompt is, with one text for each of the encoders that are there."""
-    from sd_nodes.diffusion.t5 import joined, read
+    from sd_nodes.diffusion.t5 import joined, read, zeros
     from sd_nodes.diffusion.weighting import Encoding, encode_weighted
     from sd_nodes.embeddings import finder
 
@@ -45,7 +45,9 @@ def encoded_triple(texts: Sequence[str], clip: Clip, store: WeightStore, progres
             elif tokenizer is None:
                 progress.say(WITHOUT_T5, once=True)
             else:
-                third = read(text, tokenizer, cast("T5EncoderModel", encoder))
+                third = read(text, tokenizer, cast("T5EncoderModel", encoder), clip.told.length, clip.told.padding)
+    if third is None and clip.told.stands_in:
+        third = zeros(clip.told.length)
     first, second = (found.get(part) for part in PARTS[:2])
     whole = joined(first, second, third, WIDTHS)
     return Condition(whole.states, whole.pooled, " ".join(dict.fromkeys(texts)))

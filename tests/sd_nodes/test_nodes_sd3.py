@@ -19,10 +19,9 @@ from sd_nodes.flow_tweaks import model_sampling_sd3
 from sd_nodes.k_samplers import ksampler
 from sd_nodes.latents import empty_sd3_latent_image, vae_decode, vae_encode
 from sd_nodes.loaders import Checkpoint, checkpoint_loader_simple, vae_loader
-from sd_nodes.sampling import sampler as native_sampler
-from sd_nodes.sd3_prompts import clip_text_encode_sd3
+from sd_nodes.sd3_prompts import clip_text_encode_sd3, t5_tokenizer_options
 from sd_nodes.text import clip_text_encode
-from sd_nodes.types import Condition, Conditioning, Image, Model
+from sd_nodes.types import Clip, Condition, Conditioning, Image, Model
 from sd_nodes.weights import WeightStore
 from tests.sd_nodes import original_checkpoints as original
 from tests.sd_nodes import saved_sd3 as saved
@@ -228,7 +227,12 @@ def test_a_prompt_of_another_family_is_told(parts: Checkpoint, folders: Folders,
         clip_text_encode_sd3(other, "a", "a", "a", store=store)
 
 
-def test_the_native_sampler_says_who_draws_it(parts: Checkpoint, store: WeightStore) -> None:
-    positive, negative = prompts()
-    with pytest.raises(NodeError, match=r"transformer \(SD3\), which is drawn by KSampler and SamplerCustom"):
-        native_sampler(parts.MODEL, positive, negative, empty_sd3_latent_image(64, 64), store=store)
+def test_t5_is_told_so_much(folders: Folders, store: WeightStore) -> None:
+    clip = checkpoint_loader_simple("whole", folders).CLIP
+
+    def tokens(told: Clip) -> int:
+        return clip_text_encode_sd3(told, "", "", "cat", store=store).conditions[0].embedding.shape[1]
+
+    assert [tokens(t5_tokenizer_options(clip, *given)) for given in ((0, 0), (5, 0), (5, 50))] == [4, 9, 50]
+    three = checkpoint_loader_simple("three", folders).CLIP
+    assert t5_tokenizer_options(three, 1, 500) == three

@@ -42,8 +42,12 @@ class Control:
 
     def acts_at(self, step: int, steps: int) -> bool:
         """Tells whether a step, counted from 0, lies in the window."""
-        outside = step / steps < self.start or (step + 1) / steps > self.end
-        return self.strength != 0.0 and not outside
+        return self.strength != 0.0 and in_window(self.start, self.end, step, steps)
+
+
+def in_window(start: float, end: float, step: int, steps: int) -> bool:
+    """Tells whether a step, counted from 0, lies between two parts of a run, as diffusers counts it."""
+    return not (step / steps < start or (step + 1) / steps > end)
 
 
 @dataclass(frozen=True)

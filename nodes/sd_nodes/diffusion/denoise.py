@@ -58,8 +58,8 @@ def text_to_image(sampling: Sampling, noise: Tensor, generator: Generators, on_s
     Raises:
         SettingError: Prompts, controls or latents do not fit together; all problems at once, before the first step.
     """
-    schedule = full_schedule(sampling.scheduler, sampling.steps, generator, noise.device)
-    start = noise.contiguous() * schedule.solver.init_noise_sigma
+    schedule = _whole(sampling, noise, generator)
+    start = noise.contiguous() * schedule.highest
     return _denoise(sampling, ended(schedule, sampling.end), start, on_step)
 
 
@@ -82,7 +82,7 @@ def resume(sampling: Sampling, latents: Tensor, generator: Generators, on_step: 
     if not 0.0 <= sampling.start < sampling.end <= 1.0:
         window = f"{sampling.start:g} to {sampling.end:g}"
         raise SettingError(f"The run goes from {window} of the noise, needed is 0 <= start < end <= 1.")
-    whole = full_schedule(sampling.scheduler, sampling.steps, generator, latents.device)
+    whole = _whole(sampling, latents, generator)
     schedule = ended(resumed(whole, sampling.start), sampling.end)
     return _denoise(sampling, schedule, latents.contiguous(), on_step) if len(schedule.timesteps) else latents
 
@@ -117,7 +117,7 @@ def image_to_image(
     if len(noise) % len(latents) or latents.shape[1:] != noise.shape[1:]:
         raise SettingError(f"The latents are {list(latents.shape)}, the noise is {list(noise.shape)}.")
     clean = latents.to(noise).contiguous().repeat(len(noise) // len(latents), 1, 1, 1)
-    whole = full_schedule(sampling.scheduler, sampling.steps, generator, noise.device)
+    whole = _whole(sampling, noise, generator)
     schedule = last_part(whole, sampling.steps, strength)
     if len(schedule.timesteps) == 0:
         return clean
@@ -167,14 +167,21 @@ def inpaint(
         SettingError: Prompts, controls or latents do not fit together; all problems at once.
     """
     noise = kept.noise.contiguous()
-    whole = full_schedule(sampling.scheduler, sampling.steps, generator, noise.device)
+    whole = _whole(sampling, noise, generator)
     schedule = last_part(whole, sampling.steps, strength)
     if len(schedule.timesteps) == 0:
         return kept.latents
     pure = strength == 1.0
-    start = noise * schedule.solver.init_noise_sigma if pure else schedule.noised(kept.latents, noise)
+    start = noise * schedule.highest if pure else schedule.noised(kept.latents, noise)
     put_back = None if sampling.beside is not None else kept
     return _denoise(sampling, ended(schedule, sampling.end), start, on_step, put_back)
+
+
+def _whole(sampling: Sampling, latents: Tensor, generator: Generators) -> Schedule:
+    """Sets the scheduler for the whole way; a transformer counts the tokens of its latents."""
+    patch = getattr(sampling.unet.config, "patch_size", 1)
+    tokens = (latents.shape[2] // patch) * (latents.shape[3] // patch)
+    return full_schedule(sampling.scheduler, sampling.steps, generator, latents.device, tokens)
 
 
 def _denoise(

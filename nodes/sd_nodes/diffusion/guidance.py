@@ -62,6 +62,9 @@ class Guidance:
         options: What the guider is given beside the scale and the window, by diffusers' names.
         perturbed: How far predictions are led away from those of a network whose middle block is disturbed; 0 is off.
         way: How that is disturbed.
+        layers: Which blocks of a transformer are passed by, where it is disturbed so.
+        away_start: The part of the steps before which predictions are not led away, 0 to 1.
+        away_end: The part of the steps after which they are not, over that to 1.
     """
 
     positive: Condition
@@ -74,6 +77,16 @@ class Guidance:
     options: Mapping[str, Value] = field(default_factory=dict)
     perturbed: float = 0.0
     way: Way = "own"
+    layers: tuple[int, ...] = ()
+    away_start: float = 0.0
+    away_end: float = 1.0
+
+    def disturbs(self, step: int, steps: int) -> bool:
+        """Tells whether a step, counted from 0, is led away from a disturbed network: as diffusers counts it, the
+        steps strictly between both ends; all of them where there is no window."""
+        after = self.away_start == 0.0 or step > steps * self.away_start
+        before = self.away_end == 1.0 or step < steps * self.away_end
+        return self.perturbed != 0.0 and after and before
 
     def mixing(self, able: bool) -> Mixing:
         """Begins a run.

@@ -1,6 +1,6 @@
 """A UNet whose middle block is disturbed, so that guidance leads away from what it predicts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -10,6 +10,7 @@ from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
 
 from sd_nodes.diffusion.errors import SettingError
+from sd_nodes.diffusion.mmdit import Mmdit
 from sd_nodes.diffusion.views import view_of
 
 Way = Literal["own", "mean", "skipped"]
@@ -20,25 +21,43 @@ arXiv:2408.00760), or its attention is passed by (skip-layer guidance)."""
 
 def attends_in_middle(unet: UNet2DConditionModel) -> bool:
     """Tells whether a UNet has attention in its middle block, as small ones may not."""
-    return bool(getattr(unet.mid_block, "attentions", None))
+    return bool(getattr(getattr(unet, "mid_block", None), "attentions", None))
 
 
-def with_perturbed_attention(unet: UNet2DConditionModel, parts: int = 1, way: Way = "own") -> UNet2DConditionModel:
-    """Returns a view of a UNet whose middle block is disturbed.
+def with_perturbed_attention(
+    unet: UNet2DConditionModel, parts: int = 1, way: Way = "own", layers: Sequence[int] = ()
+) -> UNet2DConditionModel:
+    """Returns a view of a network that is disturbed: a UNet in its middle block, a transformer in some of its blocks.
 
     Args:
         unet: The model; it stays as it is.
         parts: The batch is made of so many parts alike; only the last one is disturbed.
         way: How it is disturbed.
+        layers: Which blocks of a transformer are passed by.
 
     Raises:
-        SettingError: Its middle block does not attend to anything.
+        SettingError: The middle block of a UNet does not attend to anything, or a transformer is to be disturbed
+            otherwise than by passing by blocks that it has.
     """
+    if isinstance(unet, Mmdit):
+        return cast("UNet2DConditionModel", _passing(unet, parts, way, layers))
+    if layers:
+        raise SettingError("Layers by number are those of a transformer; this model is a UNet, and skips its middle.")
     middle = unet.mid_block
     if not attends_in_middle(unet):
         raise SettingError("Guidance away from a disturbed model needs one with attention in its middle block.")
     attentions = nn.ModuleList(_perturbed(one, parts, way) for one in middle.attentions)
     return cast("UNet2DConditionModel", view_of(unet, {"mid_block": view_of(middle, {"attentions": attentions})}))
+
+
+def _passing(unet: Mmdit, parts: int, way: Way, layers: Sequence[int]) -> Mmdit:
+    if way != "skipped":
+        raise SettingError("A transformer has no middle block to disturb; lead away from it by Skip Layer Guidance.")
+    blocks = len(unet.transformer.transformer_blocks)
+    if not layers or max(layers) >= blocks:
+        found = ", ".join(map(str, layers)) or "none"
+        raise SettingError(f"The layers to skip are {found}; this model has 0 to {blocks - 1}, name some of them.")
+    return unet.passing(layers, parts)
 
 
 def _perturbed(transformer: nn.Module, parts: int, way: Way) -> nn.Module:

@@ -12,6 +12,8 @@ from sd_nodes.diffusion.condition import Condition
 from sd_nodes.diffusion.control import Conditioned, Control, Residuals, control_problems, prepare, total
 from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.guidance import Guidance, Mixing, Sides
+from sd_nodes.diffusion.joint_control import JointConditioned, JointControl, joint_problems
+from sd_nodes.diffusion.mmdit import Mmdit, identity
 from sd_nodes.diffusion.perturbed import with_perturbed_attention
 from sd_nodes.diffusion.replaying import Replayer, directly
 from sd_nodes.diffusion.schedulers import Scheduler
@@ -40,7 +42,7 @@ class Sampling:
     scheduler: Scheduler
     guidance: Guidance
     steps: int
-    controls: Sequence[Control] = ()
+    controls: Sequence[Control | JointControl] = ()
     beside: Tensor | None = None
     start: float = 0.0
     end: float = 1.0
@@ -68,16 +70,19 @@ class _Batch:
     told: Sides
     unet: UNet2DConditionModel
     condition: Condition
-    controls: list[Conditioned]
+    controls: list[Conditioned | JointConditioned]
 
     @classmethod
-    def of(cls, sampling: Sampling, sides: Sides, latents: Tensor, acting: Sequence[Control]) -> "_Batch":
-        way, told = sampling.guidance.way, sides if sampling.weaker is None else replace(sides, negative=False)
-        unet = with_perturbed_attention(sampling.unet, told.count, way) if told.disturbed else sampling.unet
+    def of(
+        cls, sampling: Sampling, sides: Sides, latents: Tensor, acting: Sequence[Control | JointControl]
+    ) -> "_Batch":
+        told = sides if sampling.weaker is None else replace(sides, negative=False)
+        way, layers = sampling.guidance.way, sampling.guidance.layers
+        unet = with_perturbed_attention(sampling.unet, told.count, way, layers) if told.disturbed else sampling.unet
         condition = sampling.guidance.batch(len(latents), told).to(latents.device, unet.dtype)
-        return cls(sides, told, unet, condition, [prepare(one, latents.shape, told) for one in acting])
+        return cls(sides, told, unet, condition, [_prepared(one, latents.shape, told) for one in acting])
 
-    def tensors(self, acting: Sequence[Conditioned]) -> Iterator[Tensor]:
+    def tensors(self, acting: Sequence[Conditioned | JointConditioned]) -> Iterator[Tensor]:
         """What is read in a step and differs between runs that compute alike, beside latents and timestep."""
         yield self.condition.states
         yield from self.condition.added.values()
@@ -107,7 +112,7 @@ class Predictor:
             SettingError: The settings do not fit the network or each other; names each problem.
         """
         guidance, mixing = sampling.guidance, sampling.mixing()
-        sides = [Sides(mixing.guided(step, steps), guidance.perturbed != 0.0) for step in range(steps)]
+        sides = [Sides(mixing.guided(step, steps), guidance.disturbs(step, steps)) for step in range(steps)]
         problems = _problems(sampling, guidance.batch(len(latents), max(sides, key=lambda one: one.count)), latents)
         if problems:
             raise SettingError("\n".join(problems))
@@ -120,15 +125,19 @@ class Predictor:
         batch = self.batches[index]
         seen = torch.cat([latents] * batch.told.count) if batch.told.count > 1 else latents
         acting = [one for one in batch.controls if one.control.acts_at(index, steps)]
-        networks = (id(self.sampling.unet), id(self.sampling.weaker))
-        key = (*networks, batch.sides, self.sampling.guidance.way, *(one.key for one in acting))
+        weaker = self.sampling.weaker
+        networks = (identity(self.sampling.unet), weaker and identity(weaker))
+        guidance = self.sampling.guidance
+        key = (*networks, batch.sides, guidance.way, guidance.layers, *(one.key for one in acting))
         given = [one for one in (self.told_scale, self.sampling.beside) if one is not None]
         told = (*batch.tensors(acting), *given)
         compute = partial(self._predicted, batch, acting)
         prediction = self.sampling.replayer(key, compute, seen, timestep, told)
-        return self.sampling.guidance.mix(self.mixing, index, steps, batch.sides, prediction)
+        return guidance.mix(self.mixing, index, steps, batch.sides, prediction)
 
-    def _predicted(self, batch: _Batch, acting: Sequence[Conditioned], seen: Tensor, timestep: Tensor) -> Tensor:
+    def _predicted(
+        self, batch: _Batch, acting: Sequence[Conditioned | JointConditioned], seen: Tensor, timestep: Tensor
+    ) -> Tensor:
         """Computes the UNet with the ControlNets that act, and before it a weaker one where that guides."""
         residuals = total(one.residuals(seen, timestep, batch.condition) for one in acting)
         weaker = self.sampling.weaker if batch.sides.negative else None
@@ -159,31 +168,48 @@ class Predictor:
         return seen if beside is None else torch.cat([seen, beside.repeat(len(seen) // len(beside), 1, 1, 1)], dim=1)
 
 
+def _prepared(control: Control | JointControl, latents: torch.Size, told: Sides) -> Conditioned | JointConditioned:
+    return (
+        control.prepared_each(latents, told) if isinstance(control, JointControl) else prepare(control, latents, told)
+    )
+
+
 def _problems(sampling: Sampling, condition: Condition, drawn: Tensor) -> list[str]:
     """Everything that does not fit, before anything heavy runs."""
-    config, width, latents = sampling.unet.config, condition.states.shape[2], drawn.shape
-    found = [problem for control in sampling.controls for problem in control_problems(control, latents)]
+    config, width = sampling.unet.config, condition.states.shape[2]
+    found = [each for control in sampling.controls for each in _control_problems(control, sampling, drawn.shape, width)]
     beside = 0 if sampling.beside is None else sampling.beside.shape[1]
-    if config.in_channels != latents[1] + beside:
-        found.append(f"The latents have {latents[1] + beside} channels, this UNet takes {config.in_channels}.")
-    for control in sampling.controls:
-        theirs, ours = list(control.net.config.block_out_channels), list(config.block_out_channels)
-        if theirs != ours:
-            found.append(f"The ControlNet was made for a UNet with channels {theirs}, this one has {ours}.")
-    weaker = [] if sampling.weaker is None else [("weaker UNet", sampling.weaker)]
+    if config.in_channels != drawn.shape[1] + beside:
+        found.append(f"The latents have {drawn.shape[1] + beside} channels, this UNet takes {config.in_channels}.")
+    weaker = [] if sampling.weaker is None else [sampling.weaker]
     if weaker and sampling.guidance.perturbed:
         found.append("A weaker model and a disturbed one guide at once: choose one of them.")
-    if any(net.config.in_channels != config.in_channels for _, net in weaker):
+    if any(net.config.in_channels != config.in_channels for net in weaker):
         found.append("The weaker model takes other latents than the model: it belongs to another base model.")
-    for name, module in [
-        ("UNet", sampling.unet),
-        *weaker,
-        *(("ControlNet", control.net) for control in sampling.controls),
-    ]:
-        if module.config.cross_attention_dim != width:
-            needed = module.config.cross_attention_dim
-            found.append(f"The prompt has width {width}, this {name} needs {needed}: it belongs to another base model.")
-    return found
+    networks = [("UNet", sampling.unet), *(("weaker UNet", net) for net in weaker)]
+    widths = [(name, net.config.cross_attention_dim) for name, net in networks]
+    return [*found, *(problem for name, needed in widths for problem in _width_problem(name, needed, width))]
+
+
+def _control_problems(
+    control: Control | JointControl, sampling: Sampling, latents: torch.Size, width: int
+) -> list[str]:
+    unet = sampling.unet
+    if isinstance(control, JointControl) != isinstance(unet, Mmdit):
+        return ["The ControlNet was made for another kind of network than the model: they belong to other families."]
+    if isinstance(control, JointControl):
+        return joint_problems(control, latents, width)
+    found = control_problems(control, latents)
+    theirs, ours = list(control.net.config.block_out_channels), list(unet.config.block_out_channels)
+    if theirs != ours:
+        found.append(f"The ControlNet was made for a UNet with channels {theirs}, this one has {ours}.")
+    return [*found, *_width_problem("ControlNet", control.net.config.cross_attention_dim, width)]
+
+
+def _width_problem(name: str, needed: int, width: int) -> list[str]:
+    if needed == width:
+        return []
+    return [f"The prompt has width {width}, this {name} needs {needed}: it belongs to another base model."]
 
 
 def _told_scale(unet: UNet2DConditionModel, scale: float, latents: Tensor) -> Tensor | None:

@@ -1,14 +1,17 @@
-"""The schedulers of diffusers that fit a latent UNet, and their options: a table without torch and diffusers."""
+"""The schedulers of diffusers that fit models of latents, and their options: a table without torch and diffusers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from sd_nodes.diffusion.errors import SettingError, did_you_mean
 from sd_nodes.diffusion.scheduler_options import (
     CHURN,
     CLIP,
     ETA,
+    FLOW,
     LOWER,
+    RESOLUTION,
     SIGMAS,
     SPACING,
     THRESHOLD,
@@ -24,6 +27,10 @@ from sd_nodes.diffusion.scheduler_options import (
 )
 from sd_nodes.diffusion.scheduler_reasons import UNFIT
 
+Kind = Literal["noise", "edm", "flow"]
+"""What a model predicts: noise (or a velocity, or the picture) at numbered timesteps, the same with EDM
+preconditioning, or the straight flow from the noise to the picture (arXiv:2209.03003), as SD3 and Flux do."""
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -32,12 +39,12 @@ class Fit:
     Args:
         options: What its constructor takes.
         step_options: What its step takes beside the prediction, the timestep and the latents.
-        edm: It belongs to models trained with EDM preconditioning, and to no others.
+        models: The kinds of models that it samples.
     """
 
     options: Options
     step_options: Options = field(default_factory=dict)
-    edm: bool = False
+    models: tuple[Kind, ...] = ("noise",)
 
     @property
     def all_options(self) -> Options:
@@ -73,6 +80,9 @@ _EDM = {
     "rho": number(0.0),
     **_FINAL,
 }
+_SHIFTED = {"flow_shift": number(0.0)}
+_FLOWING = {**FLOW, **RESOLUTION, **SIGMAS}
+_BOTH: tuple[Kind, ...] = ("noise", "flow")
 
 FITTING: Mapping[str, Fit] = {
     "DDIMScheduler": Fit(_DDIM, ETA),
@@ -84,10 +94,12 @@ FITTING: Mapping[str, Fit] = {
             **_K,
             **THRESHOLD,
             **LOWER,
+            **_SHIFTED,
             "solver_order": integer(1, 3),
             "algorithm_type": choice("deis"),
             "solver_type": choice("logrho"),
-        }
+        },
+        models=_BOTH,
     ),
     "DPMSolverMultistepScheduler": Fit(
         {
@@ -97,12 +109,14 @@ FITTING: Mapping[str, Fit] = {
             **ZERO_SNR,
             **_FINAL,
             **_CLIPPED,
+            **_SHIFTED,
             "solver_order": integer(1, 3),
             "algorithm_type": choice(*_DPM_ALGORITHMS),
             "solver_type": choice(*_DPM_SOLVERS),
             "euler_at_final": boolean(),
             "use_lu_lambdas": boolean(),
-        }
+        },
+        models=_BOTH,
     ),
     "DPMSolverSDEScheduler": Fit({**_K, **_NOISE_OR_V, "noise_sampler_seed": integer(0)}, {"s_noise": number(0.0)}),
     "DPMSolverSinglestepScheduler": Fit(
@@ -113,10 +127,12 @@ FITTING: Mapping[str, Fit] = {
             **LOWER,
             **_FINAL,
             **_CLIPPED,
+            **_SHIFTED,
             "solver_order": integer(1, 3),
             "algorithm_type": choice("dpmsolver", "dpmsolver++", "sde-dpmsolver++"),
             "solver_type": choice(*_DPM_SOLVERS),
-        }
+        },
+        models=_BOTH,
     ),
     "EDMDPMSolverMultistepScheduler": Fit(
         {
@@ -128,9 +144,9 @@ FITTING: Mapping[str, Fit] = {
             "solver_type": choice(*_DPM_SOLVERS),
             "euler_at_final": boolean(),
         },
-        edm=True,
+        models=("edm",),
     ),
-    "EDMEulerScheduler": Fit(_EDM, CHURN, edm=True),
+    "EDMEulerScheduler": Fit(_EDM, CHURN, models=("edm",)),
     "EulerAncestralDiscreteScheduler": Fit({**TRAINING, **SPACING, **ZERO_SNR, **_NOISE_OR_V}),
     "EulerDiscreteScheduler": Fit(
         {
@@ -144,6 +160,9 @@ FITTING: Mapping[str, Fit] = {
         },
         CHURN,
     ),
+    "FlowMatchEulerDiscreteScheduler": Fit({**_FLOWING, "stochastic_sampling": boolean()}, models=("flow",)),
+    "FlowMatchHeunDiscreteScheduler": Fit(FLOW, CHURN, models=("flow",)),
+    "FlowMatchLCMScheduler": Fit(_FLOWING, models=("flow",)),
     "HeunDiscreteScheduler": Fit({**_K, **CLIP, **_NOISE_OR_V}),
     "KDPM2AncestralDiscreteScheduler": Fit({**_K, **_NOISE_OR_V}),
     "KDPM2DiscreteScheduler": Fit({**_K, **_NOISE_OR_V}),
@@ -158,10 +177,12 @@ FITTING: Mapping[str, Fit] = {
             **THRESHOLD,
             **LOWER,
             **_CLIPPED,
+            **_SHIFTED,
             "predictor_order": integer(1, 4),
             "corrector_order": integer(0, 4),
             "algorithm_type": choice("data_prediction", "noise_prediction"),
-        }
+        },
+        models=_BOTH,
     ),
     "TCDScheduler": Fit(_CONSISTENCY, {"eta": number(0.0, 1.0)}),
     "UniPCMultistepScheduler": Fit(
@@ -171,13 +192,15 @@ FITTING: Mapping[str, Fit] = {
             **LOWER,
             **ZERO_SNR,
             **_FINAL,
+            **_SHIFTED,
             "solver_order": integer(1, 3),
             "predict_x0": boolean(),
             "solver_type": choice("bh1", "bh2"),
             "disable_corrector": flag_list(),
             "sigma_min": number(0.0, none=True),
             "sigma_max": number(0.0, none=True),
-        }
+        },
+        models=_BOTH,
     ),
 }
 
@@ -211,6 +234,9 @@ SHORT: Mapping[str, Named] = {
     "edm_euler": Named("EDMEulerScheduler"),
     "euler": Named("EulerDiscreteScheduler"),
     "euler_ancestral": Named("EulerAncestralDiscreteScheduler"),
+    "flow_euler": Named("FlowMatchEulerDiscreteScheduler"),
+    "flow_heun": Named("FlowMatchHeunDiscreteScheduler"),
+    "flow_lcm": Named("FlowMatchLCMScheduler"),
     "heun": Named("HeunDiscreteScheduler"),
     "lcm": Named("LCMScheduler"),
     "lms": Named("LMSDiscreteScheduler"),
@@ -229,45 +255,13 @@ def resolve(name: str) -> Named:
     """Finds a scheduler by its short name or its diffusers class name.
 
     Raises:
-        SettingError: The scheduler is unknown, or does not fit a latent UNet; the message says why.
+        SettingError: The scheduler is unknown, or does not fit a model of latents; the message says why.
     """
     if name in SHORT:
         return SHORT[name]
     if name in FITTING:
         return Named(name)
     if name in UNFIT:
-        raise SettingError(f"Scheduler {name} does not fit a latent UNet: {UNFIT[name]}.")
+        raise SettingError(f"Scheduler {name} does not fit a model of latents: {UNFIT[name]}.")
     hint = did_you_mean(name, NAMES)
     raise SettingError(f"There is no scheduler '{name}'.{hint} There are {', '.join(SHORT)}, and diffusers' own names.")
-
-
-def option_problems(name: str, options: Mapping[str, Value]) -> list[str]:
-    """Says what is wrong with the options of a scheduler, all of it; an empty list means that they fit.
-
-    Args:
-        name: A name that `resolve` takes.
-        options: Option by option, what a user asks for.
-    """
-    scheduler = resolve(name).scheduler
-    found = [_problem(scheduler, key, value) for key, value in options.items()]
-    sigmas = [key for key in SIGMAS if options.get(key)]
-    if len(sigmas) > 1:
-        found.append(f"{scheduler}: only one of {', '.join(sigmas)} can be on.")
-    return [problem for problem in found if problem]
-
-
-def _problem(scheduler: str, key: str, value: Value) -> str | None:
-    known = FITTING[scheduler].all_options
-    if key not in known:
-        return f"{scheduler} has no option '{key}'.{_other_option(key, known)}"
-    problem = known[key].problem(value)
-    return problem and f"{scheduler}: {key}: {problem}"
-
-
-def _other_option(key: str, known: Options) -> str:
-    """The schedulers that have this option, or the nearest option of this one."""
-    plain = {short: named.scheduler for short, named in SHORT.items() if not named.preset}
-    having = [short for short, scheduler in plain.items() if key in FITTING[scheduler].all_options]
-    if having:
-        return f" These have it: {', '.join(having)}."
-    return did_you_mean(key, known) or f" It has: {', '.join(known)}."

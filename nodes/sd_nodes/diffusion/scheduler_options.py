@@ -132,3 +132,17 @@ ETA: Options = {"eta": number(0.0, 1.0), "use_clipped_model_output": boolean()}
 
 CHURN: Options = {"s_churn": number(0.0), "s_tmin": number(0.0), "s_tmax": number(0.0), "s_noise": number(0.0)}
 """Noise put back while sampling (arXiv:2206.00364, algorithm 2)."""
+
+FLOW: Options = {"num_train_timesteps": integer(1), "shift": number(0.0)}
+"""The noise levels of flow models, shifted towards noise (arXiv:2403.03206, section 5.3.2)."""
+
+RESOLUTION: Options = {
+    "use_dynamic_shifting": boolean(),
+    "base_shift": number(),
+    "max_shift": number(),
+    "base_image_seq_len": integer(1),
+    "max_image_seq_len": integer(1),
+    "shift_terminal": number(0.0, 1.0, none=True),
+    "time_shift_type": choice("exponential", "linear"),
+}
+"""Shifting that grows with the size of the picture, counted in the tokens of the transformer."""

@@ -1,8 +1,7 @@
-"""Why the other schedulers of diffusers do not fit a latent UNet."""
+"""Why the other schedulers of diffusers do not fit models of latents."""
 
 from collections.abc import Mapping
 
-_FLOW = "it follows straight flows, and a UNet of this kind predicts noise"
 _TOKENS = "it samples discrete tokens, not latents"
 _INVERSE = "it runs from a picture to its noise, the other way round"
 
@@ -19,17 +18,14 @@ UNFIT: Mapping[str, str] = {
     "DPMSolverMultistepInverseScheduler": _INVERSE,
     "DiscreteDDIMScheduler": _TOKENS,
     "EntropyBoundScheduler": _TOKENS,
-    "FlowMapEulerDiscreteScheduler": _FLOW,
-    "FlowMatchEulerDiscreteScheduler": _FLOW,
-    "FlowMatchHeunDiscreteScheduler": _FLOW,
-    "FlowMatchLCMScheduler": _FLOW,
-    "HeliosDMDScheduler": _FLOW,
-    "HeliosScheduler": _FLOW,
+    "FlowMapEulerDiscreteScheduler": "its step takes the timestep that it goes to, for models distilled so",
+    "HeliosDMDScheduler": "it belongs to Helios, whose latents grow in stages",
+    "HeliosScheduler": "it belongs to Helios, whose latents grow in stages",
     "IPNDMScheduler": "its timesteps run from 1 to 0, and it cannot start from a picture",
     "KarrasVeScheduler": "it is withdrawn by diffusers, and its step takes two noise levels",
-    "LTXEulerAncestralRFScheduler": _FLOW,
-    "MiniMaxH3Scheduler": _FLOW,
-    "PiflowScheduler": _FLOW,
+    "LTXEulerAncestralRFScheduler": "it belongs to LTX-Video",
+    "MiniMaxH3Scheduler": "it belongs to MiniMax-H3",
+    "PiflowScheduler": "it belongs to models that make several predictions for each latent",
     "RFD4ProteinaScheduler": "it belongs to a model of proteins",
     "RePaintScheduler": "its step takes the original picture and a mask",
     "SCMScheduler": "it belongs to models with the trigonometric flow of Sana Sprint",

@@ -12,9 +12,9 @@ from diffusers import SchedulerMixin
 from torch import Tensor
 
 from sd_nodes.diffusion.errors import SettingError
-from sd_nodes.diffusion.scheduler_names import FITTING, Named, option_problems, resolve
+from sd_nodes.diffusion.scheduler_checks import kind_of, model_problems, option_problems, unfit_base
+from sd_nodes.diffusion.scheduler_names import FITTING, Named, resolve
 from sd_nodes.diffusion.scheduler_options import Value
-from sd_nodes.diffusion.scheduler_reasons import UNFIT
 from sd_nodes.diffusion.unipc import UniPCMultistepScheduler
 
 Generators = torch.Generator | list[torch.Generator]
@@ -54,34 +54,44 @@ def make_scheduler(
     """
     options = options or {}
     named = resolve(name or str(base_config.get("_class_name", "")))
-    problems = [*_base_problems(named.scheduler, base_config), *option_problems(named.scheduler, options)]
+    own = _base_problems(named, base_config, options)
+    problems = [*own, *option_problems(named.scheduler, options)]
     if problems:
         raise SettingError("\n".join(problems))
     step_options = FITTING[named.scheduler].step_options
-    chosen = {**named.preset, **options}
+    chosen = {**named.preset, **_flowing(named.scheduler, base_config), **options}
     return Scheduler(
         solver=_construct(named, base_config, {key: value for key, value in chosen.items() if key not in step_options}),
         step_options={key: value for key, value in chosen.items() if key in step_options},
     )
 
 
-def _base_problems(scheduler: str, base_config: Mapping[str, object]) -> list[str]:
-    """What a scheduler cannot continue: flows, and EDM preconditioning where it has none itself, or the reverse."""
-    own = str(base_config.get("_class_name", ""))
-    if own in UNFIT:
-        return [f"{scheduler} does not fit this model, which is sampled with {own}: {UNFIT[own]}."]
-    edm_model = "sigma_data" in base_config
-    if not base_config or edm_model == FITTING[scheduler].edm:
+def _base_problems(named: Named, base_config: Mapping[str, object], options: Mapping[str, Value]) -> list[str]:
+    """What a scheduler cannot continue, and options that mean nothing for the model."""
+    if not base_config:
         return []
-    kind = "with" if edm_model else "without"
-    fitting = [one for one, fit in FITTING.items() if fit.edm == edm_model]
-    return [f"{scheduler} does not fit a model trained {kind} EDM preconditioning; these do: {', '.join(fitting)}."]
+    scheduler, chosen = named.scheduler, {**named.preset, **options}
+    found = unfit_base(scheduler, base_config) or model_problems(scheduler, chosen, kind_of(base_config))
+    fixed = options.keys() & {"shift", "flow_shift"}
+    if not found and base_config.get("use_dynamic_shifting") and not fixed and not _takes_shift(_class(scheduler)):
+        found = [
+            f"{scheduler} cannot shift noise levels by the size of the picture, as this model does; set its shift."
+        ]
+    return found
+
+
+def _flowing(scheduler: str, base_config: Mapping[str, object]) -> dict[str, Value]:
+    """How a scheduler for noise and flows is told that it samples flows, as diffusers' users tell it."""
+    if kind_of(base_config) != "flow" or FITTING[scheduler].models == ("flow",):
+        return {}
+    shift = base_config.get("shift", base_config.get("flow_shift", 1.0))
+    assert isinstance(shift, float | int)
+    return {"use_flow_sigmas": True, "prediction_type": "flow_prediction", "flow_shift": shift}
 
 
 def _construct(named: Named, base_config: Mapping[str, object], options: Mapping[str, Value]) -> SchedulerMixin:
     try:
-        kind = OWN.get(named.scheduler) or getattr(diffusers, named.scheduler)
-        solver = kind.from_config(dict(base_config), **options)
+        solver = _class(named.scheduler).from_config(dict(base_config), **options)
     except ImportError as missing:
         raise SettingError(f"{named.scheduler} needs a missing package: {_sentence(missing)}") from missing
     except (ValueError, NotImplementedError) as refused:
@@ -89,6 +99,11 @@ def _construct(named: Named, base_config: Mapping[str, object], options: Mapping
     if problem := _zero_by_zero(solver):
         raise SettingError(problem)
     return solver
+
+
+def _class(scheduler: str) -> type[SchedulerMixin]:
+    found: type[SchedulerMixin] = OWN.get(scheduler) or getattr(diffusers, scheduler)
+    return found
 
 
 def _zero_by_zero(solver: SchedulerMixin) -> str:
@@ -130,8 +145,16 @@ class Schedule:
         """How many steps parts of the run are counted by: all of them, with those after an early end."""
         return self.whole or len(self.timesteps)
 
+    @property
+    def highest(self) -> float | Tensor:
+        """What noise is multiplied by before the first step; flows begin with noise as it is drawn."""
+        found: float | Tensor = getattr(self.solver, "init_noise_sigma", 1.0)
+        return found
+
     def scale(self, latents: Tensor, timestep: Tensor) -> Tensor:
-        """Scales latents to what the UNet was trained on at this timestep."""
+        """Scales latents to what the UNet was trained on at this timestep; those of flows stay as they are."""
+        if not hasattr(self.solver, "scale_model_input"):
+            return latents
         scaled: Tensor = self.solver.scale_model_input(latents, timestep)
         return scaled
 
@@ -143,11 +166,16 @@ class Schedule:
     def noised(self, latents: Tensor, noise: Tensor, index: int = 0) -> Tensor:
         """Brings clean latents to the noise level of a timestep, counted from 0."""
         timesteps = self.timesteps[index : index + 1].repeat(len(latents))
+        if hasattr(self.solver, "scale_noise"):
+            mixed: Tensor = self.solver.scale_noise(latents, timesteps, noise)
+            return mixed
         noised: Tensor = self.solver.add_noise(latents, noise, timesteps)
         return noised
 
 
-def full_schedule(scheduler: Scheduler, steps: int, generator: Generators, device: torch.device) -> Schedule:
+def full_schedule(
+    scheduler: Scheduler, steps: int, generator: Generators, device: torch.device, tokens: int = 0
+) -> Schedule:
     """Sets a scheduler for a run from pure noise.
 
     Args:
@@ -155,6 +183,7 @@ def full_schedule(scheduler: Scheduler, steps: int, generator: Generators, devic
         steps: How many steps, from 1.
         generator: Where schedulers that add noise on the way draw it from.
         device: Where the latents are.
+        tokens: How many tokens a picture is for the model, by which some schedulers of flows shift their noise levels.
 
     Raises:
         SettingError: The scheduler cannot make so many steps.
@@ -165,7 +194,7 @@ def full_schedule(scheduler: Scheduler, steps: int, generator: Generators, devic
     if isinstance(solver, diffusers.DPMSolverSDEScheduler):
         _repeatable(solver, generator)
     try:
-        solver.set_timesteps(steps, device=device)
+        solver.set_timesteps(steps, device=device, **_shift(solver, tokens))
     except (ValueError, NotImplementedError) as refused:
         raise SettingError(f"{type(solver).__name__} cannot make {steps} steps: {_sentence(refused)}") from refused
     solver.timesteps = solver.timesteps.cpu()
@@ -173,6 +202,22 @@ def full_schedule(scheduler: Scheduler, steps: int, generator: Generators, devic
     drawn = {"generator": generator} if "generator" in takes else {}
     eta = {"eta": 0.0} if "eta" in takes else {}
     return Schedule(solver, solver.timesteps, {**eta, **scheduler.step_options, **drawn})
+
+
+def _shift(solver: SchedulerMixin, tokens: int) -> dict[str, float]:
+    """How far noise levels are shifted that depend on the size of the picture: on a line through two sizes."""
+    config = solver.config
+    if not config.get("use_dynamic_shifting") or not _takes_shift(type(solver)):
+        return {}
+    fewest, most = config.get("base_image_seq_len", 256), config.get("max_image_seq_len", 4096)
+    least, greatest = config.get("base_shift", 0.5), config.get("max_shift", 1.16)
+    slope = (greatest - least) / (most - fewest)
+    return {"mu": tokens * slope + (least - slope * fewest)}
+
+
+def _takes_shift(kind: type[SchedulerMixin]) -> bool:
+    parameters = inspect.signature(kind.set_timesteps).parameters
+    return "mu" in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values())
 
 
 def last_part(schedule: Schedule, steps: int, strength: float) -> Schedule:
@@ -183,11 +228,23 @@ def last_part(schedule: Schedule, steps: int, strength: float) -> Schedule:
         steps: How many steps it was set for.
         strength: Which part of the steps is kept, 0 to 1: at 1 all of them, at 0 none.
     """
-    kept = min(int(steps * strength), steps)
-    begin = (steps - kept) * schedule.solver.order
+    begin = _skipped(schedule, steps, strength) * schedule.solver.order
     if hasattr(schedule.solver, "set_begin_index"):
         schedule.solver.set_begin_index(begin)
     return Schedule(schedule.solver, schedule.timesteps[begin:], schedule.step_options)
+
+
+def _skipped(schedule: Schedule, steps: int, strength: float) -> int:
+    """How many steps are left out: diffusers' pipelines for flows round their number down, the others that of the
+    steps that are kept."""
+    if flows(schedule.solver):
+        return int(max(steps - min(steps * strength, steps), 0))
+    return steps - min(int(steps * strength), steps)
+
+
+def flows(solver: SchedulerMixin) -> bool:
+    """Tells whether a scheduler is set to sample flows."""
+    return kind_of({"_class_name": type(solver).__name__, **solver.config}) == "flow"
 
 
 def resumed(schedule: Schedule, start: float) -> Schedule:

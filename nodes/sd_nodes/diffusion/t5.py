@@ -9,25 +9,34 @@ from sd_nodes.diffusion.prompts import segments
 from sd_nodes.diffusion.views import device_of
 from sd_nodes.diffusion.weighting import Weighted
 
-WIDTH, SHORTEST = 4096, 77
-"""The width of T5's states, which CLIP's are filled up to; and the least number of tokens."""
+WIDTH = 4096
+"""The width of T5's states, which CLIP's are filled up to."""
 
 END, PADDING = 1, 0
 
 
 @torch.no_grad()
-def read(prompt: str, tokenizer: PreTrainedTokenizerBase, encoder: T5EncoderModel) -> Tensor:
+def read(
+    prompt: str, tokenizer: PreTrainedTokenizerBase, encoder: T5EncoderModel, length: int = 77, padding: int = 0
+) -> Tensor:
     """Reads a prompt of any length; weights move states away from those of an empty prompt, as for CLIP.
 
+    Args:
+        prompt: The prompt.
+        tokenizer: The model's tokenizer.
+        encoder: T5.
+        length: The least number of tokens; shorter prompts are filled up with empty ones.
+        padding: How many empty tokens follow in any case.
+
     Returns:
-        [1, tokens, width], at least 77 tokens.
+        [1, tokens, width].
     """
     ids: list[int] = []
     weights: list[float] = []
     for text, weight in segments(prompt):
         found = tokenizer(text, add_special_tokens=False, verbose=False).input_ids
         ids, weights = [*ids, *found], [*weights, *[weight] * len(found)]
-    states = _states(ids, encoder)
+    states = _states(ids, encoder, max(length, len(ids) + 1 + padding))
     if all(weight == 1.0 for weight in weights):
         return states
     empty = _states([], encoder, states.shape[1])
@@ -36,10 +45,15 @@ def read(prompt: str, tokenizer: PreTrainedTokenizerBase, encoder: T5EncoderMode
     return empty + (states - empty) * each.to(states)
 
 
-def _states(ids: list[int], encoder: T5EncoderModel, length: int = SHORTEST) -> Tensor:
+def _states(ids: list[int], encoder: T5EncoderModel, length: int) -> Tensor:
     filled = [*ids, END, *[PADDING] * (length - len(ids) - 1)]
     found: Tensor = encoder(torch.tensor([filled], device=device_of(encoder))).last_hidden_state
     return found
+
+
+def zeros(length: int) -> Tensor:
+    """Returns what stands for the states of a T5 that is not there, [1, length, width]."""
+    return torch.zeros(1, length, WIDTH)
 
 
 def joined(first: Weighted | None, second: Weighted | None, third: Tensor | None, widths: tuple[int, int]) -> Weighted:

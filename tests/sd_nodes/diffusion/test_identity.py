@@ -27,10 +27,11 @@ SOME = [
 EVERY = [
     Ask(
         name,
-        EDM_CONFIG if fit.edm else SCHEDULER_CONFIG,
+        SCHEDULER_CONFIG if "noise" in fit.models else EDM_CONFIG,
         {"noise_sampler_seed": 7} if "noise_sampler_seed" in fit.options else None,
     )
     for name, fit in FITTING.items()
+    if fit.models != ("flow",)
 ]
 KINDS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from sd_nodes.diffusion.denoise import draw_noise, seeded, text_to_image
 from sd_nodes.diffusion.errors import SettingError
-from sd_nodes.diffusion.scheduler_names import FITTING, NAMES, SHORT, option_problems, resolve
+from sd_nodes.diffusion.scheduler_checks import model_problems, option_problems
+from sd_nodes.diffusion.scheduler_names import FITTING, NAMES, SHORT, resolve
 from sd_nodes.diffusion.scheduler_reasons import UNFIT
 from sd_nodes.diffusion.schedulers import make_scheduler
 from tests.sd_nodes.diffusion import ours
@@ -22,22 +23,29 @@ from tests.sd_nodes.diffusion.ours import Ask
 from tests.sd_nodes.models import SCHEDULER_CONFIG, Models, small_models
 
 EDM_CONFIG = {"_class_name": "EDMEulerScheduler", "sigma_data": 0.5}
+FLOW_CONFIG = {"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0, "num_train_timesteps": 1000}
+CONFIGS = {"noise": SCHEDULER_CONFIG, "edm": EDM_CONFIG, "flow": FLOW_CONFIG}
 LEFT_OUT = {
     # Not a value a user can write down.
     "trained_betas",
     "tau_func",
     "solver_p",
-    # For models that follow flows, which these are not.
+    # Set where the model follows flows.
     "use_flow_sigmas",
-    "flow_shift",
     "use_dynamic_shifting",
     "time_shift_type",
     "shift_terminal",
+    # For models of video, and for latents that grow on the way.
+    "invert_sigmas",
+    "scale_factors",
+    "upscale_mode",
     # For models that predict a variance beside the noise, which latent UNets do not.
     "variance_type",
     # NaN with the first timestep of consistency models.
     "rescale_betas_zero_snr",
 }
+IDLE_STEPS = {"FlowMatchEulerDiscreteScheduler"}
+"""Its step takes options that it does nothing with."""
 HANDED_OVER = {"self", "model_output", "timestep", "sample", "generator", "return_dict", "variance_noise"}
 
 
@@ -72,7 +80,7 @@ def test_every_scheduler_that_fits_has_a_short_name() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_name_makes_its_scheduler(name: str) -> None:
     named = resolve(name)
-    config = EDM_CONFIG if FITTING[named.scheduler].edm else SCHEDULER_CONFIG
+    config = CONFIGS[FITTING[named.scheduler].models[0]]
     solver = make_scheduler(name, config).solver
     assert isinstance(solver, getattr(diffusers, named.scheduler))
     assert type(solver).__name__ == named.scheduler
@@ -86,7 +94,7 @@ def test_the_table_has_the_options_that_diffusers_has(name: str) -> None:
     step = set(inspect.signature(scheduler.step).parameters) - HANDED_OVER - {"pred_original_sample"}
     assert set(fit.options) <= constructor
     assert constructor - set(fit.options) <= LEFT_OUT
-    assert set(fit.step_options) == step
+    assert set(fit.step_options) == (step if name not in IDLE_STEPS else set())
 
 
 @pytest.mark.parametrize("name", FITTING)
@@ -144,7 +152,8 @@ def test_options_win_over_presets() -> None:
     ("name", "options", "words"),
     [
         ("unipcc", {}, ["'unipcc'", "Did you mean 'unipc'?"]),
-        ("FlowMatchEulerDiscreteScheduler", {}, ["does not fit", "flows"]),
+        ("FlowMatchEulerDiscreteScheduler", {}, ["does not fit a model trained without EDM", "these do: ddim"]),
+        ("unipc", {"flow_shift": 3.0}, ["flow_shift is for models that follow flows; this one predicts noise"]),
         ("IPNDMScheduler", {}, ["does not fit", "cannot start from a picture"]),
         ("ddim", {"use_karras_sigmas": True}, ["DDIMScheduler has no option 'use_karras_sigmas'", "unipc"]),
         ("unipc", {"solver_ordr": 2}, ["has no option 'solver_ordr'", "Did you mean 'solver_order'?"]),
@@ -179,9 +188,36 @@ def test_a_model_with_edm_preconditioning_takes_no_other_scheduler() -> None:
         make_scheduler("unipc", EDM_CONFIG)
 
 
-def test_a_model_that_follows_flows_takes_none() -> None:
-    with pytest.raises(SettingError, match="sampled with FlowMatchEulerDiscreteScheduler: it follows straight flows"):
-        make_scheduler("unipc", {"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0})
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("euler", {}, ["EulerDiscreteScheduler does not fit a model that follows flows", "flow_euler", "unipc"]),
+        ("dpmpp_2m", {"use_beta_sigmas": True}, ["use_beta_sigmas is for models that predict noise", "flow_euler"]),
+        ("dpmpp_2m", {"prediction_type": "epsilon"}, ["prediction_type is for models that predict noise"]),
+        ("unipc", {"rescale_betas_zero_snr": True}, ["rescale_betas_zero_snr is for models that predict noise"]),
+        ("flow_heun", {"use_beta_sigmas": True}, ["FlowMatchHeunDiscreteScheduler has no option 'use_beta_sigmas'"]),
+    ],
+)
+def test_what_does_not_fit_a_flow_model_is_told(name: str, options: dict[str, bool | str], words: list[str]) -> None:
+    with pytest.raises(SettingError) as told:
+        make_scheduler(name, FLOW_CONFIG, options)
+    assert all(word in str(told.value) for word in words), str(told.value)
+
+
+def test_a_scheduler_for_both_continues_the_flow_of_the_model() -> None:
+    config = make_scheduler("unipc", FLOW_CONFIG).solver.config
+    assert (config.use_flow_sigmas, config.prediction_type, config.flow_shift) == (True, "flow_prediction", 3.0)
+    assert make_scheduler("unipc", FLOW_CONFIG, {"flow_shift": 1.5}).solver.config.flow_shift == 1.5
+    assert not model_problems("unipc", {"use_karras_sigmas": True}, "flow")
+
+
+@pytest.mark.parametrize(("name", "shift"), [("flow_heun", "shift"), ("sa_solver", "flow_shift")])
+def test_what_cannot_shift_by_size_wants_a_shift(name: str, shift: str) -> None:
+    by_size = FLOW_CONFIG | {"use_dynamic_shifting": True}
+    with pytest.raises(SettingError, match="cannot shift noise levels by the size of the picture"):
+        make_scheduler(name, by_size)
+    make_scheduler(name, by_size, {shift: 3.0})
+    make_scheduler("flow_euler", by_size)
 
 
 @given(st.text(max_size=30))

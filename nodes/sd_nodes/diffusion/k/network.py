@@ -10,8 +10,8 @@ from torch import Tensor
 
 from sd_nodes.diffusion.condition import Condition
 from sd_nodes.diffusion.control import Conditioned, Control, prepare, total
+from sd_nodes.diffusion.joint_control import JointConditioned, JointControl
 from sd_nodes.diffusion.k.hints import fitted_control
-from sd_nodes.diffusion.k.joint_control import JointConditioned, JointControl
 from sd_nodes.diffusion.k.parameterization import Parameterization
 from sd_nodes.diffusion.k.regions import Area, Placed
 from sd_nodes.diffusion.k.stepwise import Stepwise

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sd_nodes.diffusion.condition import Condition
 from sd_nodes.diffusion.control import Control
-from sd_nodes.diffusion.k.joint_control import JointControl
+from sd_nodes.diffusion.joint_control import JointControl
 
 SOFT = 8
 """How many latent pixels the edge of an area fades over, at most."""

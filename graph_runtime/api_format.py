@@ -137,12 +137,22 @@ def loads(text: str | bytes, source: str = "") -> object:
     except UnicodeDecodeError as error:
         message = f"is no text in UTF-8 (byte {error.start}), so it is no JSON; needs a workflow file."
     except json.JSONDecodeError as error:
-        message = f"is no JSON: line {error.lineno}, column {error.colno}: {error.msg}."
+        message = _no_json(error)
     except RecursionError:
         message = "is JSON nested too deep to be a workflow."
     except ValueError:
         message = "holds a number with too many digits."
     raise WorkflowError([Problem("unreadable", message)], source) from None
+
+
+def _no_json(error: json.JSONDecodeError) -> str:
+    """Say why text is no JSON; the end of a file that was cut off is told as such."""
+    if not error.doc.strip():
+        return "is empty; needs a workflow."
+    if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string"):
+        lines = error.doc.rstrip().count("\n") + 1
+        return f"ends too early, in line {lines}: it is cut off, or brackets are not closed."
+    return f"is no JSON: line {error.lineno}, column {error.colno}: {error.msg}."
 
 
 def _node(name: str, item: object, problems: list[Problem]) -> NodeCall:

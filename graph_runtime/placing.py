@@ -127,7 +127,8 @@ def _misfit(source: Step, index: int, input: Input) -> Problem | None:
     if fits and not perhaps_nothing:
         return None
     comes = f"found {'perhaps nothing, or ' if fits and perhaps_nothing else ''}{found}"
-    place = f"from node {shown(source.id)} ({shown(source.name)}), output {source.node.outputs[index].name}"
+    kind = "" if source.name in (source.node.title, source.node.id) else f", of the kind {source.node.id}"
+    place = f"from node {shown(source.id)} ({shown(source.name)}{kind}), output {source.node.outputs[index].name}"
     details = (("found", found), ("needed", needed), ("source", source.id))
     return Problem(
         "type_mismatch",

@@ -19,14 +19,14 @@ def serve(source: str, **inputs: object) -> dict[str, object]:
 
 
 TEXTS = {
-    "empty": (b"", "is no JSON"),
+    "empty": (b"", "is empty"),
     "binary": (bytes(range(256)), "is no text in UTF-8"),
     "nested": (b"[" * 100_000 + b"]" * 100_000, "nested too deep"),
     "nested input": (
         b'{"1":{"class_type":"PickApples","inputs":{"kind":' + b"[" * 100_000 + b"]" * 100_000 + b"}}}",
         "too deep",
     ),
-    "cut off": (b'{"1": {"class_type": "Pick', "is no JSON: line 1"),
+    "cut off": (b'{"1": {"class_type": "Pick', "ends too early, in line 1"),
     "a list": (b"[1, 2]", "needs an object"),
     "a number": (b"3", "needs an object"),
     "no nodes": (b"{}", "no nodes"),

@@ -86,8 +86,10 @@ def test_each_problem_is_told_in_full(call: object, message: str) -> None:
 
 
 WHOLE = [
-    ("empty file", "", "is no JSON: line 1, column 1: Expecting value."),
-    ("cut off", '{"1": {', "is no JSON: line 1, column 8: Expecting property name enclosed in double quotes."),
+    ("empty file", "", "is empty; needs a workflow."),
+    ("cut off", '{"1": {\n  "class_type": "Pick', "ends too early, in line 2: it is cut off, or brackets are not closed."),
+    ("not closed", '{"1": {"class_type": "Pick"}\n\n', "ends too early, in line 1: it is cut off, or brackets are not closed."),
+    ("a comma too many", '{"1": {"class_type": "Pick",}}', "is no JSON: line 1, column 29: Expecting property name enclosed in double quotes."),
     ("no UTF-8", b'{"1": "\xff"}', "is no text in UTF-8 (byte 7), so it is no JSON; needs a workflow file."),
     ("picture", b"\x89PNG\r\n", "is no text in UTF-8 (byte 0), so it is no JSON; needs a workflow file."),
     ("list", "[]", "found a list, needs an object of nodes by id."),

@@ -216,7 +216,7 @@ class TestReadAny:
             ({"parameters": "a cat"}, 'It holds other texts: "parameters".'),
             ({"prompt": "a cat"}, "is no JSON: line 1"),
             ({"workflow": "[1]"}, "carries no workflow"),
-            ({"prompt": "{"}, "is no JSON"),
+            ({"prompt": "{"}, "ends too early"),
         ],
     )
     def test_a_picture_without_a_workflow_is_told(self, found: dict[str, str], message: str, tmp_path: Path) -> None:

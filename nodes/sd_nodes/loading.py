@@ -88,7 +88,7 @@ class Loaded:
     """A module, and what goes with it: the tokenizer of a text encoder, the image processor of a safety checker."""
 
     module: torch.nn.Module
-    companion: transformers.PreTrainedTokenizerBase | transformers.CLIPImageProcessor | None = None
+    companion: transformers.PreTrainedTokenizerBase | transformers.CLIPImageProcessorPil | None = None
 
     @property
     def bytes(self) -> int:
@@ -223,7 +223,7 @@ def _demand_all(component: Component, missing: list[str]) -> None:
 
 def _companion(
     component: Component, module: torch.nn.Module
-) -> transformers.PreTrainedTokenizerBase | transformers.CLIPImageProcessor | None:
+) -> transformers.PreTrainedTokenizerBase | transformers.CLIPImageProcessorPil | None:
     if component.part == "text_encoder_3":
         return _t5_tokenizer(component)
     if component.part in TOKENIZERS:
@@ -231,7 +231,7 @@ def _companion(
     if component.part == "safety_checker" and component.folder:
         beside = component.folder.parent / "feature_extractor"
         folder = beside if beside.is_dir() else component.folder
-        return transformers.CLIPImageProcessor.from_pretrained(folder, local_files_only=True)
+        return transformers.CLIPImageProcessorPil.from_pretrained(folder, local_files_only=True)
     return None
 
 

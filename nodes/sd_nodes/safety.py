@@ -9,7 +9,7 @@ from graph_runtime import SILENT, EditorDocument, Folders, NodeError, Progress, 
 from sd_nodes.assets import NSFW, locate_asset, present
 from sd_nodes.images import NO_DOCUMENT, NO_PROMPT, saved
 from sd_nodes.picture_files import chunks_of
-from sd_nodes.safety_reports import NEVER, Finding, Hiding, SafetyReport
+from sd_nodes.safety_reports import NEVER, Finding, Treatment, SafetyReport
 from sd_nodes.types import Image, SafetyChecker
 from sd_nodes.weights import WeightStore
 
@@ -36,7 +36,7 @@ class Checked(NamedTuple):
 def safety_check(
     image: Image,
     checker: SafetyChecker | None,
-    hide: Hiding = "black",
+    hide: Treatment = "black",
     check: Literal["on", "off"] = "on",
     *,
     store: WeightStore,
@@ -80,7 +80,7 @@ def nsfw_digest(check: Switch, folders: Folders) -> str:
 @node("Safety Check (open_nsfw)", category="image", id="NsfwCheck", fingerprint=nsfw_digest)
 def nsfw_check(
     image: Image,
-    hide: Hiding = "blurred",
+    hide: Treatment = "blurred",
     check: Switch = "on",
     threshold: Annotated[float, Range(0.0, 1.0, 0.01)] = 0.8,
     *,
@@ -164,7 +164,7 @@ def _unchecked(image: Image, reason: str) -> Checked:
     return Checked(image, False, 0.0, SafetyReport((Finding(reason=reason),) * len(image)))
 
 
-def _checked(image: Image, report: SafetyReport, hide: Hiding, progress: Progress) -> Checked:
+def _checked(image: Image, report: SafetyReport, hide: Treatment, progress: Progress) -> Checked:
     from sd_nodes.diffusion.safety import hide as hidden
 
     flags = list(report.flags)

@@ -7,7 +7,7 @@ from typing import Literal, final
 
 from graph_runtime import NodeError
 
-Hiding = Literal["black", "blurred", "report"]
+Treatment = Literal["black", "blurred", "report"]
 """What becomes of a flagged picture; `report` leaves it as it is."""
 
 Entry = dict[str, str | float | bool]
@@ -31,7 +31,7 @@ class Finding:
     digest: str = ""
     threshold: float = 0.0
     score: float = 0.0
-    hide: Hiding = "report"
+    hide: Treatment = "report"
     reason: str = ""
 
     @property

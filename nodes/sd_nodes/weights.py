@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import torch
     from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
     from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
-    from transformers import CLIPImageProcessor, CLIPTextModel, CLIPTokenizer
+    from transformers import CLIPImageProcessorPil, CLIPTextModel, CLIPTokenizer
 
     from graph_runtime import Folders
     from sd_nodes.components import Component
@@ -122,7 +122,7 @@ class WeightStore(Service):
             yield loaded.module
 
     @contextmanager
-    def safety(self, checker: SafetyChecker) -> Iterator[tuple[CLIPImageProcessor, StableDiffusionSafetyChecker]]:
+    def safety(self, checker: SafetyChecker) -> Iterator[tuple[CLIPImageProcessorPil, StableDiffusionSafetyChecker]]:
         """Lend a safety checker and the processor that prepares pictures for it."""
         with self._lend(checker) as loaded:
             yield loaded.companion, loaded.module

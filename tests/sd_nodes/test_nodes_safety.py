@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +50,18 @@ def test_the_shipped_checker_on_photographs(store, name, flagged):
     checker = load_safety_checker("emoji-safety", store.folders)
     photograph = load_image(name, store.folders).IMAGE
     assert safety_check(photograph, checker, store=store).flagged is flagged
+
+
+def test_the_libraries_say_nothing_while_a_picture_is_checked():
+    """Pillow prepares the pictures, so that a score is the same with torchvision and without."""
+    program = (
+        "import torch; from graph_runtime import Folders; from sd_nodes.loaders import load_safety_checker as load\n"
+        "from sd_nodes.safety import safety_check; from sd_nodes.weights import WeightStore\n"
+        "store = WeightStore(Folders()); red = torch.tensor([0.9, 0.1, 0.1]).expand(1, 48, 48, 3)\n"
+        "print(safety_check(red, load('emoji-safety', store.folders), store=store).flagged)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == ("True\n", "")
 
 
 def test_only_flagged_pictures_of_a_batch_are_hidden_and_told(store):

@@ -20,6 +20,8 @@ def load_network(
 ) -> tuple[BaseImageProcessor, PreTrainedModel]:
     """Load a network that looks at pictures, and what prepares pictures for it.
 
+    Pictures are prepared by Pillow, so that a map is the same whether torchvision is installed or not.
+
     Args:
         folder: The model's folder.
         purpose: What kind of model it is to be, for the error's message.
@@ -37,7 +39,7 @@ def load_network(
     logging.disable_progress_bar()
     try:
         kind = kind_of(AutoConfig.from_pretrained(folder, local_files_only=True))
-        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, backend="pil")
         with torch.inference_mode(False):  # tensors made inside inference mode could not be used outside of it
             network = kind.from_pretrained(folder, use_safetensors=True, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:

@@ -8,7 +8,7 @@ from diffusers.pipelines.stable_diffusion.safety_checker import cosine_distance
 from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
-from transformers import CLIPImageProcessor
+from transformers import CLIPImageProcessorPil
 
 from sd_nodes.diffusion.pictures import as_bytes, to_channels_first, to_picture
 from sd_nodes.diffusion.views import device_of
@@ -42,7 +42,7 @@ def _over(seen: Tensor, concepts: Tensor, allowed: Tensor, sooner: Tensor | floa
     return torch.round(similar - allowed.cpu().float() + sooner, decimals=3)
 
 
-def margins(picture: Tensor, checker: SafetyChecker, processor: CLIPImageProcessor) -> list[float]:
+def margins(picture: Tensor, checker: SafetyChecker, processor: CLIPImageProcessorPil) -> list[float]:
     """Tells by how much pictures are more like an unsafe concept than allowed.
 
     Args:

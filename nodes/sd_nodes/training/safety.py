@@ -14,7 +14,7 @@ import torch
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, interpolate, normalize
-from transformers import CLIPConfig, CLIPImageProcessor
+from transformers import CLIPConfig, CLIPImageProcessorPil
 
 SIDE = 32
 """The side of the pictures that the checker looks at."""
@@ -73,7 +73,7 @@ def train(folder: Path, steps: int = 1500, batch: int = 64) -> float:
         batch: How many pictures each step sees.
     """
     checker, random = small_checker(), torch.Generator().manual_seed(1)
-    processor = CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE})
+    processor = CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE})
     learned = [weight for name, weight in checker.named_parameters() if "concept" not in name and "special" not in name]
     optimiser = torch.optim.Adam(learned, lr=2e-3)
     for _ in range(steps):
@@ -97,7 +97,7 @@ def labelled(count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
     return pictures[clear], red[clear] > 0.55
 
 
-def scores(checker: StableDiffusionSafetyChecker, processor: CLIPImageProcessor, pictures: Tensor) -> Tensor:
+def scores(checker: StableDiffusionSafetyChecker, processor: CLIPImageProcessorPil, pictures: Tensor) -> Tensor:
     """Return how far the cosine of each picture to the first concept is above the threshold."""
     mean, deviation = (torch.tensor(one)[:, None, None] for one in (processor.image_mean, processor.image_std))
     pooled = checker.vision_model((pictures - mean) / deviation)[1]
@@ -114,7 +114,7 @@ def _with_disc(pictures: Tensor, colours: Tensor, random: torch.Generator) -> Te
     return torch.where(inside[:, None], colours[:, :, None, None], pictures)
 
 
-def _save_processor(folder: Path, processor: CLIPImageProcessor) -> None:
+def _save_processor(folder: Path, processor: CLIPImageProcessorPil) -> None:
     wanted = ("do_resize", "size", "resample", "do_center_crop", "crop_size", "do_rescale", "rescale_factor")
     values = {name: getattr(processor, name) for name in (*wanted, "do_normalize", "image_mean", "image_std")}
     settings = {"image_processor_type": "CLIPImageProcessor", **values, "do_convert_rgb": True}

@@ -9,7 +9,7 @@ from graph_runtime import SILENT, EditorDocument, Folders, NodeError, Progress, 
 from sd_nodes.assets import NSFW, locate_asset, present
 from sd_nodes.images import NO_DOCUMENT, NO_PROMPT, saved
 from sd_nodes.picture_files import chunks_of
-from sd_nodes.safety_reports import NEVER, Finding, Treatment, SafetyReport
+from sd_nodes.safety_reports import NEVER, Finding, SafetyReport, Treatment
 from sd_nodes.types import Image, SafetyChecker
 from sd_nodes.weights import WeightStore
 

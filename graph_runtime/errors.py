@@ -6,7 +6,7 @@ import difflib
 import itertools
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 ProblemKind: TypeAlias = Literal[
@@ -50,6 +50,9 @@ class Problem:
         input: The name of the input it is about, or "".
         nearest: The right thing that is closest to what was found, or "".
         details: Facts for programs: bounds, types, the nodes of a cycle.
+        missing: The name of the file that is not there, where that is the problem.
+        remedy: The end of the message, where it says how to come by that file; several problems may share it, and
+            together they are told it once.
     """
 
     kind: ProblemKind
@@ -60,6 +63,8 @@ class Problem:
     input: str = ""
     nearest: str = ""
     details: tuple[tuple[str, object], ...] = ()
+    missing: str = ""
+    remedy: str = ""
 
     @property
     def place(self) -> str:
@@ -69,6 +74,11 @@ class Problem:
         name = self.title or self.class_type
         place = f"node {shown(self.node)}" + (f" ({shown(name)})" if name else "")
         return f"{place}, input {shown(self.input)}" if self.input else place
+
+    @property
+    def brief(self) -> str:
+        """The problem without its remedy."""
+        return str(replace(self, message=self.message.removesuffix(self.remedy).rstrip(), remedy=""))
 
     def __str__(self) -> str:
         hint = f" Did you mean {self.nearest}?" if self.nearest else ""
@@ -92,10 +102,34 @@ class WorkflowError(GraphError):
         self.problems = tuple(problems)
         self.source = source
         self.warnings = tuple(warnings)
+        missing = [f"  {line}" for line in remedies([self])]
+        super().__init__("\n".join([self.brief, *missing]))
+
+    @property
+    def brief(self) -> str:
+        """Every problem, without the remedies."""
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-        head = f"{source}: {count}" if source else count
-        told = [*(f"  {problem}" for problem in self.problems), *(f"  warning: {one}" for one in self.warnings)]
-        super().__init__("\n".join([head, *told]))
+        head = f"{self.source}: {count}" if self.source else count
+        told = (f"  {problem.brief}" for problem in self.problems)
+        return "\n".join([head, *told, *(f"  warning: {problem.brief}" for problem in self.warnings)])
+
+
+def remedies(errors: Sequence[WorkflowError]) -> list[str]:
+    """Tell how to come by the files that workflows lack: a heading, and each file once; nothing where none is missing.
+
+    Args:
+        errors: What is wrong with each workflow.
+    """
+    wanted: dict[tuple[str, str], int] = {}
+    for error in errors:
+        for file in {(one.missing, one.remedy): None for one in (*error.problems, *error.warnings) if one.remedy}:
+            wanted[file] = wanted.get(file, 0) + 1
+    several = len(errors) > 1
+    lines = [
+        f"  {shown(name)}{f' (in {count} workflows)' if several and count > 1 else ''}: {remedy}"
+        for (name, remedy), count in wanted.items()
+    ]
+    return ["missing:", *lines] if lines else []
 
 
 class NodeError(GraphError):
@@ -105,10 +139,16 @@ class NodeError(GraphError):
         message: A sentence that says what was found and what is needed.
         input: The input to blame, where there is one.
         nearest: The right thing that is closest, where there is one.
+        missing: The name of the file that is not there, where that is the reason.
+        remedy: How to come by that file; it is told behind the message.
     """
 
-    def __init__(self, message: str, *, input: str = "", nearest: str = "") -> None:
-        self.message = message
+    def __init__(
+        self, message: str, *, input: str = "", nearest: str = "", missing: str = "", remedy: str = ""
+    ) -> None:
+        self.message = message = f"{message} {remedy}".rstrip()
+        self.missing = missing
+        self.remedy = remedy
         self.input = input
         self.nearest = nearest
         super().__init__(message)

@@ -78,7 +78,8 @@ def _attempt(work: Callable[[], T]) -> tuple[T | None, Problem | None]:
     try:
         return work(), None
     except NodeError as error:
-        return None, Problem("refused", error.message, input=error.input, nearest=error.nearest)
+        told = Problem("refused", error.message, input=error.input, nearest=error.nearest)
+        return None, replace(told, missing=error.missing, remedy=error.remedy)
     except GraphError as error:
         return None, Problem("refused", str(error))
     except Exception as error:

@@ -106,8 +106,10 @@ def _located(problem: Problem, name: str, call: NodeCall, workflow: Workflow) ->
     """Say of which node a problem is, and of a file that is missing where the workflow says that it is to be had."""
     found = dict(problem.details).get("found") if problem.kind == "not_a_choice" else None
     origin = workflow.origin_of(found) if isinstance(found, str) else ""
-    message = f"{problem.message} {origin}" if origin else problem.message
-    return replace(problem, message=message, node=name, title=call.title, class_type=call.class_type)
+    if origin and isinstance(found, str):
+        message, remedy = (f"{text} {origin}".lstrip() for text in (problem.message, problem.remedy))
+        problem = replace(problem, message=message, missing=problem.missing or found, remedy=remedy)
+    return replace(problem, node=name, title=call.title, class_type=call.class_type)
 
 
 def _can_be_placed(problem: Problem, workflow: Workflow) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import types
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Literal, NewType, Union, get_args, get_origin
 
 from .errors import Hint, NodeError, Problem, ProblemKind, listed, nearest, quoted
@@ -22,17 +23,28 @@ class Misfit(Exception):
         message: What was found and what is needed.
         options: The names of which one was needed; empty where it is no matter of names.
         nearest: The right name that is closest, where it is known already.
+        missing: The name of the file that is not there, where that is the reason.
+        remedy: The end of the message that says how to come by it.
         details: Facts for programs; `found` is the value.
     """
 
     def __init__(
-        self, kind: ProblemKind, message: str, options: Sequence[str] = (), nearest: str = "", **details: object
+        self,
+        kind: ProblemKind,
+        message: str,
+        options: Sequence[str] = (),
+        nearest: str = "",
+        missing: str = "",
+        remedy: str = "",
+        **details: object,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.options = options
         self.nearest = nearest
+        self.missing = missing
+        self.remedy = remedy
         self.details = details
 
     def problem(self, input: str, hint: Hint = nearest) -> Problem:
@@ -43,7 +55,9 @@ class Misfit(Exception):
             hint: Finds the option that comes nearest.
         """
         close = hint(self.details.get("found"), self.options) if self.options else self.nearest
-        return Problem(self.kind, self.message, input=input, nearest=close, details=tuple(self.details.items()))
+        details = tuple(self.details.items())
+        found = Problem(self.kind, self.message, input=input, nearest=close, details=details)
+        return replace(found, missing=self.missing, remedy=self.remedy)
 
 
 def coerce(value: object, socket: Socket, folders: Folders) -> object:
@@ -230,7 +244,9 @@ def _found(value: str, find: Callable[[str, Folders], object], folders: Folders)
     try:
         find(value, folders)
     except NodeError as error:
-        raise Misfit("not_a_choice", error.message, nearest=error.nearest, found=value) from None
+        raise Misfit(
+            "not_a_choice", error.message, (), error.nearest, error.missing, error.remedy, found=value
+        ) from None
 
 
 def _not_a_choice(value: object, names: list[str]) -> Misfit:

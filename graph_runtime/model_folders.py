@@ -2,7 +2,8 @@
 
 A root is such a folder, a folder of ComfyUI that holds one, or a file in the form of `extra_model_paths.yaml`: sections
 that each name a `base_path`, folders by the kind of what lies in them (several, one a line), and with `is_default` that
-these come before all others. Such a file beside a models folder counts too, as it does in ComfyUI.
+these come before all others; as in ComfyUI the one that is read last comes first of all. Such a file beside a models
+folder counts too, as it does in ComfyUI.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from .errors import sized
+from .errors import quoted, sized
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     "checkpoints": ("checkpoints",),
@@ -40,6 +41,9 @@ OTHER_NAMES = {name: kind for kind, names in KINDS.items() for name in names if 
 NO_MODELS = frozenset({"custom_nodes", "configs"})
 """What such files list beside models: packs are loaded only from folders that the user names for it."""
 
+SETTINGS = ("base_path", "is_default")
+"""What a section says of itself rather than of a kind of models."""
+
 BESIDE = "extra_model_paths.yaml"
 
 LARGEST = 10**6
@@ -61,6 +65,10 @@ class Listed:
 
     places: tuple[Place, ...] = ()
     problem: str = ""
+    remarks: tuple[str, ...] = ()
+    """What in it is passed over, and why."""
+    bases: tuple[tuple[str, Path], ...] = ()
+    """The base paths that it names: each with its section and as it is written, and what it means."""
 
 
 def folders_of(roots: Iterable[Path], kind: str) -> tuple[Path, ...]:
@@ -72,7 +80,8 @@ def folders_of(roots: Iterable[Path], kind: str) -> tuple[Path, ...]:
     """
     wanted = OTHER_NAMES.get(kind, kind)
     found = [place for root in roots for place in _places(root, wanted) if place.kind == wanted]
-    return tuple(dict.fromkeys(place.folder for place in sorted(found, key=lambda place: not place.preferred)))
+    preferred = [place.folder for place in reversed(found) if place.preferred]
+    return tuple(dict.fromkeys([*preferred, *(place.folder for place in found)]))
 
 
 def kinds_in(roots: Sequence[Path]) -> list[str]:
@@ -84,9 +93,15 @@ def kinds_in(roots: Sequence[Path]) -> list[str]:
 
 
 def problems_in(roots: Iterable[Path]) -> list[str]:
-    """Why YAML files cannot be read: those among the roots, and those beside them."""
-    found = (read_paths(file).problem for root in roots for file in paths_files(root))
-    return list(dict.fromkeys(problem for problem in found if problem))
+    """What is wrong with YAML files, those among the roots and those beside them."""
+    found = (read_paths(file) for root in roots for file in paths_files(root))
+    return list(dict.fromkeys(problem for one in found for problem in (one.problem, *one.remarks) if problem))
+
+
+def absent_in(roots: Iterable[Path]) -> list[str]:
+    """The base paths in YAML files that are not there: a disk that is not mounted, a path of another machine."""
+    found = ((file, *base) for root in roots for file in paths_files(root) for base in read_paths(file).bases)
+    return list(dict.fromkeys(f"{file}: {what} is not there." for file, what, base in found if not base.is_dir()))
 
 
 def is_paths_file(root: Path) -> bool:
@@ -152,22 +167,42 @@ def _read(file: Path, changed: int) -> Listed:
     if not isinstance(data, dict):
         return Listed(problem=f"{file}: found a {type(data).__name__}, needs sections with a base_path and folders.")
     loose = {key: value for key, value in data.items() if not isinstance(value, dict)}
-    sections = [section for section in (*data.values(), loose) if isinstance(section, dict)]
-    return Listed(tuple(place for section in sections for place in _section(section, file.parent)))
+    sections = {str(name): section for name, section in data.items() if isinstance(section, dict)} | {"": loose}
+    bases = {name: _base(section, file.parent) for name, section in sections.items()}
+    return Listed(
+        tuple(place for name, section in sections.items() for place in _section(section, bases[name] or file.parent)),
+        remarks=tuple(
+            f"{file}: found {quoted(value)} as {f'{key} of {name}' if name else key}, needs a folder or a list of them."
+            for name, section in sections.items()
+            for key, value in section.items()
+            if key not in SETTINGS and not (value is None or isinstance(value, str) or _is_list_of_texts(value))
+        ),
+        bases=tuple(
+            (f"the base_path{f' of {name}' if name else ''}, {sections[name]['base_path']},", base)
+            for name, base in bases.items()
+            if base is not None
+        ),
+    )
 
 
-def _section(section: Mapping[object, object], beside: Path) -> Iterator[Place]:
-    """The places of one section; paths are relative to its base path, and that to the file's folder."""
+def _base(section: Mapping[object, object], beside: Path) -> Path | None:
     base = section.get("base_path")
-    root = _path(base, beside) if isinstance(base, str) else beside
-    preferred = section.get("is_default") is True
+    return _path(base, beside) if isinstance(base, str) and base.strip() else None
+
+
+def _section(section: Mapping[object, object], root: Path) -> Iterator[Place]:
+    """The places of one section; paths are relative to its base path, and that to the file's folder."""
     for kind, value in section.items():
-        if kind in ("base_path", "is_default") or not isinstance(kind, str):
+        if kind in SETTINGS or not isinstance(kind, str):
             continue
         lines = value.splitlines() if isinstance(value, str) else value if isinstance(value, list) else ()
         for line in lines:
             if isinstance(line, str) and line.strip():
-                yield Place(OTHER_NAMES.get(kind, kind), _path(line, root), preferred)
+                yield Place(OTHER_NAMES.get(kind, kind), _path(line, root), bool(section.get("is_default")))
+
+
+def _is_list_of_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(line, str) for line in value)
 
 
 def _path(text: str, beside: Path) -> Path:

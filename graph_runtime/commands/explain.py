@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from .. import records
-from ..errors import WorkflowError
+from ..errors import WorkflowError, remedies
 from ..explain import Explanation, explain
 from ..graph import Graph
 from . import opening
@@ -42,17 +42,19 @@ def command(
     nodes = opening.library(places.nodes, places.folders())
     folders = places.folders(out)
     cache = None if no_cache else opening.disk(places, nodes, complain)
-    code = 0
+    errors: list[WorkflowError] = []
     for file in files:
         try:
             graph = opening.graph(file, nodes, folders, settings, targets)
         except WorkflowError as error:
-            complain(str(error))
-            code = 2
+            complain(error.brief)
+            errors.append(error)
             continue
         found = explain(graph, cache, folders, records.load(places.state, file))
         say(json.dumps(_plain(graph, found)) if as_json else "\n".join(_lines(graph, found)))
-    return code
+    for line in remedies(errors):
+        complain(line)
+    return 2 if errors else 0
 
 
 def _lines(graph: Graph, found: Explanation) -> Iterator[str]:

@@ -95,6 +95,7 @@ def plain_problem(problem: Problem) -> dict[str, object]:
         "class_type": problem.class_type,
         "input": problem.input,
         "nearest": problem.nearest,
+        "missing": problem.missing,
     }
 
 

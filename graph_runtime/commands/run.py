@@ -10,7 +10,7 @@ import click
 
 from .. import records
 from ..cache import Cache, MemoryCache, TieredCache
-from ..errors import WorkflowError
+from ..errors import WorkflowError, remedies
 from ..executor import Cancellation, Executor, Outcome
 from ..graph import Graph
 from ..library import Library
@@ -105,9 +105,11 @@ async def _run(executor: Executor, graph: Graph, display: Display) -> Outcome:
 
 def _refuse(errors: Sequence[WorkflowError], as_json: bool) -> None:
     for error in errors:
-        terminal.complain(str(error))
+        terminal.complain(error.brief)
         if as_json:
             invalid(error)
+    for line in remedies(errors):
+        terminal.complain(line)
 
 
 def _display(as_json: bool, traceback: bool, several: bool) -> Display:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ..errors import WorkflowError, listed
+from ..errors import WorkflowError, listed, remedies
 from ..graph import Graph
 from ..injected import Folders
 from ..plan import upstream
@@ -38,20 +38,22 @@ def command(
     """
     nodes = opening.library(places.nodes, places.folders())
     folders = places.folders(memory=model_memory)
-    code = 0
+    errors: list[WorkflowError] = []
     for file in files:
         try:
             graph = opening.graph(file, nodes, folders, settings, targets)
         except WorkflowError as error:
-            complain(str(error))
-            code = 2
+            complain(error.brief)
+            errors.append(error)
         else:
             say(f"{graph.workflow.source}: {counted(len(graph.workflow.nodes), 'node')}, no problems")
             for note in notes(graph, folders):
                 say(f"  {note}")
             for warning in warnings(graph):
                 complain(f"  warning: {warning}")
-    return code
+    for line in remedies(errors):
+        complain(line)
+    return 2 if errors else 0
 
 
 def notes(graph: Graph, folders: Folders) -> Iterator[str]:

@@ -220,8 +220,10 @@ def locate_asset(asset: Asset, folders: Folders) -> tuple[Path, ...]:
     if not paths:
         places = " or ".join(str(place) for member in asset.members for place in _candidates(member, folders))
         raise NodeError(
-            f"The file for {asset.purpose} is not at {places}. It is fetched once, with: {asset.command} "
-            f"(add --models with a folder to put it elsewhere; {sized(asset.bytes)}, licence {asset.licence})."
+            f"The file for {asset.purpose} is not at {places}.",
+            missing=asset.name,
+            remedy=f"It is fetched once, with: {asset.command} (add --models with a folder to put it elsewhere; "
+            f"{sized(asset.bytes)}, licence {asset.licence}).",
         )
     for member, path in zip(asset.members, paths, strict=True):
         found = digest_file(path, folders.state)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from graph_runtime import NodeError
+from sd_nodes.pickles import looks_like
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,11 +75,14 @@ def _read(path: Path) -> tuple[int, bytes, int]:
     """Read the header's length, its text, and the size of the file."""
     size = path.stat().st_size
     with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
+        beginning = file.read(32)
+        length = int.from_bytes(beginning[:8], "little")
         if size < 8 or length > LONGEST:
-            raise NodeError(f"{path} is not a safetensors file: it does not begin with the length of a header.")
+            what = looks_like(beginning) or "it does not begin with the length of a header"
+            raise NodeError(f"{path} is not a safetensors file: {what}.")
         if 8 + length > size:
             raise NodeError(f"{path} is cut short: its header needs {8 + length:,} bytes and the file has {size:,}.")
+        file.seek(8)
         return length, file.read(length), size
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from graph_runtime import NodeError
+from sd_nodes.pickles import PICKLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+FILES = {".safetensors", ".sft", ".gguf", *PICKLES}
+"""The endings of files with weights."""
+
 FILE = re.compile(r"[\w. ()+-]+\.(safetensors|sft)")
 SETTINGS = re.compile(r"([^/]+/)?[^/]+\.(json|txt)")
 WEIGHTS = re.compile(
@@ -27,8 +31,9 @@ PATIENCE = 5
 
 
 def is_hub_id(name: str) -> bool:
-    """Tell whether a name has the form of a hub id: `owner/name`."""
-    return HUB_ID.fullmatch(name) is not None and not name.startswith(".")
+    """Tell whether a name has the form of a hub id: `owner/name`; `folder/file.safetensors` is the name of a file."""
+    ending = PurePosixPath(name).suffix.lower()
+    return HUB_ID.fullmatch(name) is not None and not name.startswith(".") and ending not in FILES
 
 
 def hub_cache() -> Path:

@@ -11,9 +11,9 @@ from sd_nodes import embeddings, hub, places
 from sd_nodes.components import components
 from sd_nodes.digests import digest_file, digest_files, known_digest
 from sd_nodes.headers import Header, read_header
+from sd_nodes.part_sources import family_of_parts
 from sd_nodes.patches import family_of_lora, is_lora
 from sd_nodes.pickles import PICKLES
-from sd_nodes.sources import family_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,12 +23,18 @@ if TYPE_CHECKING:
 HUB, SHIPPED = "hub cache", "ships with the pack"
 PARTS = {
     "unet": "UNet",
+    "transformer": "transformer",
     "vae": "VAE",
     "text_encoder": "text encoder",
     "text_encoder_2": "second text encoder",
     "text_encoder_3": "third text encoder",
     "controlnet": "ControlNet",
+    "t2i_adapter": "T2I adapter",
     "safety_checker": "safety checker",
+    "image_encoder": "image encoder",
+    "gligen": "GLIGEN",
+    "style_model": "style model",
+    "upscaler": "upscaler",
 }
 
 
@@ -134,8 +140,7 @@ def _told(path: Path) -> tuple[str, str]:
         if family := _embedding(header):
             return "embedding", family
     found = components(path)
-    base = found.get("unet") or found.get("controlnet")
-    return ", ".join(PARTS.get(part, part) for part in found), family_in(base) if base else ""
+    return ", ".join(PARTS.get(part, part) for part in found), family_of_parts(found)
 
 
 def _embedding(header: Header) -> str:

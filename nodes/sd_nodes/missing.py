@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from graph_runtime import NodeError, files_in, listed, nearest
 from sd_nodes import hub
-from sd_nodes.pickles import PICKLE_REASON, PICKLES
+from sd_nodes.pickles import UNREAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,37 +15,43 @@ if TYPE_CHECKING:
     from graph_runtime import Folders
 
 
-def not_found(name: str, title: str, present: Sequence[str], roots: Sequence[Path], folders: Folders) -> NodeError:
+def not_found(
+    name: str, title: str, present: Sequence[str], kinds: Sequence[str], roots: Sequence[Path], folders: Folders
+) -> NodeError:
     """Return the error of a name that leads to no model.
 
     Args:
         name: The name.
         title: The kind of model.
         present: The names of the models of this kind.
+        kinds: The kinds of folders that hold it, its own first.
         roots: The user's folders in which it was looked for.
         folders: Where models of all kinds lie.
     """
     near = _near(name, present)
     there = listed(sorted(present, key=lambda each: each != near))
     elsewhere = _elsewhere(name, folders) if _bare(near) != _bare(name) else ""
-    cache = f" Nor is it in the local hub cache {hub.hub_cache()}: {_fetching(name)}." if hub.is_hub_id(name) else ""
+    cache = f" Nor is it in the local hub cache {hub.hub_cache()}." if hub.is_hub_id(name) else ""
     return NodeError(
-        f"There is no {title} “{name}”{_searched(roots)}.{cache}{f' There is: {there}.' if there else ''}"
-        f"{elsewhere}{_unread(roots)} {_advice(roots)}",
+        f"There is no {title} “{name}”{_searched(roots, folders)}.{cache}{f' There is: {there}.' if there else ''}"
+        f"{elsewhere}{_unread(roots)}",
         nearest=near,
+        missing=name,
+        remedy=_fetching(name) if hub.is_hub_id(name) else _advice(kinds[0], folders),
     )
 
 
-def _searched(roots: Sequence[Path]) -> str:
-    """Tell the folders that are there; where none is, that they are not."""
+def _searched(roots: Sequence[Path], folders: Folders) -> str:
+    """Tell the folders that are there, and which are not that somebody has written down; where none is, all of them."""
     there = [str(root) for root in roots if root.is_dir()]
-    if there or not roots:
-        return f" in {listed(there)}" if there else ""
-    return f": {listed(map(str, roots))} {'is' if len(roots) == 1 else 'are'} not there"
+    if not there:
+        return f": {listed(map(str, roots))} {'is' if len(roots) == 1 else 'are'} not there" if roots else ""
+    gone = [str(root) for root in roots if not root.is_dir() and not any(map(root.is_relative_to, folders.models))]
+    return f" in {listed(there)}{f' (not there: {listed(gone)})' if gone else ''}"
 
 
 def _fetching(name: str) -> str:
-    return f"fetch it with controlgraph fetch {name}, or run with --fetch"
+    return f"Fetch it with: controlgraph fetch {name} (or run with --fetch)."
 
 
 def _near(name: str, present: Sequence[str]) -> str:
@@ -60,7 +66,7 @@ def _near(name: str, present: Sequence[str]) -> str:
 def _bare(name: str) -> str:
     """Return a name without folders, without its ending, in lower case."""
     path = PurePosixPath(name.replace("\\", "/"))
-    return (path.stem if path.suffix in {".safetensors", ".sft", *PICKLES} else path.name).casefold()
+    return (path.stem if path.suffix in {".safetensors", ".sft", *UNREAD} else path.name).casefold()
 
 
 def _elsewhere(name: str, folders: Folders) -> str:
@@ -78,14 +84,19 @@ def _everywhere(file: str, folders: Folders) -> Iterator[Path]:
 
 
 def _unread(roots: Sequence[Path]) -> str:
+    """Name the files beside it that are not opened, with the reason for each kind."""
     found = {
         PurePosixPath(path).name
         for root in roots
-        for path in files_in(root, lambda name: PurePosixPath(name).suffix in PICKLES)
+        for path in files_in(root, lambda name: PurePosixPath(name).suffix.lower() in UNREAD)
     }
-    return f" Not opened: {listed(sorted(found))}; {PICKLE_REASON}." if found else ""
+    by_reason: dict[str, list[str]] = {}
+    for name in sorted(found):
+        by_reason.setdefault(UNREAD[PurePosixPath(name).suffix.lower()], []).append(name)
+    return "".join(f" Not opened: {listed(names)}; {reason}." for reason, names in by_reason.items())
 
 
-def _advice(roots: Sequence[Path]) -> str:
-    first = next((root for root in roots if root.is_dir()), roots[0] if roots else None)
-    return f"{f'Put it into {first}, or give' if first else 'Give'} --models the folder where it lies."
+def _advice(kind: str, folders: Folders) -> str:
+    """Tell where to put it: into a folder of its kind that is there, or else the one that is called as the kind is."""
+    own = sorted(folders.of(kind), key=lambda folder: (not folder.is_dir(), folder.name != kind))
+    return f"{f'Put it into {own[0]}, or give' if own else 'Give'} --models the folder where it lies."

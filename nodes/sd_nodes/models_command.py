@@ -12,6 +12,7 @@ import click
 from graph_runtime import Folders, nearest, sized
 from graph_runtime.commands.options import MODELS, STATE, model_places, state_folder
 from graph_runtime.commands.terminal import clean, complain, say
+from graph_runtime.model_folders import absent_in
 from sd_nodes import hub
 from sd_nodes.inventory import HUB, Item, described, hashed, inventory
 
@@ -76,6 +77,8 @@ def _overview(items: list[Item], folders: Folders) -> Iterator[str]:
             yield f"  {clean(item.name):<{width}}  {sized(item.bytes):>8}  {item.digest[:10]:<10}  {told}".rstrip()
         yield ""
     yield f"{len(items):,} models, {sized(sum(item.bytes for item in items if not item.hidden))}"
+    for absence in absent_in(folders.models):
+        complain(f"note: {clean(absence)}")
     if not any(folder.is_dir() for kind in folders.kinds for folder in folders.of(kind)):
         complain(f"there are no model folders in {', '.join(map(str, folders.models))}: give --models yours.")
 

@@ -13,7 +13,7 @@ from sd_nodes.places import BASE, CLIP_VISION, GLIGEN, STYLE, TEXT, UNET, UPSCAL
 from sd_nodes.recipes import Clip, ClipVision, ControlNet, Gligen, Model, Source, StyleModel, UpscaleModel, Vae
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from graph_runtime import Folders
 
@@ -80,10 +80,12 @@ def style(name: str, folders: Folders) -> StyleModel:
 def gligen(name: str, folders: Folders) -> Gligen:
     """Return the recipe of layers that bind words to boxes; the width of the text that they see tells their family."""
     component = components(find(name, GLIGEN, folders)).get("gligen")
-    linear = (
-        next((t for n, t in component.header().items() if n.endswith(".linear.weight")), None) if component else None
-    )
-    return Gligen(_source(name, "gligen", GLIGEN, folders), family_of(linear.shape[1] if linear else None))
+    return Gligen(_source(name, "gligen", GLIGEN, folders), _family_of_gligen(component) if component else "")
+
+
+def _family_of_gligen(component: Component) -> str:
+    linear = next((tensor for name, tensor in component.header().items() if name.endswith(".linear.weight")), None)
+    return family_of(linear.shape[1] if linear and len(linear.shape) > 1 else None)
 
 
 def upscaler(name: str, folders: Folders) -> UpscaleModel:
@@ -122,6 +124,19 @@ def _source(name: str, part: str, shelf: Shelf, folders: Folders) -> Source:
 def difference(base: Model, net: ControlNet) -> ControlNet:
     """Return a ControlNet whose weights may be stored as differences from a model's."""
     return replace(net, base=base.source)
+
+
+def family_of_parts(found: Mapping[str, Component]) -> str:
+    """Return the family of what lies in a file or folder, or those that it may belong to; empty where nothing tells."""
+    network = next((found[part] for part in (*sources.NETWORKS, *sources.STEERING) if part in found), None)
+    if network:
+        return sources.family_in(network)
+    if "vae" in found:
+        return sources.family_of_vae(found["vae"])
+    if "gligen" in found:
+        return _family_of_gligen(found["gligen"])
+    first = found.get("text_encoder")
+    return "sd2" if first and sources.embedding_width(first) == sources.SECOND_WIDTH else ""
 
 
 def _alone(component: Component) -> str:

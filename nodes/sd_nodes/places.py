@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, final
 from graph_runtime import Choices, NodeError, files_in, listed
 from sd_nodes import hub
 from sd_nodes.missing import not_found
-from sd_nodes.pickles import PICKLE_REASON, PICKLES
+from sd_nodes.pickles import PICKLES, UNREAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,9 +93,9 @@ def is_there(name: str, shelf: Shelf, folders: Folders) -> bool:
 def _find(name: str, shelf: Shelf, folders: Folders) -> Path:
     places = list(_places(name, shelf, folders))
     for place in places:
-        if place.is_dir() or (place.is_file() and place.suffix in WEIGHTS):
+        if place.is_dir() or (place.is_file() and place.suffix.lower() in WEIGHTS):
             return place
-    _refuse_pickles(name, places)
+    _refuse_unread(name, places)
     if hub.is_hub_id(name):
         if folder := hub.cached(name):
             return folder
@@ -107,7 +107,7 @@ def _find(name: str, shelf: Shelf, folders: Folders) -> Path:
         path = Path(name).expanduser()
         what = f"{path} is not a .safetensors file: only safetensors are read."
         raise NodeError(what if path.is_file() else f"There is no {shelf.title} at {path}.")
-    raise not_found(name, shelf.title, names(shelf, folders), users_roots(shelf, folders), folders)
+    raise not_found(name, shelf.title, names(shelf, folders), shelf.folders, users_roots(shelf, folders), folders)
 
 
 def names(shelf: Shelf, folders: Folders) -> list[str]:
@@ -148,7 +148,7 @@ def _places(name: str, shelf: Shelf, folders: Folders) -> Iterator[Path]:
 def _held(root: Path, shelf: Shelf) -> list[str]:
     """List what lies in one folder: weight files at any depth, and folders with the shelf's marker."""
     markers = {shelf.marker, *FOLDER_MARKERS}
-    found = files_in(root, lambda name: name in markers or PurePosixPath(name).suffix in WEIGHTS)
+    found = files_in(root, lambda name: name in markers or PurePosixPath(name).suffix.lower() in WEIGHTS)
     paths = [PurePosixPath(each) for each in found]
     marked = {kind: {path.parent for path in paths if path.name == kind} for kind in markers}
     whole = marked["model_index.json"]
@@ -157,7 +157,9 @@ def _held(root: Path, shelf: Shelf) -> list[str]:
         models -= whole
     if shelf.kind:
         models = {path for path in models if _names_class(root / path / shelf.marker, shelf.kind)}
-    files = [path for path in paths if path.suffix in WEIGHTS and not is_inside(path, whole, marked["config.json"])]
+    files = [
+        path for path in paths if path.suffix.lower() in WEIGHTS and not is_inside(path, whole, marked["config.json"])
+    ]
     return sorted(path.as_posix() for path in (*models, *files))
 
 
@@ -174,9 +176,11 @@ def is_inside(path: PurePosixPath, whole: set[PurePosixPath], parts: set[PurePos
     return not whole.isdisjoint(path.parent.parents) or (path.parent in parts and path.name.startswith(STEMS))
 
 
-def _refuse_pickles(name: str, places: list[Path]) -> None:
-    candidates = [place for place in places if place.suffix in PICKLES]
-    candidates += [place.with_name(place.name + suffix) for place in places for suffix in sorted(PICKLES)]
+def _refuse_unread(name: str, places: list[Path]) -> None:
+    """Say why a file of that name is not opened that is no safetensors file."""
+    candidates = [place for place in places if place.suffix.lower() in UNREAD]
+    candidates += [place.with_name(place.name + suffix) for place in places for suffix in UNREAD]
     for place in candidates:
         if place.is_file():
-            raise NodeError(f"{place} is not opened: {PICKLE_REASON}. Save “{name}” as .safetensors.")
+            reason = UNREAD[place.suffix.lower()]
+            raise NodeError(f"{place} is not opened: {reason}. Save “{name}” as .safetensors, or take it in that form.")

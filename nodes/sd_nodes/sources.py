@@ -118,7 +118,7 @@ def vae(name: str, folders: Folders) -> Vae:
     found = components(find(name, VAE, folders))
     demand(name, found, ("vae",))
     network = next((found[part] for part in NETWORKS if part in found), None)
-    family = family_in(network) if network else _family_of_vae(found["vae"])
+    family = family_in(network) if network else family_of_vae(found["vae"])
     return Vae(source_at(name, found["vae"], folders), family)
 
 
@@ -226,7 +226,7 @@ def family_in(component: Component) -> str:
     return family_of_transformer(shapes) or family_of(text_width(shapes))
 
 
-def _family_of_vae(component: Component) -> str:
+def family_of_vae(component: Component) -> str:
     """Return the family of an autoencoder by itself, or those that it may belong to."""
     if config := component.config():
         return family_of_latents(config.get("latent_channels", 4), config.get("scaling_factor", LATENT_SCALE))
@@ -242,7 +242,7 @@ def _family_beside(component: Component) -> str:
     beside = components(component.root)
     if network := next((beside[part] for part in NETWORKS if part in beside), None):
         return family_in(network)
-    if component.part == "vae" and "sd3" in _family_of_vae(component):
+    if component.part == "vae" and "sd3" in family_of_vae(component):
         return "sd3"
     if component.part == "text_encoder" and embedding_width(component) == SECOND_WIDTH:
         return "sd2"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from graph_runtime import Folders
 from graph_runtime.file_trees import files_in
-from graph_runtime.model_folders import folders_of, kinds_in, problems_in, read_paths
+from graph_runtime.model_folders import absent_in, folders_of, kinds_in, problems_in, read_paths
 
 A1111 = """
 a111:
@@ -78,6 +78,31 @@ def test_sections_that_are_default_come_before_everything(tmp_path: Path) -> Non
     file = write(tmp_path / "paths.yaml", text)
     found = folders_of([tmp_path / "models", file], "loras")
     assert [path.relative_to(tmp_path).as_posix() for path in found] == ["b/x", "models/loras", "a/x", "y", "z"]
+
+
+def test_of_several_that_are_default_the_last_comes_first(tmp_path: Path) -> None:
+    """As in ComfyUI, which puts each in front of what it knows: sections, lines, and a folder named once more."""
+    text = "one: {base_path: a, is_default: 1, loras: x}\ntwo: {base_path: b, is_default: true, loras: 'y\n\n z'}\n"
+    file = write(tmp_path / "paths.yaml", text + "three: {is_default: true, loras: models/loras}\n")
+    found = folders_of([tmp_path / "models", file], "loras")
+    assert [path.relative_to(tmp_path).as_posix() for path in found] == ["models/loras", "b/z", "b/y", "a/x"]
+
+
+def test_what_leads_nowhere_or_is_no_folder_is_told(tmp_path: Path) -> None:
+    """A disk that is not mounted, a path of another system, a number; the rest counts all the same."""
+    text = (
+        "a:\n  base_path: /mnt/gone/\n  vae: vae\nb:\n  base_path: 'D:\\AI'\n  loras: 5\n  vae: [1]\nc: {vae: good}\n"
+    )
+    file = write(tmp_path / "x.yaml", text)
+    assert problems_in([file]) == [
+        f"{file}: found 5 as loras of b, needs a folder or a list of them.",
+        f"{file}: found [1] as vae of b, needs a folder or a list of them.",
+    ]
+    assert absent_in([file]) == [
+        f"{file}: the base_path of a, /mnt/gone/, is not there.",
+        f"{file}: the base_path of b, D:\\AI, is not there.",
+    ]
+    assert folders_of([file], "vae") == (Path("/mnt/gone/vae"), tmp_path / "good")
 
 
 def test_paths_may_hold_the_home_variables_and_slashes_of_either_direction(

@@ -33,6 +33,11 @@ BROKEN = {
     "nested deep": ((200_000).to_bytes(8, "little") + b"[" * 200_000, "not JSON"),
     "no shape": ((14).to_bytes(8, "little") + b'{"a": {"b":1}}', "no dtype, shape or offsets"),
     "an endless offset": (len(ENDLESS).to_bytes(8, "little") + ENDLESS, "no dtype, shape or offsets"),
+    "a pickle of PyTorch": (b"PK\x03\x04" + b"\0\0\x08\x08" * 9, "it is a pickle of PyTorch, whatever its name says"),
+    "GGUF": (b"GGUF" + b"\3\0\0\0" * 9, "it is a GGUF file"),
+    "a pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:", "git lfs pull"),
+    "a web page": (b"\n<!DOCTYPE html><html><head>", "it is a web page; the download went wrong"),
+    "an answer": (b'{"error": "please log in"}', "it is a text, such as JSON"),
     "a number": ((8).to_bytes(8, "little") + b'{"a": 1}', "no dtype, shape or offsets"),
 }
 

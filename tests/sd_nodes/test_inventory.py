@@ -50,7 +50,7 @@ def test_every_model_is_told_by_its_header(folders: Folders) -> None:
         "SD1/dream.safetensors": ("checkpoints", "UNet, VAE, text encoder", "sd1"),
         "old.ckpt": ("checkpoints", "", ""),
         "canny.safetensors": ("controlnet", "ControlNet", "sd1"),
-        "own.safetensors": ("vae", "VAE", ""),
+        "own.safetensors": ("vae", "VAE", "sd1 or sdxl"),
         "word.safetensors": ("embeddings", "embedding", "sd1"),
         "style.safetensors": ("loras", "LoRA", "sd1"),
         "cut.safetensors": ("loras", "", ""),

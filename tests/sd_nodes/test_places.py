@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from graph_runtime import Folders, NodeError
-from sd_nodes.places import BASE, CONTROLNET, LORA, VAE, find, names
+from sd_nodes.places import BASE, CONTROLNET, LORA, UNET, VAE, find, names
 
 
 @pytest.fixture
@@ -74,6 +74,33 @@ def test_a_pickle_is_refused_with_the_reason(folders: Folders, name: str) -> Non
     """Opening one could run a program."""
     with pytest.raises(NodeError, match=r"old\.ckpt is not opened: a pickle can run any program"):
         find(name, BASE, folders)
+
+
+def test_other_formats_are_refused_with_the_reason(folders: Folders) -> None:
+    """By their endings, and what lies under another ending by how it begins; endings may be in capitals."""
+    place = folders.models[0] / "checkpoints"
+    (place / "q.gguf").write_bytes(b"GGUF")
+    (place / "Whole.SAFETENSORS").touch()
+    for name in ("q.gguf", "q"):
+        with pytest.raises(NodeError, match=r"q\.gguf is not opened: GGUF holds quantised weights"):
+            find(name, BASE, folders)
+    assert find("Whole.SAFETENSORS", BASE, folders).name in names(BASE, folders)
+
+
+def test_a_file_in_a_folder_is_no_model_of_the_hub(folders: Folders) -> None:
+    """Nobody is told to fetch `SDXL/base.safetensors` from the hub; it belongs into the folder of its kind."""
+    (folders.models[0] / "diffusion_models").mkdir()
+    for shelf, place in ((BASE, "first/checkpoints"), (UNET, "first/diffusion_models"), (LORA, "first/loras")):
+        with pytest.raises(NodeError, match=f"Put it into .*{place}, or give --models") as told:
+            find("SDXL/none.safetensors", shelf, folders)
+        assert "hub" not in str(told.value)
+        assert told.value.missing == "SDXL/none.safetensors"
+
+
+def test_folders_that_a_yaml_file_names_in_vain_are_told(folders: Folders, tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("a: {base_path: /mnt/gone, checkpoints: sd}")
+    with pytest.raises(NodeError, match=r"first/diffusers \(not there: /mnt/gone/sd\)\. There is"):
+        find("none", BASE, Folders(models=(*folders.models, tmp_path / "x.yaml")))
 
 
 @pytest.mark.parametrize("name", ["", "  ", "../first/checkpoints", "a/../../b", "\0", "~nobody-here/x", "a" * 5000])

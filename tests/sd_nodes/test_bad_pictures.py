@@ -82,6 +82,20 @@ def animated(path: Path) -> None:
     drawing().save(path, save_all=True, append_images=darker)
 
 
+def floating(path: Path) -> None:
+    Pillow.fromarray(np.asarray(drawing().convert("L"), np.float32) / 255).save(path)
+
+
+def seen_through(path: Path) -> None:
+    """Colours of a palette, each more or less transparent."""
+    few = drawing().convert("P", palette=Pillow.Palette.ADAPTIVE)
+    few.save(path, transparency=bytes(range(128, 256)))
+
+
+def with_odd_notes(path: Path) -> None:
+    drawing().save(path, exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff no notes at all")
+
+
 KINDS: dict[str, tuple[str, Callable[[Path], None], tuple[int, int, int]]] = {
     "alpha": ("png", lambda path: drawing().convert("RGBA").save(path), (1, 24, 32)),
     "grey": ("png", lambda path: drawing().convert("L").save(path), (1, 24, 32)),
@@ -89,6 +103,11 @@ KINDS: dict[str, tuple[str, Callable[[Path], None], tuple[int, int, int]]] = {
     "CMYK": ("jpg", lambda path: drawing().convert("CMYK").save(path), (1, 24, 32)),
     "turned by EXIF": ("jpg", turned, (1, 32, 24)),
     "animated": ("gif", animated, (3, 24, 32)),
+    "floating point": ("tif", floating, (1, 24, 32)),
+    "a palette with transparency": ("png", seen_through, (1, 24, 32)),
+    "damaged EXIF": ("jpg", with_odd_notes, (1, 24, 32)),
+    "AVIF": ("avif", lambda path: drawing().save(path), (1, 24, 32)),
+    "the suffix of another format": ("jpg", lambda path: drawing().save(path, format="WEBP"), (1, 24, 32)),
     "1 x 1": ("png", lambda path: drawing(1, 1).save(path), (1, 1, 1)),
     "a sliver": ("png", lambda path: drawing(1, 300).save(path), (1, 1, 300)),
 }
@@ -130,7 +149,7 @@ def test_an_alpha_channel_is_no_part_of_a_map(name):
     torch.testing.assert_close(found[..., :3], FREE[name](Image(colours)))
 
 
-@pytest.mark.parametrize("kind", ["16-bit", "animated", "1 x 1", "a sliver"])
+@pytest.mark.parametrize("kind", ["16-bit", "floating point", "animated", "1 x 1", "a sliver"])
 @pytest.mark.parametrize("name", DETECTORS)
 def test_each_is_traced_by_the_detectors(name, kind, folders):
     if name == "Pose":
@@ -155,10 +174,14 @@ def beginning_of(width: int, height: int) -> bytes:
     ("data", "words"),
     [
         (beginning_of(20_000, 20_000), "at most 80,000,000 pixels are read"),
-        (b"not a picture", "no picture of a known format"),
-        (b"", "no picture of a known format"),
+        (beginning_of(10_000, 10_000), "100,000,000 pixels; at most 80,000,000 are read"),
+        (b"not a picture", "no picture of a known format; PNG, JPEG"),
+        (b"", "no picture of a known format: it is empty"),
+        (b"\n<!DOCTYPE html><title>404", "it begins as a web page"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "it is an HEIC photograph"),
+        (b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n", "it is a Radiance HDR file"),
     ],
-    ids=["huge", "text", "empty"],
+    ids=["huge", "large", "text", "empty", "a web page", "HEIC", "HDR"],
 )
 def test_what_cannot_be_read_is_refused_with_a_sentence(read, data, words, folders):
     (folders.input / "a.png").write_bytes(data)
@@ -173,6 +196,24 @@ def test_what_is_cut_short_is_refused_with_a_sentence(read, folders):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(NodeError, match="damaged or cut short"):
         read("a.jpg", folders=folders)
+
+
+@pytest.mark.parametrize("read", [load_image, load_control_map, load_image_mask])
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([[0.0, 12.0]], "holds values from 0 to 12, and nothing says which is white: save it with values from 0 to 1."),
+        ([[-0.5, 1.0]], "holds values from -0.5 to 1,"),
+        ([[float("nan"), 1.0]], "holds values that are no numbers,"),
+        ([[0, 1 << 20]], "save it with values from 0 to 65535"),
+    ],
+)
+def test_values_that_do_not_say_what_is_white_are_refused(read, values, words, folders):
+    pixels = np.array(values)
+    Pillow.fromarray(pixels.astype(np.float32 if pixels.dtype == float else np.int32)).save(folders.input / "a.tif")
+    with pytest.raises(NodeError) as problem:
+        read("a.tif", **({"channel": "red"} if read is load_image_mask else {}), folders=folders)
+    assert words in str(problem.value)
 
 
 @pytest.mark.parametrize(

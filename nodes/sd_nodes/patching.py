@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from safetensors.torch import load_file
 
 from graph_runtime import NodeError
+from sd_nodes import sd3_loras
 from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.lora import changes, merged
 from sd_nodes.headers import read_header
@@ -49,7 +50,8 @@ def patch(module: torch.nn.Module, part: str, patches: Iterable[Patch], folders:
     for each in patches:
         file = renamed(load_file(located(each, folders)), list(module.state_dict()), part)
         try:
-            found, unknown = changes(file, part, module.state_dict())
+            others = sd3_loras.places(module.state_dict()) if part == "transformer" else None
+            found, unknown = changes(file, part, module.state_dict(), others)
             module.load_state_dict(merged(module.state_dict(), found, each.strength), strict=False)
         except SettingError as problem:
             raise NodeError(f"“{each.source.name}”: {problem}") from problem

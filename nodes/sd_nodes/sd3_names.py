@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import torch
 
@@ -55,9 +55,14 @@ def renamed(names: list[str]) -> dict[str, str]:
 
 def settled(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Swap scale and shift where diffusers has them the other way round: in the last norms of both streams."""
-    blocks = [int(match[1]) for name in tensors if (match := re.match(r"transformer_blocks\.(\d+)\.", name))]
-    last = ("norm_out.linear.", f"transformer_blocks.{max(blocks, default=0)}.norm1_context.linear.")
+    last = turned(tensors)
     return {name: _swapped(tensor) if name.startswith(last) else tensor for name, tensor in tensors.items()}
+
+
+def turned(names: Iterable[str]) -> tuple[str, ...]:
+    """Return what the names of tensors begin with whose halves diffusers has the other way round."""
+    blocks = [int(match[1]) for name in names if (match := re.match(r"transformer_blocks\.(\d+)\.", name))]
+    return ("norm_out.linear.", f"transformer_blocks.{max(blocks, default=0)}.norm1_context.linear.")
 
 
 def _names(name: str) -> list[str]:

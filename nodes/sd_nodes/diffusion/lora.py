@@ -1,7 +1,8 @@
 """Low-rank changes to weights (LoRA, arXiv:2106.09685, and LoCon for convolutions), added to them once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from sd_nodes.diffusion.lora_kinds import SIGNS, Kind, Whole, decomposed, kind_o
 
 PREFIXES = {
     "unet": ("lora_unet_",),
-    "transformer": ("lora_unet_", "lora_transformer_"),
+    "transformer": ("lora_unet_", "lora_transformer_", "lycoris_"),
     "text_encoder": ("lora_te_", "lora_te1_"),
     "text_encoder_2": ("lora_te2_",),
     "text_encoder_3": ("lora_te3_",),
@@ -54,6 +55,40 @@ class Change:
         return product.reshape(shape) * (1.0 if self.alpha is None else self.alpha / rank)
 
 
+class Place(NamedTuple):
+    """Where a change goes: into a weight as a whole, or with one of the equal pieces that it falls into.
+
+    Args:
+        weight: The name of the weight.
+        number: Which piece, from 0.
+        parts: How many there are.
+        turned: Both halves of the weight stand the other way round.
+    """
+
+    weight: str
+    number: int = 0
+    parts: int = 1
+    turned: bool = False
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of a change to several weights that are one in the layout that it was trained in."""
+
+    change: "Change | Kind"
+    place: Place
+
+    def full(self, shape: torch.Size) -> Tensor:
+        """Returns the change, float32, in the shape of the weight; see `Change.full`."""
+        whole = self.change.full(torch.Size((shape[0] * self.place.parts, *shape[1:])))
+        return self.cut(whole)
+
+    def cut(self, whole: Tensor) -> Tensor:
+        """Returns the piece of what belongs to all the weights together, along the first side."""
+        piece = whole.chunk(self.place.parts)[self.place.number]
+        return torch.cat(piece.chunk(2)[::-1]) if self.place.turned else piece
+
+
 @dataclass(frozen=True)
 class Decomposed:
     """A change of any kind after which the weight gets learned lengths (DoRA, arXiv:2402.09353).
@@ -63,21 +98,30 @@ class Decomposed:
         magnitude: The lengths; see `lora_kinds.decomposed`.
     """
 
-    change: Change | Kind
+    change: Change | Kind | Piece
     magnitude: Tensor
 
 
-Changes = dict[str, Change | Kind | Decomposed]
+Either = Change | Kind | Piece | Decomposed
+"""What is added to one weight."""
+
+Changes = dict[str, Either]
 """What is added, by the name of the weight."""
 
 
-def changes(file: Mapping[str, Tensor], part: str, weights: Iterable[str]) -> tuple[Changes, list[str]]:
+def changes(
+    file: Mapping[str, Tensor],
+    part: str,
+    weights: Iterable[str],
+    others: Mapping[str, Sequence[Place]] | None = None,
+) -> tuple[Changes, list[str]]:
     """Reads which weights of a part of the model a LoRA file changes.
 
     Args:
         file: The file's tensors; modules are named as kohya's trainer does, with `_` for `.`, or by their own names.
-        part: `unet`, `text_encoder` or `text_encoder_2`.
+        part: `unet`, `transformer`, `text_encoder` or `text_encoder_2`.
         weights: The names of the part's weights.
+        others: Where the changes of modules go that have other names in the file, by those.
 
     Returns:
         The changes by weight, and the names in the file that are meant for this part and fit no weight of it.
@@ -87,26 +131,37 @@ def changes(file: Mapping[str, Tensor], part: str, weights: Iterable[str]) -> tu
     """
     present = dict.fromkeys(weights)
     modules = {name.removesuffix(".weight"): name for name in present if name.endswith(".weight")}
-    known = {spelled: name for module, name in modules.items() for spelled in _spellings(module, part)}
+    own = {spelled: (Place(name),) for module, name in modules.items() for spelled in _spellings(module, part)}
+    known: dict[str, Sequence[Place]] = {**(others or {}), **own}
     found: Changes = {}
     unknown = []
     for stem in dict.fromkeys(_stem(name) for name in file if name.endswith((*DOWN, *SIGNS))):
         if stem in known:
-            change, magnitude = kind_of(file, stem) or _change(file, stem), file.get(f"{stem}.dora_scale")
-            found[known[stem]] = change if magnitude is None else Decomposed(change, magnitude)
-            if f"{stem}.diff_b" in file:
-                bias = known[stem].removesuffix("weight") + "bias"
-                if bias not in present:
-                    raise SettingError(f"The LoRA changes the bias of {stem} (diff_b), which has none in this model.")
-                found[bias] = Whole(file[f"{stem}.diff_b"])
+            for place in known[stem]:
+                found |= _at(place, file, stem, present)
         elif stem.startswith((*PREFIXES[part], f"{part}.")):
             unknown.append(stem)
     return found, unknown
 
 
-def merged(
-    weights: Mapping[str, Tensor], changes: Mapping[str, Change | Kind | Decomposed], strength: float
-) -> dict[str, Tensor]:
+def _at(place: Place, file: Mapping[str, Tensor], stem: str, present: Mapping[str, None]) -> Changes:
+    """Reads what a module's change adds to one weight, and to the bias beside it."""
+    change: Change | Kind = kind_of(file, stem) or _change(file, stem)
+    magnitude, whole = file.get(f"{stem}.dora_scale"), place == Place(place.weight)
+    piece = change if whole else Piece(change, place)
+    if magnitude is not None and isinstance(piece, Piece):
+        magnitude = piece.cut(magnitude)
+    found: Changes = {place.weight: piece if magnitude is None else Decomposed(piece, magnitude)}
+    if f"{stem}.diff_b" in file:
+        bias = place.weight.removesuffix("weight") + "bias"
+        if bias not in present:
+            raise SettingError(f"The LoRA changes the bias of {stem} (diff_b), which has none in this model.")
+        added = Whole(file[f"{stem}.diff_b"])
+        found[bias] = added if whole else Piece(added, place)
+    return found
+
+
+def merged(weights: Mapping[str, Tensor], changes: Mapping[str, Either], strength: float) -> dict[str, Tensor]:
     """Adds changes to weights, in float32, and returns those that changed, in their own type.
 
     Args:
@@ -131,7 +186,7 @@ def merged(
     return sums
 
 
-def _added(weight: Tensor, change: Change | Kind | Decomposed) -> Tensor:
+def _added(weight: Tensor, change: Either) -> Tensor:
     if not isinstance(change, Decomposed):
         return change.full(weight.shape).to(weight.device)
     turned = change.change.full(weight.shape).to(weight.device)

@@ -167,3 +167,21 @@ def sampler_custom_advanced(
     from sd_nodes.k_sampling import draw
 
     return Sampled(*draw(guider, sampler, sigmas.tolist(), latent_image, noise, store, progress))
+
+
+@node("Add Noise", category="_for_testing/custom_sampling/noise", id="AddNoise")
+def add_noise(model: Model, noise: Noise, sigmas: Sigmas, latent_image: Latent, *, store: WeightStore) -> Latent:
+    """Put noise on latents without sampling them.
+
+    Args:
+        model: The model whose noise it is.
+        noise: Where it comes from.
+        sigmas: Noise levels: as much is added as lies between the first and the last, or the only one.
+        latent_image: The latents.
+
+    Returns:
+        LATENT: The latents with noise on them.
+    """
+    from sd_nodes.k_sampling import noised
+
+    return noised(model, noise, sigmas.tolist(), latent_image, store)

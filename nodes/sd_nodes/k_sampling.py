@@ -16,7 +16,7 @@ from sd_nodes.diffusion.k.guidance import Cfg, DualCfg, Perturbed, Rescaled, pla
 from sd_nodes.diffusion.k.levels import noise_table
 from sd_nodes.diffusion.k.masking import gradual
 from sd_nodes.diffusion.k.network import Network
-from sd_nodes.diffusion.k.noise import start_noise
+from sd_nodes.diffusion.k.noise import LARGEST_SEED, after_start, start_noise
 from sd_nodes.diffusion.k.parameterization import Parameterization
 from sd_nodes.diffusion.k.sample import Sampling, sample
 from sd_nodes.diffusion.k.samplers.names import demand_sampler
@@ -114,12 +114,14 @@ def draw(
         form, show = parameterization(model, store), shown_by(store, model)
         scale, shift = store.latent_scale(model), store.latent_shift(model)
         demand_sampler(sampler.name, form)
-        network = Network(unet, form, _stepwise(model.tweaks, form, latent, noise.seed))
+        named = sampler_of(sampler)
+        drawing = _drawing(latent, noise.seed, named.own_mask_noise)
+        network = Network(unet, form, _stepwise(model.tweaks, form, drawing))
         scene = Scene(unet, latent, scale, Nets(store, lent), noise.seed, beside(model, store.folders))
         guide = _guide(guider, network, scene)
         strength = model.tweaks.gradual
         rule = None if strength is None else partial(gradual, form.levels, strength=strength)
-        sampling = Sampling(network, guide, sampler_of(sampler), sigmas, noise.seed, seed_rule(), rule)
+        sampling = Sampling(network, guide, named, sigmas, noise.seed, seed_rule(), rule, drawing)
 
         samples = latent["samples"].float().to(device_of(unet))
         samples = (samples - shift) * scale if samples.any() else samples
@@ -127,6 +129,19 @@ def draw(
         mask = latent.get("noise_mask")
         last = sample(sampling, samples, started, mask, lambda i, n, x: progress(i, n, show(x)))
     return Drawn(*(edited(latent, finite(each / scale + shift)) for each in last))
+
+
+def noised(model: Model, noise: Noise, sigmas: Sequence[float], latent: Latent, store: WeightStore) -> Latent:
+    """Put noise on latents that makes up for the way between the ends of noise levels; without levels, none."""
+    if not sigmas:
+        return latent
+    level = abs(sigmas[0] - sigmas[-1]) if len(sigmas) > 1 else sigmas[0]
+    scale, shift = store.latent_scale(model), store.latent_shift(model)
+    samples = latent["samples"].float()
+    drawn = _start(samples, noise, latent)
+    clean = (samples - shift) * scale if samples.any() else samples
+    mixed = parameterization(model, store).mixed(clean, drawn, level)
+    return edited(latent, (mixed / scale + shift).nan_to_num(nan=0.0, posinf=0.0, neginf=0.0))
 
 
 def _start(samples: torch.Tensor, noise: Noise, latent: Latent) -> torch.Tensor:
@@ -155,12 +170,17 @@ def _boxed(unet: UNet2DConditionModel, guider: Guider, store: WeightStore, lent:
     return unet
 
 
-def _stepwise(tweaks: Tweaks, form: Parameterization, latent: Latent, seed: int) -> Stepwise | None:
-    """Return how a network changes from step to step; tokens are drawn where the start noise ends."""
+def _drawing(latent: Latent, seed: int, keeps_other_noise: bool) -> torch.Generator:
+    """Return what everything else is drawn from: where the start noise ends, or the noise that a mask keeps."""
+    if keeps_other_noise:
+        return after_start(latent["samples"].shape, (seed + 1) & LARGEST_SEED)
+    return after_start(latent["samples"].shape, seed, latent.get("batch_index"))
+
+
+def _stepwise(tweaks: Tweaks, form: Parameterization, generator: torch.Generator) -> Stepwise | None:
+    """Return how a network changes from step to step."""
     if not tweaks.merged and tweaks.shrinking is None:
         return None
-    generator = torch.Generator().manual_seed(seed)
-    torch.randn(latent["samples"].shape, generator=generator)
     plan = tweaks.shrinking
     if plan is None:
         return Stepwise(form.levels, merged=tweaks.merged, generator=generator)

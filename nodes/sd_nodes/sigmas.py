@@ -1,8 +1,8 @@
-"""Noise levels to visit: schedules, and schedules split, turned round and begun elsewhere."""
+"""Noise levels to visit: schedules."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from graph_runtime import Range, node
 from sd_nodes.sampler_names import ScheduleName
@@ -18,19 +18,7 @@ Level = Annotated[float, Range(0.0, 5000.0, 0.01)]
 Share = Annotated[float, Range(0.0, 1.0, 0.01)]
 Rho = Annotated[float, Range(0.0, 100.0, 0.01)]
 Power = Annotated[float, Range(0.0, 50.0, 0.01)]
-SCHEDULERS, SIGMAS = "sampling/custom_sampling/schedulers", "sampling/custom_sampling/sigmas"
-
-
-class Halves(NamedTuple):
-    """Noise levels in two runs that follow each other; the second begins where the first ends.
-
-    Args:
-        high_sigmas: The higher levels.
-        low_sigmas: The lower levels.
-    """
-
-    high_sigmas: Sigmas
-    low_sigmas: Sigmas
+SCHEDULERS = "sampling/custom_sampling/schedulers"
 
 
 @node("Basic Scheduler", category=SCHEDULERS, id="BasicScheduler")
@@ -205,59 +193,25 @@ def vp_scheduler(
     return _sigmas(variance_preserving(steps, beta_d, beta_min, eps_s))
 
 
-@node("Split Sigmas", category=SIGMAS, id="SplitSigmas")
-def split_sigmas(sigmas: Sigmas, step: Annotated[int, Range(0, 10000)] = 0) -> Halves:
-    """Split noise levels after a step.
+@node("Align Your Steps", category=SCHEDULERS, id="AlignYourStepsScheduler")
+def align_your_steps_scheduler(
+    model_type: Literal["SD1", "SDXL", "SVD"] = "SD1",
+    steps: Annotated[int, Range(1, 10000)] = 10,
+    denoise: Share = 1.0,
+) -> Sigmas:
+    """Give the noise levels that were found best for a family of models (arXiv:2404.14507).
 
     Args:
-        sigmas: The noise levels.
-        step: How many steps the first run has.
-    """
-    return Halves(Sigmas(sigmas[: step + 1]), Sigmas(sigmas[step:]))
-
-
-@node("Split Sigmas Denoise", category=SIGMAS, id="SplitSigmasDenoise")
-def split_sigmas_denoise(sigmas: Sigmas, denoise: Share = 1.0) -> Halves:
-    """Split noise levels so that the second run has a part of the steps.
-
-    Args:
-        sigmas: The noise levels.
-        denoise: The part of the second run; at 0 there is no first run either.
-    """
-    last = round(max(len(sigmas) - 1, 0) * denoise)
-    return Halves(Sigmas(sigmas[:-last]), Sigmas(sigmas[-(last + 1) :]))
-
-
-@node("Flip Sigmas", category=SIGMAS, id="FlipSigmas")
-def flip_sigmas(sigmas: Sigmas) -> Sigmas:
-    """Turn noise levels round, to bring a picture back to its noise.
-
-    Args:
-        sigmas: The noise levels.
+        model_type: The family of models.
+        steps: How many steps a whole run has; between the ten published ones the logarithm is linear.
+        denoise: The part of them that is made, the last ones.
 
     Returns:
-        SIGMAS: The noise levels, rising; a zero at their begin becomes 0.0001.
+        SIGMAS: The noise levels.
     """
-    flipped = sigmas.flip(0)
-    if len(flipped) and flipped[0] == 0:
-        flipped[0] = 0.0001
-    return Sigmas(flipped)
+    from sd_nodes.diffusion.k.schedules import aligned
 
-
-@node("Set First Sigma", category=SIGMAS, id="SetFirstSigma")
-def set_first_sigma(sigmas: Sigmas, sigma: Annotated[float, Range(0.0, 20000.0, 0.001)] = 136.0) -> Sigmas:
-    """Set the noise level that a run begins at.
-
-    Args:
-        sigmas: The noise levels.
-        sigma: The first one.
-
-    Returns:
-        SIGMAS: The noise levels with this one first.
-    """
-    changed = sigmas.clone()
-    changed[:1] = sigma
-    return Sigmas(changed)
+    return _sigmas(aligned(model_type, steps, denoise))
 
 
 def _sigmas(levels: Sequence[float]) -> Sigmas:

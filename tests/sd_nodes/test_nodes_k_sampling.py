@@ -46,7 +46,8 @@ from sd_nodes.samplers import (
 )
 from sd_nodes.sampling import sampler
 from sd_nodes.seeding import VARIABLE
-from sd_nodes.sigmas import basic_scheduler, flip_sigmas, set_first_sigma, split_sigmas, split_sigmas_denoise
+from sd_nodes.sigma_edits import flip_sigmas, set_first_sigma, split_sigmas, split_sigmas_denoise
+from sd_nodes.sigmas import basic_scheduler
 from sd_nodes.text import clip_text_encode
 from sd_nodes.types import Conditioning, Image, Latent, Mask, Model
 from sd_nodes.weights import WeightStore

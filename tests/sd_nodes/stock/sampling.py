@@ -87,6 +87,29 @@ NODES: Nodes = {
     "SplitSigmasDenoise": ({"sigmas": "SIGMAS", "denoise": SHARE}, ["high_sigmas", "low_sigmas"]),
     "FlipSigmas": ({"sigmas": "SIGMAS"}, ["SIGMAS"]),
     "SetFirstSigma": ({"sigmas": "SIGMAS", "sigma": number(136.0, 0.0, 20000.0, 0.001)}, ["SIGMAS"]),
+    "ExtendIntermediateSigmas": (
+        {
+            "sigmas": "SIGMAS", "steps": count(2, 1, 100), "start_at_sigma": number(-1.0, -1.0, 20000.0),
+            "end_at_sigma": number(12.0, 0.0, 20000.0), "spacing": ["linear", "cosine", "sine"],
+        },
+        ["SIGMAS"],
+    ),
+    "ManualSigmas": ({"sigmas": ("STRING", "1, 0.5")}, ["SIGMAS"]),
+    "SamplingPercentToSigma": (
+        {
+            "model": "MODEL", "sampling_percent": number(0.0, 0.0, 1.0, 0.0001),
+            "return_actual_sigma": ("BOOLEAN", False),
+        },
+        ["sigma_value"],
+    ),
+    "AlignYourStepsScheduler": (
+        {"model_type": ["SD1", "SDXL", "SVD"], "steps": count(10, 1, 10000), "denoise": SHARE},
+        ["SIGMAS"],
+    ),
+    "AddNoise": (
+        {"model": "MODEL", "noise": "NOISE", "sigmas": "SIGMAS", "latent_image": "LATENT"},
+        ["LATENT"],
+    ),
     "KSamplerSelect": ({"sampler_name": SAMPLERS}, ["SAMPLER"]),
     "SamplerEulerAncestral": ({"eta": AMOUNT, "s_noise": AMOUNT}, ["SAMPLER"]),
     "SamplerEulerAncestralCFGPP": ({"eta": SHARE, "s_noise": number(1.0, 0.0, 10.0)}, ["SAMPLER"]),

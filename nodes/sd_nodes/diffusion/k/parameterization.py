@@ -98,7 +98,11 @@ class Parameterization:
 
         At the highest level, or above, the noise gets the whole variance that noisy latents would have there.
         """
-        if self.kind == "flow":
-            return sigma * noise + (1.0 - sigma) * latents
         whole = sigma > self.highest or math.isclose(sigma, self.highest, rel_tol=1e-5)
-        return noise * (math.sqrt(1 + sigma**2) if whole else sigma) + latents
+        if whole and self.kind != "flow":
+            return noise * math.sqrt(1 + sigma**2) + latents
+        return self.mixed(latents, noise, sigma)
+
+    def mixed(self, latents: Tensor, noise: Tensor, sigma: float) -> Tensor:
+        """Adds noise of a level to clean latents, as the model saw it in training."""
+        return sigma * noise + ((1.0 - sigma) * latents if self.kind == "flow" else latents)

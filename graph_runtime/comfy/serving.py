@@ -237,4 +237,11 @@ async def serve(
         if browser and running.server.frontend is not None:
             loop.run_in_executor(None, webbrowser.open, running.door)
         await stop.wait()
-        say("Stopping after the current step (Ctrl-C again stops at once); the queue goes on at the next start.")
+        say(_farewell(running.server.queue))
+
+
+def _farewell(queue: Queue) -> str:
+    """What is said when the server was asked to stop."""
+    if queue.running is not None:
+        return "Stopping after the current step (Ctrl-C again stops at once); the queue goes on at the next start."
+    return "Stopping; the queue goes on at the next start." if queue.remaining else "Stopping."

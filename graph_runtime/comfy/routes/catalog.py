@@ -11,10 +11,15 @@ from ...file_trees import files_in
 from ...model_folders import OTHER_NAMES
 from ..bodies import refused
 from ..context import Route, in_thread, server_of
+from ..places import inside
 from ..schema import entry, object_info
+from .files import INLINE, SANDBOX
 
 MODEL_FILES = frozenset({".safetensors", ".sft"})
 """The only weight formats that nodes open."""
+
+PREVIEWS = tuple(f"{end}{suffix}" for suffix in (".webp", ".png", ".jpg", ".jpeg") for end in ("", ".preview"))
+"""How the name of a picture ends that lies beside a model."""
 
 
 @in_thread
@@ -72,9 +77,9 @@ def get_models(request: web.Request) -> web.Response:
 
 @in_thread
 def get_folder_facts(request: web.Request) -> web.Response:
-    """List the kinds of models, each with the folders it is looked for in."""
+    """List the kinds of models, each with the names of its folders; where these lie is nobody's business."""
     folders = server_of(request).folders
-    facts = [{"name": kind, "folders": [str(folder) for folder in folders.of(kind)]} for kind in _kinds(request)]
+    facts = [{"name": kind, "folders": [folder.name for folder in folders.of(kind)]} for kind in _kinds(request)]
     return web.json_response(facts)
 
 
@@ -83,6 +88,21 @@ def get_model_facts(request: web.Request) -> web.Response:
     """List the models of a kind with the place of their folder."""
     found = _models(request, _kind(request))
     return web.json_response([{"name": name, "pathIndex": place} for name, place in found.items()])
+
+
+@in_thread
+def get_model_picture(request: web.Request) -> web.StreamResponse:
+    """Show the picture that lies beside a model: `a.png` or `a.preview.png` beside `a.safetensors`."""
+    folders, place = server_of(request).folders.of(_kind(request)), request.match_info["place"]
+    if not place.isdecimal() or len(place) > 4 or int(place) >= len(folders):
+        raise refused("there is no such folder of models.", 404)
+    model = inside(folders[int(place)], request.match_info["file"]).with_suffix("")
+    named = (inside(model.parent, f"{model.name}{end}") for end in PREVIEWS)
+    picture = next((path for path in named if path.is_file()), None)
+    if picture is None:
+        raise refused("the model has no picture.", 404)
+    headers = {"Content-Type": INLINE[picture.suffix], "Content-Security-Policy": SANDBOX}
+    return web.FileResponse(picture, headers=headers)
 
 
 def _kinds(request: web.Request) -> list[str]:
@@ -115,4 +135,5 @@ ROUTES = (
     Route("GET", "/models/{folder}", get_models),
     Route("GET", "/experiment/models", get_folder_facts),
     Route("GET", "/experiment/models/{folder}", get_model_facts),
+    Route("GET", "/experiment/models/preview/{folder}/{place}/{file:.+}", get_model_picture),
 )

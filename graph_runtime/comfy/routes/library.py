@@ -17,7 +17,7 @@ from ..helping import help_page
 from ..packs.foreign import foreign_packs
 from ..places import inside
 from ..templates import templates_in
-from .files import SANDBOX
+from .files import INLINE, SANDBOX
 
 _log = logging.getLogger(__name__)
 _PARTS = {"main.json": "", "nodeDefs.json": "nodeDefs", "commands.json": "commands", "settings.json": "settings"}
@@ -44,7 +44,8 @@ def get_template(request: web.Request) -> web.StreamResponse:
     if suffix == "json":
         return web.json_response(template.document(server.library))
     if template.picture is not None:
-        return web.FileResponse(template.picture)
+        media = INLINE[template.picture.suffix.casefold()]
+        return web.FileResponse(template.picture, headers={"Content-Type": media, "Content-Security-Policy": SANDBOX})
     drawing = template.drawing(server.library)
     return web.Response(body=drawing, content_type="image/svg+xml", headers={"Content-Security-Policy": SANDBOX})
 

@@ -235,3 +235,22 @@ def test_metadata_of_a_model(tmp_path: Path) -> None:
         ]
 
     talk(tmp_path, conversation)
+
+
+def test_picture_beside_a_model_is_shown_and_no_path_is_told(tmp_path: Path) -> None:
+    (tmp_path / "models/loras/deep").mkdir(parents=True)
+    (tmp_path / "models/loras/deep/a.v1.preview.png").write_bytes(b"a picture")
+    (tmp_path / "models/secret.png").write_bytes(b"no picture of a model")
+    where = "/experiment/models/preview/loras"
+
+    async def conversation(client: Client) -> None:
+        async with client.session.get(f"{client.running.url}{where}/0/deep/a.v1.webp") as response:
+            assert (await response.read(), response.content_type) == (b"a picture", "image/png")
+        for path in ("0/b.webp", "1/deep/a.v1.webp", "x/deep/a.v1.webp", "0/..%2Fsecret.webp", "0/.webp"):
+            async with client.session.get(URL(f"{client.running.url}{where}/{path}", encoded=True)) as response:
+                assert response.status in (403, 404), path
+        facts = await client.get("/experiment/models")
+        assert {"name": "loras", "folders": ["loras"]} in facts
+        assert str(tmp_path) not in json.dumps(facts)
+
+    talk(tmp_path, conversation)

@@ -43,10 +43,9 @@ def routes_of(client: Client) -> list[tuple[str, str]]:
     found = []
     for route in router.routes():
         assert route.resource is not None
-        names = dict.fromkeys(("id", "file", "target", "kind", "folder", "pack", "path", "node", "locale"), "x")
         path = route.resource.canonical
-        for name, value in names.items():
-            path = path.replace(f"{{{name}}}", value)
+        for name in ("id", "file", "target", "kind", "folder", "pack", "path", "node", "locale", "place"):
+            path = path.replace(f"{{{name}}}", "x")
         found.append((route.method, path))
     return found
 

@@ -63,6 +63,8 @@ def test_server_stops_in_order(tmp_path: Path, number: signal.Signals) -> None:
     with serving(tmp_path) as (process, _):
         process.send_signal(number)
         assert process.wait(timeout=30) == 0
+        assert process.stdout is not None
+        assert process.stdout.read() == "Stopping.\n", "no step is waited for where nothing runs"
 
 
 def test_second_request_to_stop_ends_a_node_that_never_looks_up(tmp_path: Path) -> None:

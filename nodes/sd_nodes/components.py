@@ -29,6 +29,7 @@ CLASSES = {
     "StableDiffusionSafetyChecker": "safety_checker",
     "CLIPVisionModelWithProjection": "image_encoder",
     "SD3Transformer2DModel": "transformer",
+    "T2IAdapter": "t2i_adapter",
     "T5EncoderModel": "text_encoder_3",
 }
 BESIDE = {
@@ -140,8 +141,6 @@ def _looks(header: Header) -> str:
     """Tell what a file seems to be that holds no part of a model."""
     if any("lora" in name for name in header):
         return "it looks like a LoRA"
-    if any(name.removeprefix("adapter.").startswith("body.0.block1.") for name in header):
-        return "it looks like a T2I adapter, and those are not read; take a ControlNet of the same kind"
     return f"it holds {', '.join(sorted(header)[:3]) or 'nothing'}, ..."
 
 

@@ -34,6 +34,9 @@ CLASSES = {
 LATENTS = {0.18215: "sd1", 0.13025: "sdxl", 1.5305: "sd3", 0.3611: "flux"}
 """Families by what the latents of their autoencoders are multiplied by."""
 
+ADAPTERS = {64: "sd1", 192: "sd1", 256: "sdxl", 768: "sdxl"}
+"""Families by the channels of the folded pixels, grey or coloured, that their T2I adapters see."""
+
 CHANNELS = {4: "sd1 or sdxl", 16: "sd3 or flux"}
 """The families whose latents have so many channels."""
 
@@ -76,6 +79,16 @@ def family_of_transformer(shapes: Mapping[str, tuple[int, ...]]) -> str:
             return family
     widths = (max(shape, default=0) for name, shape in sorted(shapes.items()) if JOINT.search(name))
     return next((JOINT_WIDTHS[width] for width in widths if width in JOINT_WIDTHS), "")
+
+
+def family_of_adapter(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """Return the family that a T2I adapter was made for; empty where it sees other pixels than those published.
+
+    Args:
+        shapes: The shape of each tensor by diffusers' names.
+    """
+    first = shapes.get("adapter.conv_in.weight") or shapes.get("adapter.body.0.in_conv.weight") or ()
+    return ADAPTERS.get(first[1], "") if len(first) > 1 else ""
 
 
 def family_of_latents(channels: object, scale: object) -> str:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from sd_nodes import gligen_names, open_clip, sd3_names, upscaler_names
+from sd_nodes import adapter_names, gligen_names, open_clip, sd3_names, upscaler_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -203,6 +203,9 @@ LAYOUTS = (
     Layout("controlnet", "", "zero_convs.0.0.weight", _original_unet),
     Layout("controlnet", "", "controlnet_cond_embedding.conv_in.weight", _same),
     Layout("controlnet", "", "controlnet_blocks.0.weight", _same),
+    Layout("t2i_adapter", "", adapter_names.FULL, adapter_names.renamed),
+    Layout("t2i_adapter", "", adapter_names.LIGHT, adapter_names.renamed_light),
+    Layout("t2i_adapter", "", adapter_names.OURS, _same),
     Layout("unet", "", "out.2.weight", _original_unet),
     Layout("unet", "", "up_blocks.0.resnets.0.conv1.weight", _same),
     Layout("vae", "", "decoder.mid.block_1.conv1.weight", _original_vae),

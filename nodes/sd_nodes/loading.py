@@ -12,6 +12,7 @@ import transformers
 from safetensors import safe_open
 
 from graph_runtime import NodeError
+from sd_nodes.diffusion.adapter import adapter_of, as_trained
 from sd_nodes.diffusion.gligen import Gligen
 from sd_nodes.diffusion.style import StyleAdapter
 from sd_nodes.imaging.upscaling import upscaler_of
@@ -59,6 +60,7 @@ MODULES: dict[str, ModuleClass] = {
     "image_encoder": transformers.CLIPVisionModelWithProjection,
     "transformer": diffusers.SD3Transformer2DModel,
     "text_encoder_3": transformers.T5EncoderModel,
+    "t2i_adapter": diffusers.T2IAdapter,
 }
 
 VARIANTS: dict[str, ModuleClass] = {
@@ -75,6 +77,7 @@ OWN: dict[str, Callable[[Shapes], torch.nn.Module]] = {
     "text_encoder_3": t5_of,
     "gligen": Gligen,
     "style_model": StyleAdapter.of,
+    "t2i_adapter": adapter_of,
 }
 """Modules of the pack's own, built by the shapes of their weights."""
 
@@ -105,6 +108,8 @@ def load(component: Component, dtype: torch.dtype) -> Loaded:
     """
     _be_quiet()
     module = _from_folder(component, component.folder, dtype) if component.folder else _from_file(component, dtype)
+    if isinstance(module, diffusers.T2IAdapter):
+        module = as_trained(module)
     module.eval().requires_grad_(False)
     return Loaded(module, _companion(component, module))
 

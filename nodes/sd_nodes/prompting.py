@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, cast, final
 
-from diffusers import SD3ControlNetModel
+from diffusers import SD3ControlNetModel, T2IAdapter
 
+from graph_runtime import NodeError
+from sd_nodes.diffusion.adapter import Adapted, adapter_problem
 from sd_nodes.diffusion.control import Control as Steering
 from sd_nodes.diffusion.k.regions import Area, Prompt, Share, fitted_mask
 from sd_nodes.drawing import sees_latents, takes_picture
@@ -42,18 +44,25 @@ class Nets:
 
     store: WeightStore
     lent: ExitStack
-    made: list[tuple[Control, Steering | JointControl]] = field(default_factory=list)
+    made: list[tuple[Control, Steering | JointControl | Adapted]] = field(default_factory=list)
 
-    def ready(self, control: Control, unet: UNet2DConditionModel) -> Steering | JointControl:
+    def ready(self, control: Control, unet: UNet2DConditionModel) -> Steering | JointControl | Adapted:
         """Return a ControlNet at work on a denoising network, with its own network."""
         for other, steering in self.made:
             if control.alike(other):
                 return steering
-        net = self.lent.enter_context(self.store.controlnet(control.net))
-        joint = isinstance(net, SD3ControlNetModel)
-        steering = joint_steering(control, net, unet, self.store, self.lent) if joint else self._steering(control, net)
-        self.made.append((control, steering))
-        return steering
+        made = self._made(control, self.lent.enter_context(self.store.controlnet(control.net)), unet)
+        self.made.append((control, made))
+        return made
+
+    def _made(
+        self, control: Control, net: torch.nn.Module, unet: UNet2DConditionModel
+    ) -> Steering | JointControl | Adapted:
+        if isinstance(net, SD3ControlNetModel):
+            return joint_steering(control, net, unet, self.store, self.lent)
+        if isinstance(net, T2IAdapter):
+            return _adapted(control, net, unet)
+        return self._steering(control, cast("ControlNetModel", net))
 
     @staticmethod
     def _steering(control: Control, net: ControlNetModel) -> Steering:
@@ -142,6 +151,19 @@ class Scene:
         if items.shape[2:] == samples.shape[2:]:
             return items
         return resized(items, samples.shape[3], samples.shape[2], "bilinear", crop=True)
+
+
+def _adapted(control: Control, net: T2IAdapter, unet: UNet2DConditionModel) -> Adapted:
+    """Return a T2I adapter at work.
+
+    Raises:
+        NodeError: It was made for another network, or is asked for what it has not.
+    """
+    if control.mask is not None or control.guess:
+        raise NodeError(f"“{control.net.source.name}” is a T2I adapter: those know neither masks nor guess mode.")
+    if problem := adapter_problem(net, unet.config.block_out_channels):
+        raise NodeError(f"“{control.net.source.name}”: {problem}")
+    return Adapted(net, control.picture, control.strength, control.start, control.end)
 
 
 def sharing_boxes(positive: Conditioning, other: Conditioning | None) -> Conditioning | None:

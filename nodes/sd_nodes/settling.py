@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+from diffusers import T2IAdapter
 
 from sd_nodes.diffusion.attention import set_attention
 from sd_nodes.diffusion.compiling import compile_blocks
@@ -37,7 +38,7 @@ def settle(module: torch.nn.Module, recipe: Recipe, placement: Placement, state:
 def _settled(module: torch.nn.Module, recipe: Recipe, placement: Placement, state: Path | None) -> Iterator[str]:
     device = torch.device(placement.device)
     module.to(placement.dtype)
-    if isinstance(recipe, ATTENDING):
+    if isinstance(recipe, ATTENDING) and not isinstance(module, T2IAdapter):  # which has no attention
         yield set_attention(module, recipe.settings.attention, device, placement.dtype)
     if placement.storage is not None:
         store_as(module, placement.storage, placement.dtype)

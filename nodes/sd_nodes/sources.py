@@ -9,7 +9,7 @@ from graph_runtime import NodeError
 from sd_nodes.assets import T5_TOKENIZER, present
 from sd_nodes.components import Component, components
 from sd_nodes.digests import digest_file, digest_files
-from sd_nodes.families import CLASSES, family_of, family_of_latents, family_of_transformer, kind_of
+from sd_nodes.families import CLASSES, family_of, family_of_adapter, family_of_latents, family_of_transformer, kind_of
 from sd_nodes.places import (
     BASE,
     CLIP_VISION,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 SHELVES = {
     "vae": VAE,
     "controlnet": CONTROLNET,
+    "t2i_adapter": CONTROLNET,
     "safety_checker": SAFETY,
     "unet": UNET,
     "transformer": UNET,
@@ -58,6 +59,9 @@ LATENT_SCALE = 0.18215
 """What the latents of an autoencoder are multiplied by whose configuration says nothing, as diffusers has it."""
 
 ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
+STEERING = ("controlnet", "t2i_adapter")
+"""The parts by which pictures steer a network: ControlNets, and the adapters that are loaded like them."""
+
 NETWORKS = ("unet", "transformer")
 """The part that denoises, by its class."""
 
@@ -104,10 +108,11 @@ def checkpoint(name: str, folders: Folders) -> Checkpoint:
 
 
 def controlnet(name: str, folders: Folders, kind: str = "") -> ControlNet:
-    """Return the recipe of a ControlNet; without `kind` its name tells what it was trained for."""
+    """Return the recipe of a ControlNet or T2I adapter; without `kind` its name tells what it was trained for."""
     found = components(find(name, CONTROLNET, folders))
-    demand(name, found, ("controlnet",))
-    component = found["controlnet"]
+    part = next((part for part in STEERING if part in found), STEERING[0])
+    demand(name, found, (part,))
+    component = found[part]
     return ControlNet(
         source_at(name, component, folders), family_in(component), kind or kind_of(name.rstrip("/").rpartition("/")[2])
     )
@@ -214,9 +219,11 @@ def with_tokenizer(component: Component, folders: Folders) -> Component:
 
 
 def family_in(component: Component) -> str:
-    """Return the family of a UNet or ControlNet; empty where nothing in it tells."""
+    """Return the family of a UNet, ControlNet or T2I adapter; empty where nothing in it tells."""
     if component.part == "transformer":
         return "sd3"
+    if component.part == "t2i_adapter":
+        return family_of_adapter({name: tensor.shape for name, tensor in component.header().items()})
     if config := component.config():
         width = config.get("cross_attention_dim")
         return CLASSES.get(str(config.get("_class_name")), family_of(width if isinstance(width, int) else None))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
-from diffusers import SD3ControlNetModel
+from diffusers import SD3ControlNetModel, T2IAdapter
 
 from graph_runtime import NodeError
 from sd_nodes.diffusion.control import Control as Steering
@@ -79,6 +79,9 @@ class Steered:
             drawn = Drawn(self.seed, place)
             made = joint_steering(control, net, self.unet, self.store, self.lent, drawn.encoded)
             return replace(made, picture=self._fitted(Image(control.picture[..., :3]), made.pixels))
+        if isinstance(net, T2IAdapter):
+            name = control.net.source.name
+            raise NodeError(f"“{name}” is a T2I adapter; those are followed by KSampler and SamplerCustom.")
         factor = 2 ** (len(net.config.conditioning_embedding_out_channels) - 1)
         picture = self._fitted(Image(control.picture[..., : net.config.conditioning_channels]), factor)
         return Steering(

@@ -205,11 +205,3 @@ def test_recipes_are_made_without_torch(shelf: Path) -> None:
     )
     environment = {"PYTHONPATH": ":".join(sys.path)}
     assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
-
-
-def test_a_t2i_adapter_is_told_as_what_it_is(tmp_path):
-    names = original.Names("")
-    names.add("body.0.block1", 8, 8, 3, 3)
-    original.write(tmp_path / "controlnet/adapter.safetensors", names.tensors)
-    with pytest.raises(NodeError, match="it looks like a T2I adapter, and those are not read; take a ControlNet"):
-        sources.controlnet("adapter", Folders(models=(tmp_path,)))

@@ -18,8 +18,8 @@ def fitted_control(control: Control, latents: torch.Size, prompts: int) -> Contr
     """
     factor = 2 ** (len(control.net.config.conditioning_embedding_out_channels) - 1)
     picture = fitted_picture(control.picture, latents[2] * factor, latents[3] * factor)
-    mask = None if control.mask is None else _for_batch(control.mask, latents[0] // prompts, prompts)
-    return replace(control, picture=_for_batch(picture, latents[0] // prompts, prompts), mask=mask)
+    mask = None if control.mask is None else for_batch(control.mask, latents[0] // prompts, prompts)
+    return replace(control, picture=for_batch(picture, latents[0] // prompts, prompts), mask=mask)
 
 
 def fitted_picture(picture: Tensor, height: int, width: int) -> Tensor:
@@ -43,7 +43,7 @@ def fitted_picture(picture: Tensor, height: int, width: int) -> Tensor:
     return torch.nn.functional.interpolate(cropped, (height, width), mode="nearest-exact").permute(0, 2, 3, 1)
 
 
-def _for_batch(picture: Tensor, batch: int, prompts: int) -> Tensor:
+def for_batch(picture: Tensor, batch: int, prompts: int) -> Tensor:
     """One picture serves all latents; of several, the first ones are used, and repeated where there are too few."""
     if len(picture) == 1:
         return picture

@@ -8,6 +8,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor
 
+from sd_nodes.diffusion.adapter import Adapted, Features, summed
 from sd_nodes.diffusion.condition import Condition
 from sd_nodes.diffusion.control import Conditioned, Control, prepare, total
 from sd_nodes.diffusion.joint_control import JointConditioned, JointControl
@@ -32,7 +33,7 @@ class Part:
     side: int
     placed: Placed
     area: Area
-    controls: tuple[Control | JointControl, ...]
+    controls: tuple[Control | JointControl | Adapted, ...]
 
     def fits(self, other: "Part", repeated: bool = True) -> bool:
         """Tells whether both can share a batch; a text may be `repeated` to the length of another one."""
@@ -59,7 +60,7 @@ class Network:
     unet: UNet2DConditionModel
     parameterization: Parameterization
     at: Stepwise | None = None
-    embedded: dict[tuple[object, ...], Conditioned | JointConditioned] = field(default_factory=dict)
+    embedded: dict[tuple[object, ...], Conditioned | JointConditioned | Features] = field(default_factory=dict)
 
     def predict(self, sides: Sequence[Sequence[Placed]], latents: Tensor, sigma: float) -> list[Tensor]:
         """Denoises latents once for each side.
@@ -108,7 +109,8 @@ class Network:
         # Filled in, not brought over: bringing a number to a GPU waits for it.
         timestep = torch.full((), self.parameterization.levels.timestep(sigma), device=latents.device)
         controls = [self._embedded(one, seen.shape, len(batch)) for one in batch[0].controls]
-        residuals = total(one.residuals(seen, timestep, told) for one in controls)
+        residuals = total(one.residuals(seen, timestep, told) for one in controls if not isinstance(one, Features))
+        features = summed(one for one in controls if isinstance(one, Features))
         size = (crops.shape[2], crops.shape[3])
         unet = self.unet if self.at is None else self.at(self.unet, sigma, size)
         if residuals is not None and self.at is not None:
@@ -122,22 +124,30 @@ class Network:
             mid_block_additional_residual=None if residuals is None else residuals.mid,
             added_cond_kwargs=dict(told.added),
             cross_attention_kwargs=_boxes(told),
+            **_inner(features, seen),
             return_dict=False,
         )[0]
         denoised = self.parameterization.denoised(output.to(crops.dtype), crops, sigma)
         return list(denoised.chunk(len(batch)))
 
     def _embedded(
-        self, control: Control | JointControl, seen: torch.Size, prompts: int
-    ) -> Conditioned | JointConditioned:
+        self, control: Control | JointControl | Adapted, seen: torch.Size, prompts: int
+    ) -> Conditioned | JointConditioned | Features:
         key = (id(control), seen, prompts)
         if key not in self.embedded:
             self.embedded[key] = (
-                control.prepared(seen, prompts)
-                if isinstance(control, JointControl)
-                else prepare(fitted_control(control, seen, prompts), seen)
+                prepare(fitted_control(control, seen, prompts), seen)
+                if isinstance(control, Control)
+                else control.prepared(seen, prompts)
             )
         return self.embedded[key]
+
+
+def _inner(features: Features | None, seen: Tensor) -> dict[str, list[Tensor]]:
+    """What is added inside of a UNet's encoder, by diffusers' name; the UNet takes the list apart."""
+    if features is None:
+        return {}
+    return {"down_intrablock_additional_residuals": [one.to(seen) for one in features.levels]}
 
 
 def _boxes(told: Condition) -> dict[str, object] | None:

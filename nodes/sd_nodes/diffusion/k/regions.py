@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from sd_nodes.diffusion.adapter import Adapted
 from sd_nodes.diffusion.condition import Condition
 from sd_nodes.diffusion.control import Control
 from sd_nodes.diffusion.joint_control import JointControl
@@ -82,7 +83,7 @@ class Prompt:
     strength: float = 1.0
     start: float = 0.0
     end: float = 1.0
-    controls: tuple[Control | JointControl, ...] = ()
+    controls: tuple[Control | JointControl | Adapted, ...] = ()
     shares_controls: bool = False
     beside: Tensor | None = None
 

@@ -113,7 +113,7 @@ def _demand_followed(model: Model) -> None:
     """Refuse models that are read or steered in ways that only KSampler knows."""
     told = model.tweaks.prediction
     shifted = told is not None and told == Prediction("flow", shift=told.shift)
-    followed = replace(model.tweaks, perturbed=0.0, prediction=None if shifted else told)
+    followed = replace(model.tweaks, perturbed=0.0, skipped=None, prediction=None if shifted else told)
     if followed != Tweaks():
         message = "how it is read or steered was changed; that is followed by KSampler and SamplerCustom."
         raise NodeError(message, input="model")
@@ -176,11 +176,16 @@ def _guidance(told: tuple[Told, Told], scale: float, rescale: float, method: Gui
 
 
 def _disturbed(method: GuidanceMethod, model: Model) -> GuidanceMethod:
-    """Return the method with the perturbed attention that was put on the model."""
-    if model.tweaks.perturbed and method.away:
-        message = "it leads away from a disturbed model already, by the model's own perturbed-attention guidance."
+    """Return the method with the guidance away from a disturbed model that was put on the model."""
+    perturbed, skipped = model.tweaks.perturbed, model.tweaks.skipped
+    if (perturbed or skipped) and method.away:
+        name = "perturbed-attention" if perturbed else "skip-layer"
+        message = f"it leads away from a disturbed model already, by the model's own {name} guidance."
         raise NodeError(message, input="method")
-    return replace(method, away=model.tweaks.perturbed) if model.tweaks.perturbed else method
+    if skipped is None:
+        return replace(method, away=perturbed) if perturbed else method
+    led = replace(method, away=skipped.scale, disturbed="skipped", layers=skipped.layers)
+    return replace(led, away_start=skipped.start, away_end=skipped.end)
 
 
 def finite(latents: torch.Tensor) -> torch.Tensor:

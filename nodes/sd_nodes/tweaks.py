@@ -71,6 +71,24 @@ class Shrinking:
 
 @final
 @dataclass(frozen=True)
+class SkippedLayers:
+    """How samples are led away from what a transformer predicts without some of its blocks (skip-layer guidance).
+
+    Args:
+        layers: The numbers of the blocks, from 0.
+        scale: How far.
+        start: The fraction of the sampling before which it is off.
+        end: The fraction of the sampling after which it is off.
+    """
+
+    layers: tuple[int, ...]
+    scale: float
+    start: float = 0.0
+    end: float = 1.0
+
+
+@final
+@dataclass(frozen=True)
 class Tweaks:
     """Changes to how a model is sampled; its weights stay as they are.
 
@@ -81,6 +99,7 @@ class Tweaks:
         perturbed: How far samples are led away from what the network predicts without attention in its middle block.
         gradual: Places under a soft noise mask begin the later, the darker they are; how much this counts, 0 to 1.
         shrinking: How its inner features are made smaller.
+        skipped: How samples are led away from what a transformer predicts without some of its blocks.
         merged: Which part of the tokens is merged where it attends to itself, 0 to 1 (arXiv:2303.17604).
     """
 
@@ -90,4 +109,5 @@ class Tweaks:
     perturbed: float = 0.0
     gradual: float | None = None
     shrinking: Shrinking | None = None
+    skipped: SkippedLayers | None = None
     merged: float = 0.0

@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from graph_runtime import Folders, NodeError
 from sd_nodes.controlnet import controlnet_apply_masked, controlnet_apply_sd3
 from sd_nodes.diffusion.errors import SettingError
-from sd_nodes.flow_tweaks import model_sampling_sd3
+from sd_nodes.flow_tweaks import model_sampling_sd3, skip_layer_guidance_sd3
 from sd_nodes.guidance_methods import skip_layer_guidance, smoothed_energy_guidance
 from sd_nodes.inpainting import inpaint_model_conditioning
 from sd_nodes.latents import empty_latent_image, empty_sd3_latent_image, vae_decode, vae_encode
@@ -242,6 +242,15 @@ def test_skipped_layers_lead_as_in_diffusers_to_the_bit(base, folders, store):
     reference = theirs(pipeline("StableDiffusion3Pipeline", folders), height=64, width=64, **layers)
     assert torch.equal(drawn, reference)
     assert not torch.equal(drawn, ours(base, store, empty_sd3_latent_image(64, 64)))
+
+
+def test_so_do_those_that_the_model_itself_is_told_to_skip(base, store):
+    latent = empty_sd3_latent_image(64, 64)
+    skipping = base._replace(model=skip_layer_guidance_sd3(base.model, "1, 2", 2.8, 0.01, 0.6))
+    method = skip_layer_guidance(2.8, layers="1, 2", start=0.01, end=0.6)
+    assert torch.equal(ours(skipping, store, latent), ours(base, store, latent, method=method))
+    with pytest.raises(NodeError, match="already, by the model's own skip-layer guidance"):
+        ours(skipping, store, latent, method=method)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from sd_nodes.diffusion.guidance import rescaled
+from sd_nodes.diffusion.k.corrections import Correction, Guided, corrected, tangential
 from sd_nodes.diffusion.k.network import Network
 from sd_nodes.diffusion.k.regions import Placed, Prompt
 from sd_nodes.diffusion.k.run import Denoised
@@ -55,28 +57,6 @@ class Rescaled:
 
 
 @dataclass(frozen=True)
-class Perturbed:
-    """Perturbed-attention guidance (arXiv:2403.17377): away from what a disturbed model predicts.
-
-    Args:
-        network: The disturbed model.
-        scale: How far.
-    """
-
-    network: Network
-    scale: float
-
-    def pushed(
-        self, guided: Tensor, conditional: Tensor, positive: Sequence[Placed], x: Tensor, sigma: float
-    ) -> Tensor:
-        """Returns the guided prediction, pushed away; at a scale of 0 nothing is computed."""
-        if not self.scale:
-            return guided
-        (disturbed,) = self.network.predict([positive], x, sigma)
-        return guided + (conditional - disturbed) * self.scale
-
-
-@dataclass(frozen=True)
 class Cfg:
     """Guidance by a positive and a negative side.
 
@@ -85,14 +65,18 @@ class Cfg:
         negative: What it should not; where there is none it denoises to zeros.
         scale: How far the positive side is followed; at 1 the negative side is not computed.
         mix: The rule of mixing.
-        perturbed: A disturbed model to be led away from.
+        corrections: What is done to the mixed prediction.
+        both: Computes the negative side whatever the scale.
+        damped: Leaves out of the negative prediction what it does not share with the positive one.
     """
 
     positive: Prompts
     negative: Prompts = ()
     scale: float = 1.0
     mix: Callable[[Mixed], Tensor] = plain
-    perturbed: Perturbed | None = None
+    corrections: Sequence[Correction] = ()
+    both: bool = False
+    damped: bool = False
 
     @property
     def sides(self) -> list[Prompts]:
@@ -111,12 +95,16 @@ class Cfg:
             sigma: Their noise level.
             both: Computes the negative side whatever the scale.
         """
-        guided = both or not math.isclose(self.scale, 1.0)
+        guided = both or self.both or not math.isclose(self.scale, 1.0)
         conditional, *rest = predict(sides if guided else sides[:1], x, sigma)
+        if rest and self.damped:
+            rest = [tangential(x, conditional, rest[0])]
         unguided = rest[0] if rest else conditional
         result = self.mix(Mixed(x, sigma, conditional, unguided, self.scale)) if rest else conditional
-        if self.perturbed is not None:
-            result = self.perturbed.pushed(result, conditional, sides[0], x, sigma)
+        if self.corrections:
+            negative = rest[0] if rest else torch.zeros_like(x)
+            given = Guided(x, sigma, result, conditional, negative, self.scale, sides[0], sides[1])
+            result = corrected(given, self.corrections)
         return Denoised(result, unguided)
 
 
@@ -133,8 +121,8 @@ class DualCfg:
         nested: Mixes the first two, and the result with the negative; else the second with the negative, and then the
             difference of the first two is added.
         mix: The rule of mixing two predictions.
-        perturbed: A disturbed model to be led away from: in what the first two sides say together if nested, else in
-            what the second says.
+        corrections: What is done to what is mixed by that rule: of the first two sides if nested, else of the others.
+        all: Computes all sides whatever the scales.
     """
 
     positive: Prompts
@@ -144,7 +132,8 @@ class DualCfg:
     middle_scale: float
     nested: bool = False
     mix: Callable[[Mixed], Tensor] = plain
-    perturbed: Perturbed | None = None
+    corrections: Sequence[Correction] = ()
+    all: bool = False
 
     @property
     def sides(self) -> list[Prompts]:
@@ -155,24 +144,74 @@ class DualCfg:
         self, predict: Predict, sides: Sequence[Sequence[Placed]], x: Tensor, sigma: float, both: bool
     ) -> Denoised:
         """Denoises latents; see `Cfg.denoised`."""
-        needless = [] if both or self.nested else [math.isclose(one, 1.0) for one in (self.middle_scale, self.scale)]
+        whole = both or self.all or self.nested
+        needless = [] if whole else [math.isclose(one, 1.0) for one in (self.middle_scale, self.scale)]
         if needless == [True, True]:
             (first,) = predict(sides[:1], x, sigma)
             return Denoised(first, first)
         if needless[:1] == [True]:
             first, middle = predict(sides[:2], x, sigma)
-            return Denoised(self._pushed(middle, middle, sides[1], x, sigma) + (first - middle) * self.scale, middle)
+            given = Guided(x, sigma, middle, middle, torch.zeros_like(x), self.middle_scale, sides[1], sides[2])
+            return Denoised(corrected(given, self.corrections) + (first - middle) * self.scale, middle)
         first, middle, negative = predict(sides, x, sigma)
         if self.nested:
             mixed = self.mix(Mixed(x, sigma, first, middle, self.scale))
-            inner = self._pushed(mixed, first, sides[0], x, sigma)
-            return Denoised(negative + self.middle_scale * (inner - negative), middle)
+            given = Guided(x, sigma, mixed, first, middle, self.scale, sides[0], sides[1])
+            return Denoised(negative + self.middle_scale * (corrected(given, self.corrections) - negative), middle)
         mixed = self.mix(Mixed(x, sigma, middle, negative, self.middle_scale))
-        outer = self._pushed(mixed, middle, sides[1], x, sigma)
-        return Denoised(outer + (first - middle) * self.scale, negative)
-
-    def _pushed(self, mixed: Tensor, alone: Tensor, side: Sequence[Placed], x: Tensor, sigma: float) -> Tensor:
-        return mixed if self.perturbed is None else self.perturbed.pushed(mixed, alone, side, x, sigma)
+        given = Guided(x, sigma, mixed, middle, negative, self.middle_scale, sides[1], sides[2])
+        return Denoised(corrected(given, self.corrections) + (first - middle) * self.scale, negative)
 
 
-Guide = Cfg | DualCfg
+@dataclass(frozen=True)
+class PerpNeg:
+    """Guidance away from what of the negative side stands across the positive one (arXiv:2304.04968).
+
+    Args:
+        positive: What the picture should show.
+        negative: What it should not.
+        empty: What says nothing.
+        scale: How far the positive side is followed, away from the empty one.
+        negative_scale: How much the negative side counts against it; at 0 it is not computed.
+        corrections: What is done to the mixed prediction.
+        all: Computes all sides whatever the scales.
+        damped: Leaves out of the negative prediction what it does not share with the positive one.
+    """
+
+    positive: Prompts
+    negative: Prompts
+    empty: Prompts
+    scale: float
+    negative_scale: float
+    corrections: Sequence[Correction] = ()
+    all: bool = False
+    damped: bool = False
+
+    @property
+    def sides(self) -> list[Prompts]:
+        """The positive side, the negative one, and the empty one."""
+        return [self.positive, self.negative, self.empty]
+
+    def denoised(
+        self, predict: Predict, sides: Sequence[Sequence[Placed]], x: Tensor, sigma: float, both: bool
+    ) -> Denoised:
+        """Denoises latents; see `Cfg.denoised`."""
+        whole = both or self.all
+        unopposed = not whole and math.isclose(self.negative_scale, 0.0, abs_tol=1e-9)
+        asked = [sides[0]]
+        asked += [] if unopposed else [sides[1]]
+        asked += [] if unopposed and math.isclose(self.scale, 1.0) else [sides[2]]
+        conditional, *rest = predict(asked, x, sigma)
+        zeros = torch.zeros_like(x)
+        negative = zeros if unopposed else rest.pop(0)
+        empty = rest.pop(0) if rest else zeros
+        if self.damped and not unopposed:
+            negative = tangential(x, conditional, negative)
+        wanted, unwanted = conditional - empty, negative - empty
+        across = unwanted - ((unwanted * wanted).sum() / wanted.norm() ** 2) * wanted
+        mixed = empty + self.scale * (wanted - across * self.negative_scale)
+        given = Guided(x, sigma, mixed, conditional, negative, self.scale, sides[0], sides[1])
+        return Denoised(corrected(given, self.corrections), negative)
+
+
+Guide = Cfg | DualCfg | PerpNeg

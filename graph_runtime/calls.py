@@ -57,9 +57,11 @@ def outputs(node: Node, values: object) -> tuple[object, ...]:
 
 def _is_amiss(socket: Socket, value: object) -> bool:
     """Tell whether a list stands where none belongs, or none where one does."""
+    if socket.is_list == isinstance(value, list):
+        return False
     if isinstance(socket.type, Kind):  # a single value of such a type may well be a list
-        return socket.is_list and not isinstance(value, list)
-    return socket.is_list != isinstance(value, list) and socket.type is not object
+        return socket.is_list
+    return socket.type is not object
 
 
 def _check(output: Output, value: object) -> None:
@@ -70,6 +72,8 @@ def _check(output: Output, value: object) -> None:
 
 def fits(value: object, kind: object) -> bool:
     """Tell whether a value is of a plain class; what only a type checker can see is left to it."""
+    if type(value) is kind:
+        return True
     if not isinstance(kind, type) or kind is object or getattr(kind, "__total__", None) is not None:
         return True
     if isinstance(value, bool):

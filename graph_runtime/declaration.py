@@ -139,6 +139,17 @@ class Node:
         return frozenset(name for name, one in self.inputs.items() if one.socket.lazy)
 
     @cached_property
+    def lists(self) -> frozenset[str]:
+        """The inputs that take lists."""
+        return frozenset(name for name, one in self.inputs.items() if one.socket.is_list)
+
+    @cached_property
+    def checked(self) -> frozenset[str]:
+        """The inputs for which it takes more than the right type: bounds or choices, for links too."""
+        sockets = ((name, one.socket) for name, one in self.inputs.items() if not one.socket.lenient)
+        return frozenset(name for name, one in sockets if one.bounds or one.choices or one.literals)
+
+    @cached_property
     def generic(self) -> bool:
         """Whether the type of an output depends on what comes in."""
         return any(isinstance(output.socket.type, TypeVar) for output in self.outputs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeAlias, cast
@@ -20,6 +20,8 @@ from .sealing import sealed
 from .sockets import Socket, describe
 from .step import Step
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
 Arguments: TypeAlias = dict[str, object]
 Returned: TypeAlias = Sequence[object] | Result | BaseException
 """What became of a node's calls: its result; what each call returned, where one of them expands; what was raised."""
@@ -31,7 +33,7 @@ class Invocation:
 
     Attributes:
         step: The step.
-        calls: The arguments of each call; a block stands for a call that received one.
+        calls: What each call takes over links or awaits; a block stands for a call that received one.
         handed: Gives the injected parameters; called where the node runs.
         blocked: The block that one of the inputs carries, or None.
     """
@@ -50,7 +52,7 @@ def prepare(step: Step, linked: Mapping[str, object], handed: Callable[[], Mappi
         linked: The value, or the lazy value, of each linked input.
         handed: Gives the injected parameters.
     """
-    fixed = {name: Lazy.of(own) if step.is_lazy(name) else own for name, own in _owned(step)}
+    fixed: Arguments = {name: Lazy.of(_own(step.values[name])) for name in step.values if step.is_lazy(name)}
     for name, value in linked.items():
         if name in step.mapped:
             continue
@@ -70,12 +72,10 @@ def _awaitable(step: Step, items: Arguments) -> Arguments:
     return {name: Lazy.of(item) if name in step.node.lazy else item for name, item in items.items()}
 
 
-def _owned(step: Step) -> Iterator[tuple[str, object]]:
-    """The values of a step as a node may keep them: what a workflow says stays as it is, whatever a node does."""
-    return ((name, _own(value)) for name, value in step.values.items())
-
-
 def _own(value: object) -> object:
+    """A value as a node may keep it: what a workflow says stays as it is, whatever a node does."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, Given):
         return [*value.value] if type(value.value) is list else value.value
     return copy.deepcopy(value) if isinstance(value, list | dict) else value
@@ -94,13 +94,13 @@ def blocked_in(result: Result) -> bool:
 
 
 def _as_list(value: object, lone: bool = False) -> list[object]:
-    """A list of its own for the node that receives it, which may then do with it what it likes.
+    """The list that an input takes: the one that came, or one of the value that came.
 
     Args:
         value: A list, or one value.
         lone: Whether a list is one value.
     """
-    return [*value] if isinstance(value, list) and not lone else [value]
+    return value if isinstance(value, list) and not lone else [value]
 
 
 def _mapped(lists: Mapping[str, list[object]]) -> Sequence[Arguments]:
@@ -121,7 +121,7 @@ def check_linked(step: Step, call: Arguments, folders: Folders) -> None:
         socket = step.node.inputs[name].socket
         if socket.lazy:
             continue
-        checked = (socket.bounds or socket.choices or socket.literals) and not socket.lenient
+        checked = name in step.node.checked
         for value in cast("list[object]", call[name]) if socket.is_list else (call[name],):
             if value is None and socket.optional:
                 continue
@@ -166,7 +166,7 @@ def invoke(
                 returned.append(call)
             else:
                 check_linked(step, call, folders)
-                returned.append(_called(step, {**call, **handed}, around, relieve))
+                returned.append(_called(step, call, handed, around, relieve))
         return gathered(step, returned)
     except BaseException as error:
         return error
@@ -174,7 +174,8 @@ def invoke(
 
 def _called(
     step: Step,
-    arguments: Arguments,
+    call: Arguments,
+    handed: Mapping[str, object],
     around: Callable[[Node], AbstractContextManager[object]],
     relieve: Callable[[], bool],
 ) -> object:
@@ -185,20 +186,26 @@ def _called(
     node = step.node
     try:
         with around(node):
-            return node.function(**_fresh(step, arguments))
+            return node.function(**_fresh(step, call, handed))
     except (OutOfMemory, MemoryError) as error:
         shortage = _without_frames(error)
     if node.sink or not relieve():
         raise shortage
     with around(node):
-        return node.function(**_fresh(step, arguments))
+        return node.function(**_fresh(step, call, handed))
 
 
-def _fresh(step: Step, arguments: Arguments) -> Arguments:
+def _fresh(step: Step, call: Arguments, handed: Mapping[str, object]) -> Arguments:
     """The arguments for one call: the lists and the values that a node may change are its own each time."""
-    linked = ((name, arguments[name]) for name in step.wires if step.node.inputs[name].socket.is_list)
-    lists = {name: [*value] for name, value in linked if isinstance(value, list)}
-    return {**arguments, **lists, **{name: own for name, own in _owned(step) if not step.is_lazy(name)}}
+    arguments = {**call, **handed}
+    for name, value in step.values.items():
+        if name not in arguments:
+            arguments[name] = _own(value)
+    for name in step.node.lists:
+        value = call.get(name)
+        if isinstance(value, list):
+            arguments[name] = [*value]
+    return arguments
 
 
 def _without_frames(error: Exception) -> Exception:
@@ -218,7 +225,7 @@ async def invoke_async(invocation: Invocation, folders: Folders) -> Returned:
                 returned.append(call)
             else:
                 check_linked(step, call, folders)
-                returned.append(await cast("Awaitable[object]", step.node.function(**_fresh(step, call), **handed)))
+                returned.append(await cast("Awaitable[object]", step.node.function(**_fresh(step, call, handed))))
         return gathered(step, returned)
     except BaseException as error:
         return error

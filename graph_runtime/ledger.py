@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -11,8 +11,6 @@ from .results import Result
 from .step import Step
 
 if TYPE_CHECKING:
-    import asyncio
-
     from .expansion import Growth
 
 Status: TypeAlias = Literal["waiting", "running", "expanding", "done", "failed", "skipped", "released"]
@@ -34,7 +32,7 @@ class State:
         because: The failed step on whose account it cannot run.
         follows: The step with the same key whose result it takes.
         growth: The sub-graph that stands in for it.
-        awaited: Nodes that await it as a lazy input.
+        awaited: Called when it is over, for nodes that await it as a lazy input.
         started: When it was started, on the performance counter.
     """
 
@@ -49,7 +47,7 @@ class State:
     because: str = ""
     follows: str = ""
     growth: Growth | None = None
-    awaited: list[asyncio.Future[None]] = field(default_factory=list)
+    awaited: list[Callable[[], None]] = field(default_factory=list)
     started: float = 0.0
 
     @property
@@ -139,9 +137,8 @@ class Ledger:
                 yield from self._told(self.states[self._over.popleft()])
 
     def _told(self, state: State) -> Iterator[State]:
-        for future in state.awaited:
-            if not future.done():
-                future.set_result(None)
+        for answer in state.awaited:
+            answer()
         consumers, state.consumers = state.consumers, []
         for name in consumers:
             consumer = self.states[name]

@@ -1,4 +1,7 @@
-"""One run of a graph. Everything here happens in the loop's thread, except the nodes' own functions and the cache."""
+"""One run of a graph: its books, kept by whichever thread has something to enter, one at a time.
+
+Events are told and coroutines run in the loop's thread, nodes' functions in the threads of their lanes.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from .events import Event
 from .graph import Graph
 from .growing import Growing
 from .guard import Guard
-from .inbox import Inbox
+from .inbox import Inbox, Outbox
 from .injected import Surroundings, Tick
 from .invocation import Returned, prepare
 from .lanes import Lanes
@@ -55,7 +58,10 @@ class Run:
         self.carrying = Carrying(graph.workflow, executor.metadata)
         self.names = Names(graph.steps, graph.library, uuid.uuid4().hex, self.carrying.of)
         self.ledger = Ledger(graph.targets)
-        self.account = Account(self.ledger, emit, self.carrying.outdated)
+        self.guard = Guard(lambda: self.inbox.put(self.crew.stop))
+        self.inbox = Inbox(self.guard, self.dispatch)
+        self.outbox = Outbox(asyncio.get_running_loop(), self.guard)
+        self.account = Account(self.ledger, partial(self.outbox.tell, emit), self.carrying.outdated)
         self.lanes = Lanes(executor.lanes)
         self.recall = Recall(executor.cache, executor.folders)
         self.growing = Growing(self.names, graph.library, executor.folders, self.ledger.settled)
@@ -64,12 +70,10 @@ class Run:
             self.stopping, executor.previews, executor.service, self.demand,
             lambda id, tick: self.inbox.put(self.tick, id, tick), self.carrying,
         )  # fmt: skip
-        self.inbox = Inbox(asyncio.get_running_loop(), self.collect)
         self.over: asyncio.Future[None] = asyncio.Future()
-        self.guard = Guard(lambda: self.inbox.put(self.crew.stop))
-        self.active = 0
-        self.crew = Crew(executor.workers, self.inbox, executor.folders, self.stopping, executor.relieve)
-        self.awaiting = Awaiting()
+        self.active, self.ended = 0, False
+        self.crew = Crew(executor.workers, self.inbox, self.outbox, executor.folders, self.stopping, executor.relieve)
+        self.awaiting = Awaiting(self.outbox)
 
     async def finish(self) -> Ending:
         """Run everything that is wanted, and tell how it ended.
@@ -79,8 +83,7 @@ class Run:
         """
         unsubscribe = self.cancellation.subscribe(lambda: self.inbox.put(self.crew.stop))
         try:
-            self.guard.do(self.begin)
-            self.guard.do(self.dispatch)
+            self.inbox.put(self.begin)
             await asyncio.shield(self.over)
         except asyncio.CancelledError:
             self.cancellation.cancel()
@@ -137,16 +140,22 @@ class Run:
             Unavailable: It failed, or was skipped.
             Interrupted: The run is to stop, or the node that awaits is over.
         """
-        if self.stopping() or self.ledger.settled(consumer):
+        found: asyncio.Future[State | None] = asyncio.get_running_loop().create_future()
+        self.inbox.put(self.demanded, consumer, id, found)
+        state = await found
+        if state is None:
             raise Interrupted
-        if not self.ledger.holds(id):
-            self.admit(self.plan([id]))
-        state = self.ledger.lend(consumer, id)
-        if not state.settled:
-            self.inbox.put(self.dispatch)
-            await self.awaiting.until_settled(state, consumer)
         if state.broken:
             raise Unavailable(id)
+
+    def demanded(self, consumer: str, id: str, found: asyncio.Future[State | None]) -> None:
+        """Have a step computed that a node awaits, and give the node its state once it is over."""
+        if self.stopping() or self.ledger.settled(consumer):
+            self.awaiting.answer(found, None)
+            return
+        if not self.ledger.holds(id):
+            self.admit(self.plan([id]))
+        self.awaiting.enter(self.ledger.lend(consumer, id), consumer, found)
 
     # Kept results
 
@@ -180,12 +189,6 @@ class Run:
 
     # Running
 
-    def collect(self) -> None:
-        """Do what threads left to do, then go on."""
-        for work, arguments in self.inbox.take():
-            self.guard.do(work, *arguments)
-        self.guard.do(self.dispatch)
-
     def dispatch(self) -> None:
         """Settle what is over, start what can start, and end the run when nothing is left."""
         moved = not self.stopping()
@@ -197,8 +200,9 @@ class Run:
                 self.start(self.ledger[id])
                 moved = True
             moved = moved or (self.awaiting.are_all(self.active) and self.untie())
-        if self.active == 0 and not self.over.done():
-            self.over.set_result(None)
+        if self.active == 0 and not self.ended:
+            self.ended = True
+            self.outbox.put(self.over.set_result, None)
 
     def start(self, state: State) -> None:
         """Run a step whose turn has come, unless another step computes the same."""
@@ -288,7 +292,7 @@ class Run:
 
     def tick(self, id: str, tick: Tick) -> None:
         """Pass on how far a node is; what comes after the end of the run is dropped."""
-        if not self.over.done():
+        if not self.ended:
             self.account.ticked(self.ledger[id], tick)
 
     def stopping(self) -> bool:

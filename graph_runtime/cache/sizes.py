@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass, fields, is_dataclass
+from functools import lru_cache
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     import numpy
     import torch
 
+    Array: TypeAlias = numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.generic]]
+
 _SHARED = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType)
 """What a value only points at; it is there whether the value is kept or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How instances of a class are measured.
+
+    Attributes:
+        size: Measures one without its parts; the mark tells it from others, and is the same for shared memory.
+        parts: Gives its parts.
+    """
+
+    size: Callable[..., tuple[object, int]]
+    parts: Callable[..., Iterable[object]]
 
 
 def size_of(value: object) -> int:
@@ -33,22 +49,41 @@ def size_of(value: object) -> int:
     pending: list[object] = [value]
     while pending:
         item = pending.pop()
-        mark, size = _own_size(item)
-        if mark in seen or isinstance(item, _SHARED):
+        kind: type = type(item)
+        way = _way(kind)
+        if way is None:
             continue
-        seen.add(mark)
-        total += size
-        pending.extend(_parts(item))
+        mark, size = way.size(item)
+        if mark not in seen:
+            seen.add(mark)
+            total += size
+            pending.extend(way.parts(item))
     return total
 
 
-def _own_size(item: object) -> tuple[object, int]:
-    """Measure one object without its parts; the mark tells it from others, and is the same for shared memory."""
-    kind = type(item)
-    if kind.__module__.startswith("torch") and hasattr(item, "untyped_storage"):
-        return _tensor_size(cast("torch.Tensor", item))
+@lru_cache(maxsize=1024)
+def _way(kind: type) -> _Way | None:
+    """How instances of a class are measured, or None where they count nothing."""
+    package = kind.__module__.partition(".")[0]
+    if issubclass(kind, _SHARED):
+        return None
+    if package == "torch" and hasattr(kind, "untyped_storage"):
+        return _Way(_tensor_size, _none)
     if kind.__module__ == "numpy" and kind.__name__ == "ndarray":
-        return _array_size(cast("numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.generic]]", item))
+        return _Way(_array_size, _none)
+    if issubclass(kind, str | bytes | bytearray | memoryview | int | float | None):
+        return _Way(_plain_size, _none)
+    if issubclass(kind, Mapping):
+        return _Way(_plain_size, _pairs)
+    if issubclass(kind, list | tuple | Set):
+        return _Way(_plain_size, iter)
+    if is_dataclass(kind):
+        names = [field.name for field in fields(kind)]
+        return _Way(_plain_size, lambda item: [getattr(item, name, None) for name in names])
+    return _Way(_plain_size, _none if package in ("torch", "numpy") and hasattr(kind, "dtype") else _attributes)
+
+
+def _plain_size(item: object) -> tuple[object, int]:
     return id(item), sys.getsizeof(item, 64)
 
 
@@ -60,22 +95,20 @@ def _tensor_size(tensor: torch.Tensor) -> tuple[object, int]:
         return id(tensor), tensor.numel() * tensor.element_size()
 
 
-def _array_size(array: numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.generic]]) -> tuple[object, int]:
+def _array_size(array: Array) -> tuple[object, int]:
     owner = array
     while type(owner.base) is type(array):
         owner = owner.base
     return id(owner), owner.nbytes
 
 
-def _parts(item: object) -> Iterable[object]:
-    if isinstance(item, str | bytes | bytearray | memoryview | int | float | None):
-        return ()
-    if isinstance(item, Mapping):
-        return [part for pair in item.items() for part in pair]
-    if isinstance(item, list | tuple | Set):
-        return item
-    if is_dataclass(item):
-        return [getattr(item, field.name, None) for field in fields(item)]
-    if type(item).__module__.partition(".")[0] in ("torch", "numpy") and hasattr(item, "dtype"):
-        return ()
+def _none(item: object) -> Iterable[object]:
+    return ()
+
+
+def _pairs(item: Mapping[object, object]) -> Iterable[object]:
+    return [part for pair in item.items() for part in pair]
+
+
+def _attributes(item: object) -> Iterable[object]:
     return list(getattr(item, "__dict__", {}).values())

@@ -109,6 +109,8 @@ def draw(
             progress.say(note, once=True)
         if model.settings.graphs:
             progress.say("CUDA graphs are recorded by Sampler; this sampler computes each step as usual")
+        if model.tweaks.skipped and not isinstance(unet, Mmdit):
+            progress.say("layers by number are those of a transformer such as SD3: skip-layer guidance is left out")
         if model.tweaks.perturbed and not attends_in_middle(unet):
             progress.say("the model has no attention in its middle block: perturbed-attention guidance is left out")
         form, show = parameterization(model, store), shown_by(store, model)
@@ -191,13 +193,22 @@ def _stepwise(tweaks: Tweaks, form: Parameterization, generator: torch.Generator
 def _guide(guider: Guider, network: Network, scene: Scene) -> Guide:
     tweaks = guider.model.tweaks
     mix = plain if tweaks.rescale is None else Rescaled(network, tweaks.rescale)
-    disturbed = None
-    if tweaks.perturbed and attends_in_middle(network.unet):
-        view = Network(with_perturbed_attention(network.unet), network.parameterization, network.at)
-        disturbed = Perturbed(view, tweaks.perturbed)
+    disturbed = _disturbed(tweaks, network)
     positive = scene.prompts(guider.positive)
     negative = scene.prompts(sharing_boxes(guider.positive, guider.negative), negative=True)
     if guider.middle is None:
         return Cfg(positive, negative, guider.scale, mix, disturbed)
     middle = scene.prompts(sharing_boxes(guider.positive, guider.middle))
     return DualCfg(positive, middle, negative, guider.scale, guider.middle_scale, guider.nested, mix, disturbed)
+
+
+def _disturbed(tweaks: Tweaks, network: Network) -> Perturbed | None:
+    """Return the disturbed network that samples are led away from; a UNet has a middle, SD3 has blocks to skip."""
+    form, skipped = network.parameterization, tweaks.skipped
+    if tweaks.perturbed and attends_in_middle(network.unet):
+        return Perturbed(Network(with_perturbed_attention(network.unet), form, network.at), tweaks.perturbed)
+    if skipped is None or not isinstance(network.unet, Mmdit):
+        return None
+    view = with_perturbed_attention(network.unet, way="skipped", layers=skipped.layers)
+    window = (form.levels.at_percent(skipped.start), form.levels.at_percent(skipped.end))
+    return Perturbed(Network(view, form, network.at), skipped.scale, *window)

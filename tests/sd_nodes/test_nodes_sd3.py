@@ -15,7 +15,7 @@ from graph_runtime import Folders, NodeError
 from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.k.flow import FlowLevels
 from sd_nodes.diffusion.k.schedules import scheduled
-from sd_nodes.flow_tweaks import model_sampling_sd3
+from sd_nodes.flow_tweaks import model_sampling_sd3, skip_layer_guidance_sd3
 from sd_nodes.k_samplers import ksampler
 from sd_nodes.latents import empty_sd3_latent_image, vae_decode, vae_encode
 from sd_nodes.loaders import Checkpoint, checkpoint_loader_simple, vae_loader
@@ -236,3 +236,26 @@ def test_t5_is_told_so_much(folders: Folders, store: WeightStore) -> None:
     assert [tokens(t5_tokenizer_options(clip, *given)) for given in ((0, 0), (5, 0), (5, 50))] == [4, 9, 50]
     three = checkpoint_loader_simple("three", folders).CLIP
     assert t5_tokenizer_options(three, 1, 500) == three
+
+
+def test_skipped_layers_lead_away_between_two_levels(parts: Checkpoint, store: WeightStore) -> None:
+    """One step without a negative prompt: the prediction, and how far it is from that without a block."""
+    model = skip_layer_guidance_sd3(parts.MODEL, "1", 2.0, 0.0, 1.0)
+    late = skip_layer_guidance_sd3(parts.MODEL, "1", 2.0, 0.5, 1.0)
+    condition = prompts()[0].conditions[0]
+    noise = torch.randn(1, 16, 8, 8, generator=torch.Generator().manual_seed(9))
+    timestep = torch.full((1,), 1000.0)
+    with store.unet(parts.MODEL) as transformer:
+        whole, less = (
+            transformer(
+                noise, condition.embedding, condition.pooled, timestep, skip_layers=skip, return_dict=False
+            )[0]
+            for skip in (None, [1])
+        )  # fmt: skip
+    given = {"seed": 9, "steps": 1, "cfg": 1.0, "sampler_name": "euler", "scheduler": "simple", "store": store}
+    given |= {"positive": prompts()[0], "negative": prompts()[1], "latent_image": empty_sd3_latent_image(64, 64)}
+    found, unled, plain = (ksampler(one, **given)["samples"] for one in (model, late, parts.MODEL))
+    expected = noise - (whole + 2.0 * (whole - less))
+    torch.testing.assert_close((found - 0.0609) * 1.5305, expected, rtol=1e-4, atol=1e-4)
+    assert torch.equal(unled, plain)
+    assert skip_layer_guidance_sd3(parts.MODEL, "none") == parts.MODEL

@@ -104,6 +104,7 @@ MODELS = click.option(
     "--models",
     type=click.Path(path_type=Path),
     multiple=True,
+    is_eager=True,  # so that options which name models find where those lie
     metavar="DIR",
     help="Where model files lie: a folder laid out as ComfyUI's, or an extra_model_paths.yaml. Repeatable.  "
     "[default: models]",
@@ -192,6 +193,11 @@ FILE = click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 SETTINGS = click.option(
     "--set", "settings", multiple=True, metavar="NODE.INPUT=VALUE",
     help="Give an input another value; the node by id or title, the value as JSON or text. Repeatable.",
+)  # fmt: skip
+SWEEPS = click.option(
+    "--each", "sweeps", multiple=True, metavar="NODE.INPUT=VALUES",
+    help="Run once for each value: 1,2,3 or 1..8 for numbers, a pattern such as *.png for files, @FILE with a line for "
+    'each, or ["a", "b"]. Repeatable: every value of one with every value of the others.',
 )  # fmt: skip
 TARGETS = click.option(
     "--to", "targets", multiple=True, metavar="NODE", help="Only what this node needs, by id or title. Repeatable."

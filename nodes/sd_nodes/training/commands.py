@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from graph_runtime import GraphError
+from graph_runtime.commands.options import MODELS
+
 from .options import (
     Together,
     base_model,
@@ -35,8 +38,13 @@ def train() -> None:
 
 @train.command(cls=Together)
 @click.option(
-    "--base", type=EXISTING, required=True, callback=base_model, help="The model to steer: a diffusers directory."
+    "--base",
+    required=True,
+    callback=base_model,
+    metavar="MODEL",
+    help="The model to steer: a diffusers directory, a .safetensors file, or a name as workflows have it.",
 )
+@MODELS
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
@@ -55,7 +63,14 @@ def train() -> None:
     help="A ControlNet to go on from instead of a copy of the base.",
 )
 @click.option("--steps", type=click.IntRange(1), default=10_000, show_default=True)
-@click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Pictures in a step.")
+@click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Pictures computed at once.")
+@click.option(
+    "--batches",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Batches in a step, whose gradients are averaged (gradient accumulation).",
+)
 @click.option(
     "--size",
     type=click.IntRange(32),
@@ -68,20 +83,36 @@ def train() -> None:
 @click.option("--every", type=click.IntRange(1), default=500, show_default=True, help="Steps between checkpoints.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option(
+    "--precision",
+    type=click.Choice(["bf16", "float32"]),
+    default="bf16",
+    show_default=True,
+    help="What networks compute in; the weights that learn are float32.",
+)
+@click.option(
+    "--gradient-checkpointing",
+    "frugal",
+    is_flag=True,
+    help="Compute activations again instead of keeping them: less memory, a third more time.",
+)
+@click.option(
     "--prompt", "prompts", multiple=True, help="A caption to draw at every checkpoint, with the first control."
 )
-def controlnet(steps: int, rate: float, every: int, seed: int, **given: Any) -> None:
+def controlnet(steps: int, rate: float, every: int, seed: int, batches: int, models: Any, **given: Any) -> None:
     """Train a ControlNet on your own pictures; a run that was interrupted goes on where it stopped.
 
     The data folder holds a captions.jsonl with lines {"picture": ..., "control": ..., "caption": ...},
     or anything that the `datasets` library opens, with columns picture, control, caption
     or image, conditioning_image, text. Several processes share the work under `torchrun`.
+    Bases are Stable Diffusion 1, 2 and XL.
     """
     from .loop import Schedule
     from .own_data import Order, train_on_own_data
     from .progress import watching
 
-    schedule = Schedule(steps=steps, rate=rate, warmup=min(500, steps // 10 + 1), seed=seed, every=every)
+    schedule = Schedule(
+        steps=steps, rate=rate, warmup=min(500, steps // 10 + 1), seed=seed, every=every, batches=batches
+    )
     order = Order(**given)
     problems = order.problems(schedule)
     if problems:
@@ -89,7 +120,7 @@ def controlnet(steps: int, rate: float, every: int, seed: int, **given: Any) -> 
     try:
         with watching(steps) as watch:
             train_on_own_data(order, schedule, watch)
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, GraphError) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -19,6 +19,7 @@ from .loop import AtStep, AtTrainingCheckpoint, Randomness, Schedule, Training
 from .model import LatentDiffusion
 from .objective import Question, ask
 from .text_to_image import without_some
+from .words import Words
 
 FRESH_PARTS = ("controlnet_cond_embedding.", "controlnet_down_blocks.", "controlnet_mid_block.")
 
@@ -48,10 +49,13 @@ class Lessons:
     Args:
         fresh_share: How many times faster the layers learn that are not copied from the UNet.
         empty_share: The share of prompts left empty, so that the control picture must do alone.
+        frugal: Whether activations are computed again when gradients need them, instead of kept (gradient
+            checkpointing, arXiv:1604.06174): the same gradients for a part of the memory and a third more time.
     """
 
     fresh_share: float = 1.0
     empty_share: float = 0.1
+    frugal: bool = False
 
 
 def new_controlnet(unet: UNet2DConditionModel, channels: tuple[int, ...] = (16, 32, 96, 256)) -> ControlNetModel:
@@ -81,16 +85,17 @@ def strengthened(controlnet: ControlNetModel, gain: float) -> ControlNetModel:
     return controlnet
 
 
-def steer(model: LatentDiffusion, controlnet: ControlNetModel, asked: Question, words: Tensor, hint: Tensor) -> Tensor:
+def steer(model: LatentDiffusion, controlnet: ControlNetModel, asked: Question, words: Words, hint: Tensor) -> Tensor:
     """Runs the locked UNet with what the ControlNet adds to it, and gives its answer."""
-    down, middle = controlnet(asked.noisy, asked.timesteps, words, hint, return_dict=False)
+    told = {"encoder_hidden_states": words.states, "added_cond_kwargs": words.added}
+    down, middle = controlnet(asked.noisy, asked.timesteps, controlnet_cond=hint, return_dict=False, **told)
     given: Tensor = model.unet(
         asked.noisy,
         asked.timesteps,
-        words,
         down_block_additional_residuals=down,
         mid_block_additional_residual=middle,
         return_dict=False,
+        **told,
     )[0]
     return given
 
@@ -122,6 +127,9 @@ def train(
         until: Stops here, with a checkpoint, although the schedule goes on.
     """
     model.locked(accelerator.device)
+    if lessons.frugal:
+        model.unet.enable_gradient_checkpointing()
+        controlnet.enable_gradient_checkpointing()
     groups = parameter_groups(controlnet, lessons.fresh_share)
     training = Training({"controlnet": controlnet}, groups, schedule, folder, accelerator)
 
@@ -131,7 +139,7 @@ def train(
         asked = ask(model.scheduler, batch.latents.to(accelerator.device), random)
         with accelerator.autocast():
             with torch.no_grad():
-                words = model.encode_text(captions)
+                words = model.encode_text(captions, batch.control.shape[-1])
             given = steer(model, controlnet, asked, words, batch.control.to(accelerator.device))
         return asked.loss(given)
 

@@ -9,6 +9,7 @@ from diffusers import ControlNetModel, SchedulerMixin, UniPCMultistepScheduler
 from torch import Tensor
 
 from .model import LatentDiffusion
+from .words import Words
 
 
 def noise_of(seeds: Sequence[int], edge: int) -> Tensor:
@@ -44,19 +45,23 @@ def draw(
     """
     solver = scheduler or UniPCMultistepScheduler.from_config(model.scheduler.config)
     solver.set_timesteps(steps)
+    if hasattr(solver, "set_begin_index"):
+        solver.set_begin_index(0)  # the first timestep may stand twice, and would be taken for the second
     device = model.unet.device
     edge = model.unet.config.sample_size if control is None else control.shape[-1] // 8
     latents = noise_of(seeds, edge).to(device) * solver.init_noise_sigma
     hints = None if control is None else torch.cat([control, control]).to(device)
     with torch.autocast(device.type, torch.bfloat16):
-        words = torch.cat([model.encode_text([""] * len(captions)), model.encode_text(list(captions))])
+        size = edge * 2 ** (len(model.vae.config.block_out_channels) - 1)
+        words = Words.joined([model.encode_text(texts, size) for texts in ([""] * len(captions), captions)])
+        told = {"encoder_hidden_states": words.states, "added_cond_kwargs": words.added}
         for timestep in solver.timesteps:
             twice = solver.scale_model_input(torch.cat([latents, latents]), timestep)
             residuals = {}
             if controlnet is not None:
-                down, middle = controlnet(twice, timestep, words, hints, return_dict=False)
+                down, middle = controlnet(twice, timestep, controlnet_cond=hints, return_dict=False, **told)
                 residuals = {"down_block_additional_residuals": down, "mid_block_additional_residual": middle}
-            made = model.unet(twice, timestep, words, return_dict=False, **residuals)[0].float()
+            made = model.unet(twice, timestep, return_dict=False, **told, **residuals)[0].float()
             empty, named = made.chunk(2)
             latents = solver.step(empty + guidance * (named - empty), timestep, latents, return_dict=False)[0]
         return model.decode(latents)

@@ -40,6 +40,7 @@ class Schedule:
         clip: Largest gradient norm.
         seed: What all randomness grows from.
         every: Steps between checkpoints.
+        batches: How many batches of each process make one step; their gradients are averaged.
     """
 
     steps: int
@@ -50,6 +51,7 @@ class Schedule:
     clip: float = 1.0
     seed: int = 0
     every: int = 500
+    batches: int = 1
 
     def factor(self, step: int) -> float:
         """Gives the share of the highest rate that holds at a step (from 0)."""
@@ -80,13 +82,16 @@ class Randomness:
         return torch.randn(shape, generator=self.torch)
 
 
-def one_device() -> Accelerator:
-    """Gives the device to train on: a GPU if there is one, else the CPU, both computing in bfloat16.
+def one_device(precision: str = "bf16") -> Accelerator:
+    """Gives the device to train on: a GPU if there is one, else the CPU.
 
     Under `torchrun` or `accelerate launch` the processes share the work; on a busy CPU two processes
     of one thread each outrun one process of two threads.
+
+    Args:
+        precision: What networks compute in: "bf16" where torch thinks it safe, or "float32" throughout.
     """
-    return Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="bf16")
+    return Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="no" if precision == "float32" else precision)
 
 
 class Training:
@@ -136,7 +141,7 @@ class Training:
         """Takes steps until the schedule, or an earlier step, is reached.
 
         Args:
-            loss_of: Computes one step's loss from that step's random numbers.
+            loss_of: Computes the loss of one of a step's batches; draws further of that step's random numbers.
             at_checkpoint: Called after each checkpoint, with this training.
             at_step: Called after each step, with the steps done and the loss.
             until: Stops here, with a checkpoint, although the schedule goes on.
@@ -157,16 +162,25 @@ class Training:
     def _advance(self, loss_of: LossOfStep) -> float:
         for group, share in zip(self.optimizer.param_groups, self._shares, strict=True):
             group["lr"] = self.schedule.rate * share * self.schedule.factor(self.step)
-        loss = loss_of(Randomness.of(self.schedule.seed, self.step, self.accelerator.process_index))
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = self._learn(loss_of)
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         self._agree([p.grad for p in parameters if p.grad is not None])
         nn.utils.clip_grad_norm_(parameters, self.schedule.clip)
         self.optimizer.step()
         self._average()
         self.step += 1
-        return loss.item()
+        return loss
+
+    def _learn(self, loss_of: LossOfStep) -> float:
+        """Computes the gradients of a step, averaged over its batches, and returns the loss, averaged likewise."""
+        random = Randomness.of(self.schedule.seed, self.step, self.accelerator.process_index)
+        self.optimizer.zero_grad(set_to_none=True)
+        total = 0.0
+        for _ in range(self.schedule.batches):
+            loss = loss_of(random) / self.schedule.batches
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.item()
+        return total
 
     def _agree(self, gradients: list[Tensor]) -> None:
         """Averages the gradients over all processes."""

@@ -2,50 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, SchedulerMixin, UNet2DConditionModel
 from torch import Tensor, nn
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+from graph_runtime import Folders, NodeError
+from sd_nodes.components import components
+from sd_nodes.diffusion.micro import added
+from sd_nodes.loading import Loaded, load
+from sd_nodes.sources import Checkpoint, checkpoint, demand, locate
+from sd_nodes.types import Source
+from sd_nodes.weights import WeightStore
+
+from .words import SecondEncoder, Words, states_of
+
+NEEDED = ("unet", "text_encoder", "vae")
+BEAUTY = 6.0
+"""The aesthetic score that diffusers tells networks which ask for one."""
 
 
 @dataclass(frozen=True, eq=False)
 class LatentDiffusion:
-    """A text-to-image model: tokenizer, text encoder, UNet, autoencoder and noise schedule."""
+    """A text-to-image model of the families Stable Diffusion 1, 2 and XL.
+
+    Args:
+        tokenizer: Of the first text encoder.
+        text_encoder: The first text encoder.
+        unet: What denoises.
+        vae: The autoencoder.
+        scheduler: The noise schedule that the model was trained with.
+        second: SDXL's second text encoder.
+        skip: How many of the first text encoder's last layers are left out; SDXL leaves out one of each.
+    """
 
     tokenizer: CLIPTokenizer
     text_encoder: CLIPTextModel
     unet: UNet2DConditionModel
     vae: AutoencoderKL
     scheduler: SchedulerMixin
+    second: SecondEncoder | None = None
+    skip: int = 0
 
     @staticmethod
-    def open(folder: Path) -> LatentDiffusion:
-        """Opens a diffusers directory in float32; only safetensors are read.
+    def open(place: Path) -> LatentDiffusion:
+        """Opens a diffusers directory or a single file in float32; only safetensors are read.
 
         Raises:
-            FileNotFoundError: If the folder is no such directory; names all that is missing.
+            NodeError: There is no such model, or it lacks a part.
         """
-        needed = ("tokenizer", "text_encoder", "unet", "vae", "scheduler")
-        missing = [name for name in needed if not (folder / name).is_dir()]
-        if missing:
-            raise FileNotFoundError(f"{folder} is no diffusers directory: it has no {', no '.join(missing)}")
-        load = {"dtype": torch.float32, "use_safetensors": True}
-        weights = {"torch_dtype": torch.float32, "use_safetensors": True}
+        check_parts(place)
+        folders = Folders(models=())
+        recipes = checkpoint(str(place.absolute()), folders)
+        text = [_loaded(one.source, folders) for one in recipes.clip.encoders]
         return LatentDiffusion(
-            CLIPTokenizer.from_pretrained(folder / "tokenizer"),
-            CLIPTextModel.from_pretrained(folder / "text_encoder", **load),
-            UNet2DConditionModel.from_pretrained(folder / "unet", **weights),
-            AutoencoderKL.from_pretrained(folder / "vae", **weights),
-            DDPMScheduler.from_pretrained(folder / "scheduler"),
+            cast("CLIPTokenizer", text[0].companion),
+            cast("CLIPTextModel", text[0].module),
+            cast("UNet2DConditionModel", _loaded(recipes.model.source, folders).module),
+            cast("AutoencoderKL", _loaded(recipes.vae.source, folders).module),
+            _schedule_of(recipes, folders),
+            _second(text),
+            recipes.clip.skip,
         )
 
     @property
     def modules(self) -> tuple[nn.Module, ...]:
         """All parts that have weights."""
-        return self.unet, self.text_encoder, self.vae
+        return self.unet, self.text_encoder, self.vae, *([self.second.module] if self.second else [])
 
     def locked(self, device: torch.device) -> LatentDiffusion:
         """Moves all parts to a device and lets nothing of them learn."""
@@ -53,17 +81,20 @@ class LatentDiffusion:
             module.to(device).eval().requires_grad_(False)
         return self
 
-    def encode_text(self, captions: list[str]) -> Tensor:
-        """Encodes captions, `[batch, length, width]`; longer ones are cut."""
-        tokens = self.tokenizer(
-            captions,
-            padding="max_length",
-            truncation=True,
-            max_length=self.tokenizer.model_max_length,
-            return_tensors="pt",
-        )
-        states: Tensor = self.text_encoder(tokens.input_ids.to(self.text_encoder.device)).last_hidden_state
-        return states
+    def encode_text(self, captions: Sequence[str], edge: int) -> Words:
+        """Encodes captions for square pictures; longer ones are cut.
+
+        Args:
+            captions: One for each picture.
+            edge: The pictures' edge in pixels, which SDXL is told.
+        """
+        first = states_of(captions, self.tokenizer, self.text_encoder, self.skip, normed=self.second is None)
+        if self.second is None:
+            return Words(first)
+        states, pooled = self.second.encode(captions)
+        told = added(self.unet, pooled, (edge, edge, 0, 0, edge, edge), BEAUTY)
+        sizes = told["time_ids"].to(pooled).expand(len(pooled), -1)
+        return Words(torch.cat([first, states], dim=-1), {**told, "time_ids": sizes})
 
     def decode(self, latents: Tensor) -> Tensor:
         """Decodes scaled latents into pictures, `[batch, 3, height, width]`, 0..1."""
@@ -75,3 +106,29 @@ class LatentDiffusion:
         posterior = self.vae.encode(pictures * 2 - 1).latent_dist
         latents: Tensor = (posterior.mean + posterior.std * noise) * self.vae.config.scaling_factor
         return latents
+
+
+def check_parts(place: Path) -> None:
+    """Makes sure that a base model is there with every part that training needs, by its headers.
+
+    Raises:
+        NodeError: It lacks some, or is of a family that is not trained here.
+    """
+    found = components(place)
+    if "transformer" in found:
+        raise NodeError(f"{place} is a Stable Diffusion 3; ControlNets are trained for Stable Diffusion 1, 2 and XL.")
+    demand(str(place), found, NEEDED)
+
+
+def _loaded(source: Source, folders: Folders) -> Loaded:
+    return load(locate(source, folders), torch.float32)
+
+
+def _schedule_of(recipes: Checkpoint, folders: Folders) -> SchedulerMixin:
+    return DDPMScheduler.from_config(WeightStore(folders).scheduler_config(recipes.model))
+
+
+def _second(text: Sequence[Loaded]) -> SecondEncoder | None:
+    if len(text) < 2:
+        return None
+    return SecondEncoder(cast("CLIPTokenizer", text[1].companion), cast("CLIPTextModelWithProjection", text[1].module))

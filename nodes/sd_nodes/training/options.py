@@ -11,6 +11,9 @@ from typing import Any
 import click
 from click.core import iter_params_for_processing
 
+from graph_runtime import Folders, GraphError, NodeError, Problem
+from graph_runtime.commands.options import model_places
+
 OWN_FILES = ("checkpoint.safetensors", "losses.jsonl", "order.json")
 MODELS = ("emoji", "emoji-canny", "emoji-depth")
 STARTED = ("emoji/tokenizer", "emoji/text_encoder", "emoji/unet", "emoji/vae")
@@ -48,13 +51,21 @@ def multiple_of_eight(ctx: click.Context, param: click.Parameter, value: int) ->
     return value
 
 
-def base_model(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
-    """Refuses a folder that lacks a part of a model."""
-    needed = ("tokenizer", "text_encoder", "unet", "vae", "scheduler")
-    missing = [name for name in needed if not (value / name).is_dir()]
-    if missing:
-        raise click.BadParameter(f"{value} is no diffusers directory: it has no {', no '.join(missing)}", ctx, param)
-    return value
+def base_model(ctx: click.Context, param: click.Parameter, value: str) -> Path:
+    """Finds the model that a path or a name leads to; refuses one that lacks a part."""
+    from sd_nodes.places import BASE, find
+
+    from .model import check_parts
+
+    name = str(Path(value).absolute()) if Path(value).exists() else value
+    try:
+        place = find(name, BASE, Folders(models=model_places(ctx.params.get("models") or ())))
+        check_parts(place)
+    except NodeError as error:
+        raise click.BadParameter(Problem("refused", error.message, nearest=error.nearest).told, ctx, param) from None
+    except GraphError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
+    return place
 
 
 def controlnet_folder(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:

@@ -9,6 +9,9 @@ from pathlib import Path
 import torch
 from diffusers import ControlNetModel
 
+from sd_nodes.components import components, read_json
+from sd_nodes.sources import configuration
+
 from .controlnet import Lessons, new_controlnet, train
 from .drawing import draw
 from .export import export_controlnet
@@ -26,13 +29,15 @@ class Order:
     """What to train on what.
 
     Args:
-        base: The diffusers directory of the model to steer.
+        base: The diffusers directory, or the single file, of the model to steer.
         data: The folder of examples, or the name of a dataset of the Hub.
         out: Where the ControlNet, its checkpoint and its log go.
         start: A ControlNet to go on from; None starts from a copy of the base.
         batch: Examples in a step of one process.
         size: The pictures' edge in pixels.
         prompts: Captions to draw at every checkpoint, with the first control picture.
+        precision: What networks compute in; see `one_device`.
+        frugal: See `Lessons`.
     """
 
     base: Path
@@ -42,6 +47,8 @@ class Order:
     batch: int
     size: int
     prompts: tuple[str, ...] = ()
+    precision: str = "bf16"
+    frugal: bool = False
 
     def settled(self, schedule: Schedule) -> dict[str, str | int | float | None]:
         """Gives what must stay the same for a resumed run to be the uninterrupted one, by the options' names."""
@@ -49,21 +56,22 @@ class Order:
         places = {
             name: str(path.resolve() if path.exists() else path) if path else None for name, path in paths.items()
         }
-        return {**places, "batch": self.batch, "size": self.size, "rate": schedule.rate, "seed": schedule.seed}
+        numbers = {"batch": self.batch, "batches": schedule.batches, "size": self.size, "rate": schedule.rate}
+        return {**places, **numbers, "seed": schedule.seed, "precision": self.precision}
 
     def problems(self, schedule: Schedule) -> list[str]:
         """Tells what speaks against the order: another one in the same folder, a ControlNet of another base."""
         problems = changed_since(self.out, self.settled(schedule))
         if self.start is not None:
-            problems += misfits(self.start / "config.json", self.base / "unet" / "config.json")
+            problems += misfits(self.start, self.base)
         return problems
 
 
-def misfits(controlnet: Path, unet: Path) -> list[str]:
-    """Compares two configurations, and tells why a ControlNet cannot steer a UNet."""
-    one, other = (json.loads(path.read_text()) for path in (controlnet, unet))
+def misfits(controlnet: Path, base: Path) -> list[str]:
+    """Compares two configurations, and tells why a ControlNet cannot steer the UNet of a base."""
+    one, other = read_json(controlnet / "config.json"), configuration(components(base)["unet"])
     return [
-        f"the ControlNet in {controlnet.parent} has {name} {one.get(name)}, the base {other.get(name)}: "
+        f"the ControlNet in {controlnet} has {name} {one.get(name)}, the base {other.get(name)}: "
         "it was made for another base"
         for name in ("block_out_channels", "cross_attention_dim", "in_channels", "layers_per_block")
         if one.get(name) != other.get(name)
@@ -74,10 +82,10 @@ def train_on_own_data(order: Order, schedule: Schedule, watch: Watch) -> Trainin
     """Trains, or resumes, and writes the ControlNet into the order's folder at every checkpoint.
 
     Raises:
-        FileNotFoundError: If the base is no diffusers directory.
+        NodeError: If the base lacks a part.
         ValueError: If the examples are wrong.
     """
-    triples, accelerator = read_triples(order.data), one_device()
+    triples, accelerator = read_triples(order.data), one_device(order.precision)
     model = LatentDiffusion.open(order.base)
     torch.manual_seed(schedule.seed)
     controlnet = _start(order, model)
@@ -89,8 +97,8 @@ def train_on_own_data(order: Order, schedule: Schedule, watch: Watch) -> Trainin
         watch.note(f"{training.step:,} of {schedule.steps:,} steps: checkpoint written to {order.out}")
 
     _keep(order, schedule)
-    source = source_of(triples, model, order.batch, order.size)
-    return train(model, controlnet, source, schedule, order.out, accelerator, Lessons(), at_checkpoint, watch.step)
+    source, lessons = source_of(triples, model, order.batch, order.size), Lessons(frugal=order.frugal)
+    return train(model, controlnet, source, schedule, order.out, accelerator, lessons, at_checkpoint, watch.step)
 
 
 def _keep(order: Order, schedule: Schedule) -> None:

@@ -141,8 +141,8 @@ def train(
         latents = latents.to(accelerator.device) * model.vae.config.scaling_factor
         question = ask(model.scheduler, latents, random, DETAIL_SHARE)
         with accelerator.autocast():
-            words = model.encode_text(without_some(captions, EMPTY_SHARE, random))
-            given = model.unet(question.noisy, question.timesteps, words, return_dict=False)[0]
+            words = model.encode_text(without_some(captions, EMPTY_SHARE, random), SIZE)
+            given = model.unet(question.noisy, question.timesteps, words.states, return_dict=False)[0]
         return question.weighted_loss(given)
 
     training.run(loss_of, at_checkpoint, at_step)

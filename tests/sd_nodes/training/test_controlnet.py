@@ -1,18 +1,21 @@
+import copy
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from sd_nodes.training.controlnet import (
     FRESH_PARTS,
     Batch,
+    Lessons,
     new_controlnet,
     parameter_groups,
     steer,
     strengthened,
     train,
 )
-from sd_nodes.training.loop import Randomness, Schedule
+from sd_nodes.training.loop import Randomness, Schedule, Training
 from sd_nodes.training.objective import ask, draw_timesteps
 
 from .tiny import on_cpu, tiny_model
@@ -28,8 +31,8 @@ def test_before_the_first_step_the_output_is_the_locked_models() -> None:
     model = tiny_model().locked(torch.device("cpu"))
     controlnet = new_controlnet(model.unet, CHANNELS)
     asked = ask(model.scheduler, torch.randn(2, 4, 4, 4), Randomness.of(0, 0))
-    words = model.encode_text(["a red cat", "a blue dog"])
-    alone = model.unet(asked.noisy, asked.timesteps, words, return_dict=False)[0]
+    words = model.encode_text(["a red cat", "a blue dog"], 32)
+    alone = model.unet(asked.noisy, asked.timesteps, words.states, return_dict=False)[0]
     assert torch.equal(steer(model, controlnet, asked, words, torch.ones(2, 3, 32, 32)), alone)
 
 
@@ -56,6 +59,37 @@ def test_four_steps_are_two_steps_and_two_after_a_restart(tmp_path: Path) -> Non
 
     whole, parts = weights(tmp_path / "whole", 4), weights(tmp_path / "parts", 2, 4)
     assert all(torch.equal(whole[key], parts[key]) for key in whole)
+
+
+def learned(folder: Path, schedule: Schedule, lessons: Lessons) -> dict[str, Tensor]:
+    model = tiny_model()
+    controlnet = new_controlnet(model.unet, CHANNELS)
+    train(model, controlnet, source, schedule, folder, on_cpu(), lessons)
+    return controlnet.state_dict()
+
+
+def test_activations_computed_again_give_the_same_weights(tmp_path: Path) -> None:
+    schedule = Schedule(steps=3, warmup=1)
+    kept = learned(tmp_path / "kept", schedule, Lessons())
+    again = learned(tmp_path / "again", schedule, Lessons(frugal=True))
+    assert all(torch.equal(kept[key], again[key]) for key in kept)
+
+
+def test_the_gradients_of_a_steps_batches_are_averaged(tmp_path: Path) -> None:
+    start = torch.nn.Linear(3, 1)
+    inputs = torch.randn(4, 3)
+
+    def gradients(batches: int) -> Tensor:
+        module, parts = copy.deepcopy(start), iter(inputs.chunk(batches))
+        schedule = Schedule(steps=1, warmup=1, clip=1e9, batches=batches)
+        groups: list[dict[str, object]] = [{"params": list(module.parameters())}]
+        training = Training({"one": module}, groups, schedule, tmp_path / str(batches), on_cpu())
+        training.run(lambda random: module(next(parts)).square().mean())
+        assert next(parts, None) is None, "a step takes as many batches as it is told to"
+        found: Tensor = module.weight.grad
+        return found
+
+    assert torch.allclose(gradients(1), gradients(4), atol=1e-6)
 
 
 def test_fresh_layers_learn_faster_and_every_parameter_learns_once() -> None:
@@ -102,7 +136,12 @@ def test_a_folded_strength_steers_as_the_strength_did() -> None:
     for module in (*controlnet.controlnet_down_blocks, controlnet.controlnet_mid_block):
         torch.nn.init.normal_(module.weight)
         torch.nn.init.normal_(module.bias)
-    given = (torch.randn(1, 4, 4, 4), torch.tensor([5]), model.encode_text(["a red cat"]), torch.ones(1, 3, 32, 32))
+    given = (
+        torch.randn(1, 4, 4, 4),
+        torch.tensor([5]),
+        model.encode_text(["a red cat"], 32).states,
+        torch.ones(1, 3, 32, 32),
+    )
     with torch.inference_mode():
         down, middle = controlnet(*given, conditioning_scale=1.5, return_dict=False)
         folded_down, folded_middle = strengthened(controlnet, 1.5)(*given, return_dict=False)

@@ -6,15 +6,21 @@ import torch
 from click.testing import CliRunner
 from datasets import Dataset
 from datasets import Image as Picture
-from diffusers import ControlNetModel
+from diffusers import ControlNetModel, StableDiffusionXLPipeline
 from PIL import Image
 from safetensors.torch import load_file
 
+from graph_runtime import NodeError
 from sd_nodes.training.commands import train
-from sd_nodes.training.controlnet import new_controlnet
+from sd_nodes.training.controlnet import new_controlnet, steer
 from sd_nodes.training.export import export_controlnet, export_model
+from sd_nodes.training.loop import Randomness
 from sd_nodes.training.model import LatentDiffusion
+from sd_nodes.training.objective import ask
 from sd_nodes.training.triples import COLUMNS, as_square, read_triples
+from sd_nodes.training.words import Words
+from tests.sd_nodes import original_checkpoints
+from tests.sd_nodes.saved_sdxl import save_base
 
 from .tiny import tiny_model
 
@@ -87,8 +93,11 @@ def test_a_dataset_with_other_columns_is_told_which_it_needs(tmp_path: Path) -> 
 
 
 def test_a_base_without_its_parts_is_told(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no tokenizer, no text_encoder, no unet, no vae, no scheduler"):
-        LatentDiffusion.open(tmp_path)
+    save_base(tmp_path / "refiner", refiner=True)
+    with pytest.raises(NodeError, match="has no text_encoder"):
+        LatentDiffusion.open(tmp_path / "refiner")
+    with pytest.raises(NodeError):
+        LatentDiffusion.open(tmp_path / "nowhere")
 
 
 def test_an_exported_model_opens_with_the_same_weights(base: Path) -> None:
@@ -121,6 +130,54 @@ def test_the_command_trains_and_resumes(examples: Path, base: Path, tmp_path: Pa
     assert made.controlnet_mid_block.weight.any()
     alone = load_file(out / "out.safetensors")
     assert torch.equal(alone["control_model.middle_block_out.0.weight"], made.controlnet_mid_block.weight.half())
+
+
+def test_an_sdxl_base_is_steered(examples: Path, tmp_path: Path) -> None:
+    place = save_base(tmp_path / "xl")
+    order = ["controlnet", "--base", str(place), "--data", str(examples), "--out", str(tmp_path / "out")]
+    order += ["--size", "64", "--steps", "2", "--batch", "1", "--batches", "2", "--rate", "1e-3"]
+    result = CliRunner().invoke(train, order)
+    assert result.exit_code == 0, result.output
+    made = ControlNetModel.from_pretrained(tmp_path / "out", use_safetensors=True)
+    assert made.controlnet_mid_block.weight.any()
+    assert (tmp_path / "out" / "sheet-000002.png").exists()
+
+
+def test_a_base_in_a_single_file_is_steered(tmp_path: Path) -> None:
+    parts = original_checkpoints.unet(), original_checkpoints.vae(), original_checkpoints.text_encoder()
+    model = LatentDiffusion.open(original_checkpoints.write(tmp_path / "base.safetensors", *parts))
+    controlnet = new_controlnet(model.unet)
+    asked = ask(model.scheduler, torch.randn(1, 4, 8, 8), Randomness.of(0, 0))
+    assert model.encode_text(["a red cat"], 64).states.shape == (1, 77, 64)
+    words = Words(torch.randn(1, 77, 768))
+    with torch.no_grad():
+        steered = steer(model, controlnet, asked, words, torch.ones(1, 3, 64, 64))
+        alone = model.unet(asked.noisy, asked.timesteps, words.states, return_dict=False)[0]
+    assert torch.equal(steered, alone)
+    assert alone.std() > 0
+
+
+def test_sdxl_is_told_what_diffusers_tells_it(tmp_path: Path) -> None:
+    place = save_base(tmp_path / "xl")
+    words = LatentDiffusion.open(place).encode_text(["a red cat", "a blue dog"], 64)
+    pipe = StableDiffusionXLPipeline.from_pretrained(place, use_safetensors=True)
+    states, _, pooled, _ = pipe.encode_prompt(["a red cat", "a blue dog"], do_classifier_free_guidance=False)
+    assert words.added is not None
+    assert torch.equal(words.states, states)
+    assert torch.equal(words.added["text_embeds"], pooled)
+    assert words.added["time_ids"].tolist() == [[64, 64, 0, 0, 64, 64]] * 2
+
+
+def test_a_base_is_found_by_its_name(examples: Path, base: Path, tmp_path: Path) -> None:
+    shelf = tmp_path / "models" / "diffusers"
+    shelf.mkdir(parents=True)
+    base.rename(shelf / "mine")
+    order = ["controlnet", "--base", "mine", "--data", str(examples), "--out", str(tmp_path / "out"), "--size", "32"]
+    result = CliRunner().invoke(train, [*order, "--steps", "1", "--batch", "1", "--models", str(tmp_path / "models")])
+    assert result.exit_code == 0, result.output
+    wrong = CliRunner().invoke(train, [*order, "--base", "minee", "--models", str(tmp_path / "models")])
+    assert wrong.exit_code == 2
+    assert "Did you mean mine?" in wrong.output
 
 
 def test_a_size_that_is_no_multiple_of_eight_is_told_with_the_nearest(examples: Path, base: Path) -> None:

@@ -198,10 +198,21 @@ def full_schedule(
     except (ValueError, NotImplementedError) as refused:
         raise SettingError(f"{type(solver).__name__} cannot make {steps} steps: {_sentence(refused)}") from refused
     solver.timesteps = solver.timesteps.cpu()
+    _begun(solver)
     takes = inspect.signature(solver.step).parameters
     drawn = {"generator": generator} if "generator" in takes else {}
     eta = {"eta": 0.0} if "eta" in takes else {}
     return Schedule(solver, solver.timesteps, {**eta, **scheduler.step_options, **drawn})
+
+
+def _begun(solver: SchedulerMixin) -> None:
+    """Tells a scheduler where it begins if its first timestep stands twice, as levels crowded at the start make it.
+
+    Looking the timestep up, it would begin at the second of them and find no level after the last.
+    """
+    first = solver.timesteps[:2].tolist()
+    if len(first) == 2 and first[0] == first[1] and hasattr(solver, "set_begin_index"):
+        solver.set_begin_index(0)
 
 
 def _shift(solver: SchedulerMixin, tokens: int) -> dict[str, float]:

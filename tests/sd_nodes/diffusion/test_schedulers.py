@@ -17,7 +17,7 @@ from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.scheduler_checks import model_problems, option_problems
 from sd_nodes.diffusion.scheduler_names import FITTING, NAMES, SHORT, resolve
 from sd_nodes.diffusion.scheduler_reasons import UNFIT
-from sd_nodes.diffusion.schedulers import make_scheduler
+from sd_nodes.diffusion.schedulers import full_schedule, make_scheduler
 from tests.sd_nodes.diffusion import ours
 from tests.sd_nodes.diffusion.ours import Ask
 from tests.sd_nodes.models import SCHEDULER_CONFIG, Models, small_models
@@ -262,3 +262,16 @@ def test_latents_that_are_no_numbers_are_told(models: Models) -> None:
     noise = torch.full((1, 4, 8, 8), float("inf"))
     with pytest.raises(SettingError, match="no longer numbers"):
         text_to_image(ours.sampling(models, Ask()), noise, seeded(1))
+
+
+@pytest.mark.parametrize("name", ["unipc", "dpmpp_2m", "deis", "sa_solver", "dpmpp_2s"])
+def test_levels_crowded_at_the_start_are_all_visited(name: str) -> None:
+    """In 50 steps Beta levels share the first timestep with the second."""
+    config = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.02, "beta_schedule": "scaled_linear"}
+    made = make_scheduler(name, config, {"use_beta_sigmas": True})
+    schedule = full_schedule(made, 50, torch.Generator().manual_seed(0), torch.device("cpu"))
+    assert schedule.timesteps[0] == schedule.timesteps[1]
+    latents = torch.ones(1, 4, 8, 8) * schedule.highest
+    for timestep in schedule.timesteps:
+        latents = schedule.step(torch.zeros(1, 4, 8, 8), timestep, schedule.scale(latents, timestep))
+    assert latents.isfinite().all()

@@ -1,6 +1,8 @@
 """Quality against steps for every scheduler that fits, by the demonstration model's own measures.
 
 `PAIRS` in the environment says how many held-out pairs are drawn (16), and `STEPS` in how many steps (5,10,20,50).
+What is drawn is noted in `benchmarks/results/schedulers.jsonl` at once, and taken from there by the next run, so that
+one that was stopped goes on; remove the file to draw anew.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from sd_nodes.training.model import LatentDiffusion
 
 EMBEDDED = Path(sd_nodes.__file__).parent / "embedded"
 HELD_OUT = Path(__file__).parent.parent / "tests/data/held_out_pairs.npz"
+NOTES = Path(__file__).parent / "results/schedulers.jsonl"
 PAIRS = int(os.environ.get("PAIRS", "16"))
 STEPS = tuple(int(steps) for steps in os.environ.get("STEPS", "5,10,20,50").split(","))
 TWICE = {"HeunDiscreteScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler", "DPMSolverSDEScheduler"}
@@ -98,7 +101,7 @@ class Bench:
 def measure() -> list[Table]:
     """Draw the same held-out pairs with every scheduler, in few and in many steps."""
     bench = Bench.ready()
-    rows = [_row(bench, variant) for variant in track(list(variants()), "schedulers")]
+    rows = [_kept(bench, variant) for variant in track(list(variants()), "schedulers")]
     note = (
         f"{PAIRS} held-out pairs with the Canny ControlNet, guidance 3, one seed for each pair. In each cell: how well "
         "the edges are followed (F1 within two pixels; 1 is best) and how far the colours inside are off (distance in "
@@ -107,6 +110,19 @@ def measure() -> list[Table]:
     )
     columns = ["scheduler", "noise levels", *(f"{steps} steps" for steps in STEPS)]
     return [Table("Quality against steps", columns, rows, note)]
+
+
+def _kept(bench: Bench, variant: Variant) -> list[str]:
+    """Take a variant's row from the notes of an earlier run, or draw it and note it."""
+    what = [variant.name, variant.spacing, PAIRS, STEPS]
+    lines = NOTES.read_text().splitlines() if NOTES.exists() else []
+    known = {json.dumps(what): row for what, row in map(json.loads, lines)}
+    if (row := known.get(json.dumps(what))) is None:
+        row = _row(bench, variant)
+        NOTES.parent.mkdir(exist_ok=True)
+        with NOTES.open("a") as notes:
+            notes.write(json.dumps([what, row]) + "\n")
+    return row
 
 
 def _row(bench: Bench, variant: Variant) -> list[str]:

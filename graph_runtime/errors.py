@@ -29,6 +29,12 @@ ProblemKind: TypeAlias = Literal[
     "failed",
 ]
 
+PACKS = (
+    "packs: name the folder of one with --nodes DIR; those in your pack folder are imported once they are trusted "
+    "(controlgraph packs)."
+)
+"""Where nodes come from whose kind is not known."""
+
 Hint: TypeAlias = Callable[[object, Iterable[str]], str]
 """Finds among names the one that comes nearest to what was found, or gives ""."""
 
@@ -71,18 +77,45 @@ class Problem:
         """Where the problem is: `node 3 (Canny Edges), input low`; "" for the file."""
         if not self.node:
             return ""
+        return f"node {self.name}, input {shown(self.input)}" if self.input else f"node {self.name}"
+
+    @property
+    def name(self) -> str:
+        """The node for people: `3 (Canny Edges)`."""
         name = self.title or self.class_type
-        place = f"node {shown(self.node)}" + (f" ({shown(name)})" if name else "")
-        return f"{place}, input {shown(self.input)}" if self.input else place
+        return shown(self.node) + (f" ({shown(name)})" if name else "")
 
     @property
     def brief(self) -> str:
         """The problem without its remedy."""
-        return str(replace(self, message=self.message.removesuffix(self.remedy).rstrip(), remedy=""))
+        told = replace(self, message=self.message.removesuffix(self.remedy).rstrip(), remedy="").told
+        return f"{self.place}: {told}" if self.node else told
+
+    @property
+    def told(self) -> str:
+        """The message, and the right thing that is closest."""
+        return f"{self.message} Did you mean {self.nearest}?" if self.nearest else self.message
 
     def __str__(self) -> str:
-        hint = f" Did you mean {self.nearest}?" if self.nearest else ""
-        return f"{self.place}: {self.message}{hint}" if self.node else f"{self.message}{hint}"
+        return f"{self.place}: {self.told}" if self.node else self.told
+
+
+def grouped(problems: Iterable[Problem]) -> list[str]:
+    """Tell problems briefly, a line each; what is wrong with several nodes alike is one line that names them all."""
+    alike: dict[object, list[Problem]] = {}
+    for number, problem in enumerate(problems):
+        key = (problem.message, problem.input, problem.nearest) if problem.node else number
+        alike.setdefault(key, []).append(problem)
+    return [_line(group) for group in alike.values()]
+
+
+def _line(group: Sequence[Problem]) -> str:
+    first, *more = group
+    if not more:
+        return first.brief
+    place = f"nodes {listed(problem.name for problem in group)}"
+    about = f"{place}, input {shown(first.input)}" if first.input else place
+    return f"{about}: {replace(first, node='').brief}"
 
 
 class GraphError(Exception):
@@ -108,14 +141,15 @@ class WorkflowError(GraphError):
     @property
     def brief(self) -> str:
         """Every problem, without the remedies."""
-        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        lines = grouped(self.problems)
+        count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
         head = f"{self.source}: {count}" if self.source else count
-        told = (f"  {problem.brief}" for problem in self.problems)
-        return "\n".join([head, *told, *(f"  warning: {problem.brief}" for problem in self.warnings)])
+        told = [*(f"  {line}" for line in lines), *(f"  warning: {line}" for line in grouped(self.warnings))]
+        return "\n".join([head, *told])
 
 
 def remedies(errors: Sequence[WorkflowError]) -> list[str]:
-    """Tell how to come by the files that workflows lack: a heading, and each file once; nothing where none is missing.
+    """Tell how to come by what workflows lack: a heading, and each file once; and where packs come from.
 
     Args:
         errors: What is wrong with each workflow.
@@ -129,7 +163,8 @@ def remedies(errors: Sequence[WorkflowError]) -> list[str]:
         f"  {shown(name)}{f' (in {count} workflows)' if several and count > 1 else ''}: {remedy}"
         for (name, remedy), count in wanted.items()
     ]
-    return ["missing:", *lines] if lines else []
+    unknown = any(problem.kind == "unknown_node" for error in errors for problem in (*error.problems, *error.warnings))
+    return [*(["missing:", *lines] if lines else []), *([PACKS] if unknown else [])]
 
 
 class NodeError(GraphError):

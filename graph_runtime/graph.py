@@ -6,12 +6,14 @@ from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from .bridging import Bridges
 from .errors import Hints, Problem, WorkflowError, nearest, quoted
 from .foresight import foreseen
 from .injected import Folders
 from .library import Library
 from .network import Network, circle_problem, links
 from .placing import Sources, place, unknown_kind
+from .sockets import Socket
 from .step import Step
 from .workflow import NodeCall, Workflow
 
@@ -81,7 +83,7 @@ def _placed(
     """Check the nodes one by one, sources first."""
     problems: list[Problem] = []
     steps: dict[str, Step] = {}
-    hint = Hints()
+    hint, bridges = Hints(), Bridges(library)
     malformed = {problem.node for problem in workflow.problems if not _can_be_placed(problem, workflow)}
     own: dict[str, Step | None] = dict.fromkeys(workflow.nodes)
     sources: Sources = ChainMap(own, outside) if outside else own  # type: ignore[arg-type]  # reads only the outside
@@ -98,8 +100,18 @@ def _placed(
                 step, problem = foreseen(step, sources, folders)
                 wrong = [problem] if problem is not None else []
             steps[name] = own[name] = step
-        problems += [_located(problem, name, call, workflow) for problem in wrong]
+        problems += [_located(_bridged(problem, bridges), name, call, workflow) for problem in wrong]
     return steps, problems
+
+
+def _bridged(problem: Problem, bridges: Bridges) -> Problem:
+    """Say of a link whose types do not fit which nodes would fit into it."""
+    details = dict(problem.details)
+    found, needed = details.get("found"), details.get("needed")
+    if problem.kind != "type_mismatch" or not isinstance(found, Socket) or not isinstance(needed, Socket):
+        return problem
+    names = bridges(found, needed) if not problem.nearest else []
+    return replace(problem, message=f"{problem.message} Between them fits {' or '.join(names)}.") if names else problem
 
 
 def _located(problem: Problem, name: str, call: NodeCall, workflow: Workflow) -> Problem:

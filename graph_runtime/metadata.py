@@ -22,7 +22,7 @@ from .workflow import Workflow
 
 Metadata: TypeAlias = Literal["full", "recipe", "none"]
 
-OLDER = "kept as an earlier run saved it: what made it is the same, the rest of the workflow that it carries is older."
+OLDER = "not saved again, since the nodes that make it have not changed; the workflow inside the file is an older one."
 
 
 def writes(node: Node) -> bool:

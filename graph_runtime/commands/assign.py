@@ -29,14 +29,14 @@ def assigned(workflow: Workflow, settings: Iterable[str], library: Library, fold
     nodes = dict(workflow.nodes)
     problems: list[Problem] = []
     for setting in settings:
-        found = _found(setting, nodes)
+        found = located(setting, nodes)
         problem = found if isinstance(found, Problem) else _assign(nodes, *found, library, folders)
         if problem is not None:
             problems.append(replace(problem, message=f"--set {shown(setting)}: {problem.message}"))
     return replace(workflow, nodes=nodes, problems=(*workflow.problems, *problems))
 
 
-def _found(setting: str, nodes: Mapping[str, NodeCall]) -> tuple[str, str, str] | Problem:
+def located(setting: str, nodes: Mapping[str, NodeCall]) -> tuple[str, str, str] | Problem:
     """Take a setting apart: the node's id, the input, the value. Ids and titles may hold dots and equals signs."""
     ends = [place for place, letter in enumerate(setting[:1000]) if letter == "="]
     splits = [(setting[:end].rpartition("."), setting[end + 1 :]) for end in ends if "." in setting[:end]]
@@ -66,14 +66,22 @@ def _assign(
 ) -> Problem | None:
     call = nodes[id]
     node = library.get(call.class_type)
-    known = node.inputs if node is not None else call.inputs
-    if input not in known:
-        has = f"takes {listed(known)}" if known else "takes none"
-        message = f"there is no such input; {shown(call.class_type)} {has}."
-        return Problem("unknown_input", message, nearest=nearest(input, known))
+    if problem := strange(call, input, library):
+        return problem
     read = _value(value, node.inputs[input].socket if node is not None else None, folders)
     nodes[id] = replace(call, inputs={**call.inputs, input: read})
     return None
+
+
+def strange(call: NodeCall, input: str, library: Library) -> Problem | None:
+    """Say that a node has no such input; None where it has."""
+    node = library.get(call.class_type)
+    known = node.inputs if node is not None else call.inputs
+    if input in known:
+        return None
+    has = f"takes {listed(known)}" if known else "takes none"
+    message = f"there is no such input; {shown(call.class_type)} {has}."
+    return Problem("unknown_input", message, nearest=nearest(input, known))
 
 
 def _value(text: str, socket: Socket | None, folders: Folders) -> object:

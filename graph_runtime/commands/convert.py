@@ -11,7 +11,7 @@ import click
 
 from .. import atomic
 from ..comfy.formats.editing import with_document
-from ..comfy.formats.reading import is_picture, read_any
+from ..comfy.formats.reading import is_picture
 from ..comfy.formats.writing import as_api, as_editor
 from ..errors import GraphError
 from ..graph import join
@@ -21,7 +21,7 @@ from ..workflow import Workflow
 from . import opening
 from .assign import assigned
 from .options import FILE, OUT, SETTINGS, TARGETS, Places, places
-from .terminal import clean, say
+from .terminal import clean, naming_new, say
 
 Format: TypeAlias = Literal["api", "editor", "python"]
 
@@ -67,7 +67,7 @@ def command(
         )
     nodes = opening.library(places.nodes, places.folders())
     folders = Folders(places.input, out, places.models)
-    found = read_any(file, nodes)
+    found = opening.read(file, nodes)
     workflow = with_document(found, assigned(found, settings, nodes, folders).sound(), nodes)
     form = form or _usual(file, workflow, target)
     if form == "python":
@@ -97,7 +97,8 @@ def _write(text: str, target: Path) -> None:
         sys.stdout.flush()
         return
     try:
-        atomic.write(target, text.encode())
+        with naming_new(target.parent):
+            atomic.write(target, text.encode())
     except OSError as error:
         raise GraphError(f"{clean(str(target))} cannot be written: {error.strerror}.") from error
     say(f"wrote {clean(str(target))}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol, Self
 
 from ..events import (
@@ -18,8 +18,8 @@ from ..events import (
     RunStarted,
 )
 from ..executor import Outcome
-from ..graph import Graph
 from . import telling
+from .opening import Job
 from .terminal import clean, complain, say
 
 _EACH_NODE = 100
@@ -34,8 +34,8 @@ class Display(Protocol):
     def __exit__(self, *error: object) -> None:
         """Leave the terminal as it was."""
 
-    def begin(self, graph: Graph) -> None:
-        """Show a run of this graph next."""
+    def begin(self, job: Job) -> None:
+        """Show this run next."""
 
     def __call__(self, event: Event) -> None:
         """Show an event."""
@@ -43,8 +43,14 @@ class Display(Protocol):
     def note(self, text: str) -> None:
         """Tell something beside the events; may be called from any thread."""
 
+    def made(self, text: str) -> None:
+        """Tell of a folder that was made."""
+
     def end(self, outcome: Outcome) -> None:
         """Sum the run up."""
+
+    def close(self, states: Sequence[str], wanted: int) -> None:
+        """Sum all runs up: how those ended that were made, of as many as were wanted."""
 
 
 class Plain:
@@ -60,6 +66,8 @@ class Plain:
         self._several = several
         self._names: dict[str, str] = {}
         self._skipped: list[tuple[str, str]] = []
+        self._running: dict[str, float] = {}
+        self._stopped: list[str] = []
         self._done = self._total = 0
 
     def __enter__(self) -> Self:
@@ -68,20 +76,26 @@ class Plain:
     def __exit__(self, *error: object) -> None:
         pass
 
-    def begin(self, graph: Graph) -> None:
-        """Name the file where there are several, and its warnings."""
-        self._graph = graph
+    def begin(self, job: Job) -> None:
+        """Name the run where there are several, and its warnings."""
+        self._graph = graph = job.graph
         self._names.clear()
         self._skipped.clear()
+        self._running.clear()
+        self._stopped.clear()
         self._done = self._total = 0
         if self._several:
-            self.note(f"{graph.workflow.source}:")
+            self.note(f"{job.name}:")
         for warning in graph.warnings:
             self.note(f"warning: {clean(str(warning))}")
 
     def note(self, text: str) -> None:
         """Write a line."""
         complain(text)
+
+    def made(self, text: str) -> None:
+        """Write a line."""
+        self.note(text)
 
     def __call__(self, event: Event) -> None:
         """Write what happened, if it is worth a line."""
@@ -90,10 +104,12 @@ class Plain:
                 self._total += len(event.runs)
             case NodeStarted():
                 self._names[event.node] = event.title
+                self._running[event.node] = 0.0
                 self.started(event)
             case NodeExpanded():
                 self._total += len(event.nodes)
-            case NodeProgressed():
+            case NodeProgressed() if event.total > 0 and event.node in self._running:
+                self._running[event.node] = min(1.0, event.done / event.total)
                 self.progressed(event)
             case NodeSaid():
                 self.note(f"{self.name(event.node)}: {clean(event.text)}")
@@ -106,6 +122,8 @@ class Plain:
                 self.note(telling.failure(event, self._traceback))
             case NodeSkipped() if event.because:
                 self._skipped.append((event.because, event.node))
+            case NodeSkipped() if event.node in self._running:
+                self._stopped.append(self.name(event.node))
 
     def say(self, text: str) -> None:
         """Write a line of what was asked for."""
@@ -124,6 +142,7 @@ class Plain:
 
     def finished(self, event: NodeFinished | NodeFailed) -> None:
         """Write that a node is over: each one, or of a large graph at each tenth."""
+        self._running.pop(event.node, None)
         self._done += 1
         self._total = max(self._total, self._done)  # kept results that turned out to be gone are computed after all
         often = self._total <= _EACH_NODE or self._done * 10 // self._total > (self._done - 1) * 10 // self._total
@@ -140,6 +159,11 @@ class Plain:
         for line in self.summary(outcome):
             self.note(line)
 
+    def close(self, states: Sequence[str], wanted: int) -> None:
+        """Write how many runs went well, where there were several."""
+        if self._several:
+            self.note(telling.together(states, wanted))
+
     def causes(self) -> Iterable[tuple[str, list[str]]]:
         """What failed, each with all nodes that did not run for it."""
         found: dict[str, list[str]] = {}
@@ -151,7 +175,7 @@ class Plain:
 
     def summary(self, outcome: Outcome) -> list[str]:
         """The last lines of a run."""
-        return [telling.ending(outcome, self._graph)]
+        return [telling.ending(outcome, self._graph, self._stopped)]
 
     def name(self, id: str) -> str:
         """Name a node for people."""

@@ -16,7 +16,7 @@ from ..library import Library
 from ..workflow import Workflow
 from . import opening
 from .options import FILE, SETTINGS, Places, places
-from .terminal import clean, complain, say, send
+from .terminal import clean, complain, naming_new, say, send
 
 _WRITERS = {".svg": svg, ".png": png}
 _ABOUT_FILES = frozenset({"refused", "failed", "no_outputs", "not_a_choice"})
@@ -46,7 +46,7 @@ def command(file: Path, out: Path | None, settings: tuple[str, ...], places: Pla
             f'found "{clean(str(target))}", needs a name that ends in .svg or .png.', param_hint="-o"
         )
     nodes = opening.library(places.nodes, places.folders())
-    workflow = opening.workflow(file, nodes, places.folders(), settings)
+    workflow = opening.changed(opening.read(file, nodes), nodes, places.folders(), settings)
     problems = _problems(workflow, nodes, places.folders())
     _write(picture(workflow, nodes, problems), target)
     for problem in problems:
@@ -72,7 +72,8 @@ def _write(scene: Scene, target: Path) -> None:
             f"warning: the whole does not fit at a readable size, and is drawn at {scale_of(scene):.1%}; use .svg."
         )
     try:
-        atomic.write(target, _WRITERS[target.suffix.lower()](scene))
+        with naming_new(target.parent):
+            atomic.write(target, _WRITERS[target.suffix.lower()](scene))
     except OSError as error:
         raise GraphError(f"{clean(str(target))} cannot be written: {error.strerror}.") from error
     say(f"drew {clean(str(target))}")

@@ -14,7 +14,7 @@ from ..explain import Explanation, explain
 from ..graph import Graph
 from . import opening
 from .options import FILES, NO_CACHE, OUT, SETTINGS, TARGETS, Places, places
-from .telling import counted, named
+from .telling import named, shares
 from .terminal import complain, say
 
 
@@ -58,9 +58,7 @@ def command(
 
 
 def _lines(graph: Graph, found: Explanation) -> Iterator[str]:
-    parts = [f"{counted(len(found.runs), 'node')} would run"]
-    parts += [f"{len(found.reused):,} from the cache"] if found.reused else []
-    parts += [f"{len(found.known):,} known beforehand"] if found.known else []
+    parts = shares(graph, len(found.runs), len(found.reused), len(found.known), "would run")
     parts += [f"{found.idle:,} not needed"] if found.idle else []
     yield f"{graph.workflow.source}: {', '.join(parts)}"
     labels = {id: named(id, graph.steps[id].name) for id in (*(reason.node for reason in found.runs), *found.reused)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from ..errors import Problem, WorkflowError
@@ -21,12 +21,12 @@ from ..events import (
     RunStarted,
 )
 from ..executor import Outcome
-from ..graph import Graph
+from .opening import Job
 from .terminal import say
 
 FIELDS = """\b
 The events of --json, one object a line, and their fields:
-  run_started      file, runs, reused
+  run_started      file, set (what --each gives it), runs, reused
   node_started     node, title, class_type
   node_progressed  node, done, total
   node_said        node, text
@@ -54,6 +54,7 @@ class JsonLines:
     def __init__(self, traceback: bool = False) -> None:
         self._traceback = traceback
         self._file = ""
+        self._set: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:
         return self
@@ -61,10 +62,10 @@ class JsonLines:
     def __exit__(self, *error: object) -> None:
         pass
 
-    def begin(self, graph: Graph) -> None:
+    def begin(self, job: Job) -> None:
         """Write the warnings."""
-        self._file = graph.workflow.source
-        for warning in graph.warnings:
+        self._file, self._set = str(job.file), job.settings
+        for warning in job.graph.warnings:
             _line({"event": "warning", "file": self._file, "problem": plain_problem(warning)})
 
     def note(self, text: str) -> None:
@@ -73,10 +74,17 @@ class JsonLines:
 
     def __call__(self, event: Event) -> None:
         """Write an event."""
-        _line(plain_event(event, self._file, self._traceback))
+        swept = {"set": self._set} if isinstance(event, RunStarted) else {}
+        _line({**plain_event(event, self._file, self._traceback), **swept})
+
+    def made(self, text: str) -> None:
+        """Write nothing: the files that were saved say where they lie."""
 
     def end(self, outcome: Outcome) -> None:
         """Write nothing: the last event has said it."""
+
+    def close(self, states: Sequence[str], wanted: int) -> None:
+        """Write nothing: each run has said how it ended."""
 
 
 def invalid(error: WorkflowError) -> None:

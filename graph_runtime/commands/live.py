@@ -10,9 +10,9 @@ from rich.text import Text
 
 from ..events import NodeFailed, NodeFinished, NodeProgressed, NodeStarted
 from ..executor import Outcome
-from ..graph import Graph
 from . import telling
 from .display import Plain
+from .opening import Job
 from .terminal import clean
 
 _STYLES = {
@@ -61,17 +61,15 @@ class Live(Plain):
         self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._bars = self._progress()
         self._tasks: dict[str, TaskID] = {}
-        self._running: dict[str, float] = {}
         self._run: TaskID | None = None
 
     def __exit__(self, *error: object) -> None:
         self._bars.stop()
 
-    def begin(self, graph: Graph) -> None:
+    def begin(self, job: Job) -> None:
         """Draw the bar of the run."""
-        super().begin(graph)
+        super().begin(job)
         self._tasks.clear()
-        self._running.clear()
         self._bars = self._progress()
         self._run = self._bars.add_task("Running", total=None, whole=True)
         self._bars.start()
@@ -90,18 +88,14 @@ class Live(Plain):
 
     def started(self, event: NodeStarted) -> None:
         """Show what runs in the bar of the run."""
-        self._running[event.node] = 0.0
         self._advance()
 
     def progressed(self, event: NodeProgressed) -> None:
         """Draw a bar for the node."""
-        if event.total <= 0 or event.node not in self._running:
-            return
         if event.node not in self._tasks:
             label = f"  {clean(self._names[event.node], _LABEL - 2)}"
             self._tasks[event.node] = self._bars.add_task(label, total=event.total)
         self._bars.update(self._tasks[event.node], completed=event.done, total=event.total)
-        self._running[event.node] = min(1.0, event.done / event.total)
         self._advance()
 
     def finished(self, event: NodeFinished | NodeFailed) -> None:
@@ -128,7 +122,7 @@ class Live(Plain):
 
     def summary(self, outcome: Outcome) -> list[str]:
         """A table of times, and how the run ended."""
-        return [*telling.timings(outcome, self._graph, self._names), telling.ending(outcome, self._graph)]
+        return [*telling.timings(outcome, self._graph, self._names), *super().summary(outcome)]
 
     def _progress(self) -> Progress:
         title = TextColumn("{task.description}", markup=False)

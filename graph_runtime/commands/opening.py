@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..api_format import loads
 from ..comfy.dialect import ComfyPacks
 from ..discovery import discover
 from ..errors import GraphError, WorkflowError, nearest
@@ -17,6 +19,7 @@ from ..workflow import Workflow
 from . import terminal
 from .assign import assigned
 from .options import Places, pack_folder, state_folder
+from .sweep import combinations
 
 if TYPE_CHECKING:
     from ..cache import DiskCache
@@ -67,16 +70,60 @@ def _no_folder(folder: Path) -> str:
     return f"--nodes {terminal.clean(str(folder))}: there is no such folder.{hint}"
 
 
-def each(files: Sequence[Path], open_one: Callable[[Path], Graph]) -> tuple[list[Graph], list[WorkflowError]]:
-    """Open several files: those that can run, and what is wrong with the others."""
-    graphs: list[Graph] = []
-    errors: list[WorkflowError] = []
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run that a command makes.
+
+    Attributes:
+        file: The workflow file.
+        graph: What runs.
+        settings: The values that tell this run from others of the file, as `node.input=value`.
+    """
+
+    file: Path
+    graph: Graph
+    settings: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The file, with its settings."""
+        return f"{terminal.clean(str(self.file))} {_bracketed(self.settings)}".rstrip()
+
+
+def jobs(
+    files: Sequence[Path],
+    nodes: Library,
+    folders: Folders,
+    settings: Sequence[str],
+    sweeps: Sequence[str],
+    targets: Sequence[str],
+) -> tuple[list[Job], list[WorkflowError]]:
+    """Open what is to run: every file with every combination of swept values; and what is wrong with those that cannot.
+
+    What is wrong with several combinations alike is given once.
+
+    Raises:
+        GraphError: A sweep is none.
+    """
+    found: list[Job] = []
+    errors: dict[object, WorkflowError] = {}
     for file in files:
         try:
-            graphs.append(open_one(file))
+            workflow = read(file, nodes)
         except WorkflowError as error:
-            errors.append(error)
-    return graphs, errors
+            errors[file] = error
+            continue
+        for swept in combinations(workflow, sweeps, nodes, folders):
+            named = replace(workflow, source=f"{workflow.source} {_bracketed(swept)}".rstrip())
+            try:
+                found.append(Job(file, checked(named, nodes, folders, (*settings, *swept), targets), swept))
+            except WorkflowError as error:
+                errors.setdefault((file, error.problems), error)
+    return found, list(errors.values())
+
+
+def _bracketed(settings: Sequence[str]) -> str:
+    return f"[{', '.join(terminal.clean(one, 60) for one in settings)}]" if settings else ""
 
 
 def graph(
@@ -84,23 +131,49 @@ def graph(
 ) -> Graph:
     """Read a workflow file, change it as the options say, and check it in full.
 
+    Where targets are named, nothing is said of nodes that these do not need.
+
     Raises:
         WorkflowError: It cannot run; holds every problem.
     """
-    return join(workflow(file, nodes, folders, settings), nodes, folders, targets or None)
+    return checked(read(file, nodes), nodes, folders, settings, targets)
 
 
-def workflow(file: Path, nodes: Library, folders: Folders, settings: Sequence[str]) -> Workflow:
-    """Read a workflow file and change it as the options say; an editor's document that cannot say so is dropped."""
-    from ..comfy.formats.editing import with_document
-    from ..comfy.formats.reading import read_any
-
-    found = read_any(file, nodes)
-    changed = assigned(found, settings, nodes, folders)
+def checked(
+    found: Workflow, nodes: Library, folders: Folders, settings: Sequence[str] = (), targets: Sequence[str] = ()
+) -> Graph:
+    """Change a workflow as the options say, and check it in full; see `graph`."""
     try:
-        return with_document(found, changed, nodes)
+        graph = join(changed(found, nodes, folders, settings), nodes, folders, targets or None)
+    except WorkflowError as error:
+        if not targets:
+            raise
+        raise WorkflowError(error.problems, error.source) from None
+    return replace(graph, warnings=()) if targets else graph
+
+
+def read(file: Path, nodes: Library) -> Workflow:
+    """Read a workflow file of any format; `-` is JSON on the standard input.
+
+    Raises:
+        WorkflowError: It holds no workflow.
+    """
+    from ..comfy.formats.reading import from_data, read_any
+
+    if str(file) != "-":
+        return read_any(file, nodes)
+    return from_data(loads(sys.stdin.buffer.read(), "-"), nodes, "-")
+
+
+def changed(found: Workflow, nodes: Library, folders: Folders, settings: Sequence[str]) -> Workflow:
+    """Change a workflow as the options say; an editor's document that cannot say so is dropped."""
+    from ..comfy.formats.editing import with_document
+
+    other = assigned(found, settings, nodes, folders)
+    try:
+        return with_document(found, other, nodes)
     except WorkflowError:
-        return replace(changed, document={})
+        return replace(other, document={})
 
 
 def disk(places: Places, nodes: Library, tell: Callable[[str], object]) -> DiskCache:

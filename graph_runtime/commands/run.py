@@ -19,6 +19,7 @@ from . import opening, terminal
 from .display import Display, Plain
 from .interrupts import interrupts
 from .jsonlines import FIELDS, JsonLines, invalid
+from .opening import Job
 from .options import (
     FILES,
     MEMORY,
@@ -27,6 +28,7 @@ from .options import (
     NO_CACHE,
     OUT,
     SETTINGS,
+    SWEEPS,
     TARGETS,
     Places,
     places,
@@ -39,6 +41,7 @@ EXIT_CODES = {"succeeded": 0, "failed": 1, "interrupted": 130}
 @click.command(epilog=FIELDS)
 @FILES
 @SETTINGS
+@SWEEPS
 @TARGETS
 @OUT
 @places
@@ -52,6 +55,7 @@ EXIT_CODES = {"succeeded": 0, "failed": 1, "interrupted": 130}
 def command(
     files: tuple[Path, ...],
     settings: tuple[str, ...],
+    sweeps: tuple[str, ...],
     targets: tuple[str, ...],
     out: Path,
     places: Places,
@@ -65,36 +69,38 @@ def command(
 ) -> int:
     """Run workflows.
 
-    Each FILE is checked in full before anything runs. Results are kept: only what changed is computed again. Ctrl-C
-    stops a run within a step. The exit code is 0 when everything went well, 1 when a node failed, 2 when a workflow
-    cannot run, and 130 when the run was cancelled.
+    Each FILE, - for the standard input, is checked in full before anything runs. Results are kept: only what changed is
+    computed again. With --each a FILE runs once for each value. Ctrl-C stops a run within a step. The exit code is 0
+    when everything went well, 1 when a node failed, 2 when a workflow cannot run, and 130 when the run was cancelled.
     """
     refuse_unwritable(out=out, state=places.state)
     nodes = opening.library(places.nodes, places.folders())
     folders = places.folders(out, fetch, model_memory)
-    graphs, errors = opening.each(files, lambda file: opening.graph(file, nodes, folders, settings, targets))
+    jobs, errors = opening.jobs(files, nodes, folders, settings, sweeps, targets)
     if errors:
         _refuse(errors, as_json)
         return 2
-    display = _display(as_json, traceback, len(files) > 1)
+    display = _display(as_json, traceback, len(jobs) > 1)
     cache = None if no_cache else _cache(places, nodes, memory, display)
     with display, Executor(folders, cache, metadata=metadata) as executor:
-        return _run_all(list(zip(files, graphs, strict=True)), executor, display, places.state)
+        return _run_all(jobs, executor, display, places.state)
 
 
-def _run_all(jobs: Sequence[tuple[Path, Graph]], executor: Executor, display: Display, state: Path) -> int:
+def _run_all(jobs: Sequence[Job], executor: Executor, display: Display, state: Path) -> int:
     """Run one workflow after the other; a failure does not stop the next, Ctrl-C does."""
-    worst = 0
-    for file, graph in jobs:
-        display.begin(graph)
-        outcome = asyncio.run(_run(executor, graph, display))
+    states = []
+    for job in jobs:
+        display.begin(job)
+        with terminal.naming_new(executor.folders.output, display.made):
+            outcome = asyncio.run(_run(executor, job.graph, display))
         display.end(outcome)
-        if problem := records.save(state, file, graph, outcome):
+        if problem := records.save(state, job.file, job.graph, outcome):
             display.note(f"warning: {problem}")
-        worst = max(worst, EXIT_CODES[outcome.state])
+        states.append(outcome.state)
         if outcome.state == "interrupted":
             break
-    return worst
+    display.close(states, len(jobs))
+    return max(map(EXIT_CODES.__getitem__, states))
 
 
 async def _run(executor: Executor, graph: Graph, display: Display) -> Outcome:

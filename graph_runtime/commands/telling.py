@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from ..errors import listed
 from ..events import NodeFailed, NodeShowed
 from ..executor import Outcome
 from ..graph import Graph
 from .terminal import clean
 
 _ROWS = 24
+_ENDINGS = {"succeeded": "done", "failed": "failed", "interrupted": "cancelled"}
 _FRAME = re.compile(r'^  File "(.+?)", line (\d+), in ', re.MULTILINE)
 
 
@@ -86,9 +88,40 @@ def timings(outcome: Outcome, graph: Graph, names: Mapping[str, str]) -> Iterato
         yield f"  and {counted(len(cached) - len(shown_cached), 'node')} from the cache"
 
 
-def ending(outcome: Outcome, graph: Graph) -> str:
-    """Tell in a line how a run ended."""
-    said = {"succeeded": "done", "failed": "failed", "interrupted": "cancelled"}[outcome.state]
-    cached = sum(graph.steps.get(id) is None or graph.steps[id].known is None for id in outcome.reused)
-    kept = f", {cached:,} from the cache" if cached else ""
-    return f"{said} in {duration(outcome.seconds)}: {counted(len(outcome.timings), 'node')} ran{kept}"
+def ending(outcome: Outcome, graph: Graph, stopped: Sequence[str] = ()) -> str:
+    """Tell in a line how a run ended.
+
+    Args:
+        outcome: How it ended.
+        graph: What ran.
+        stopped: The names of the nodes that were running when it was cancelled.
+    """
+    inside = sum(id not in graph.workflow.nodes for id in outcome.timings)
+    known = sum(id in graph.steps and graph.steps[id].known is not None for id in outcome.reused)
+    parts = shares(graph, len(outcome.timings) - inside, len(outcome.reused) - known, known)
+    if inside:
+        parts.insert(1, f"{inside:,} inside of them")
+    during = f" during {listed(stopped, 3)}" if stopped else ""
+    return f"{_ENDINGS[outcome.state]} in {duration(outcome.seconds)}{during}: {', '.join(parts)}"
+
+
+def together(states: Sequence[str], wanted: int) -> str:
+    """Tell in a line how several runs ended, of as many as were wanted."""
+    counts = [(f"{states.count(state):,} {_ENDINGS[state]}") for state in _ENDINGS if state in states]
+    rest = [f"{wanted - len(states):,} not begun"] if wanted > len(states) else []
+    return f"{wanted:,} runs: {', '.join([*counts, *rest])}"
+
+
+def shares(graph: Graph, ran: int, cached: int, known: int, runs: str = "ran") -> list[str]:
+    """Tell what becomes of the nodes of a graph: how many of them run, and where the results of others come from.
+
+    Args:
+        graph: The graph; all nodes of its workflow count.
+        ran: How many run.
+        cached: How many kept results are used.
+        known: How many results are known without running.
+        runs: The word for running.
+    """
+    parts = [f"{ran:,} of {counted(len(graph.workflow.nodes), 'node')} {runs}"]
+    parts += [f"{cached:,} from the cache"] if cached else []
+    return [*parts, f"{known:,} known beforehand"] if known else parts

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TextIO
 
 from ..errors import shown
@@ -28,6 +30,17 @@ def say(text: str = "") -> None:
 def complain(text: str = "") -> None:
     """Write a line about how things go, or went wrong, to the standard error."""
     _write(sys.stderr, text)
+
+
+@contextmanager
+def naming_new(folder: Path, note: Callable[[str], object] = complain) -> Iterator[None]:
+    """Tell in a line if a folder was not there before the block, and is after it."""
+    there = folder.is_dir()
+    try:
+        yield
+    finally:
+        if not there and folder.is_dir():
+            note(f"made the folder {clean(str(folder))}")
 
 
 def clean(text: str, limit: int = _LONGEST_LINE) -> str:

@@ -49,7 +49,7 @@ def command(
             say(f"{graph.workflow.source}: {counted(len(graph.workflow.nodes), 'node')}, no problems")
             for note in notes(graph, folders):
                 say(f"  {note}")
-            for warning in warnings(graph):
+            for warning in () if targets else warnings(graph):
                 complain(f"  warning: {warning}")
     for line in remedies(errors):
         complain(line)

@@ -233,3 +233,35 @@ def test_what_nothing_needs_is_a_warning(cli: Cli, unused: Callable[[], Path]) -
     assert found.stdout == "unused.json: 3 nodes, no problems\n".replace("unused", str(cli.folder / "unused"))
     assert "warning: node 3 (Label), input seed: found -1" in found.stderr
     assert "warning: nothing that is saved or shown needs Label (3)" in found.stderr
+
+
+def test_what_is_wrong_with_several_nodes_alike_is_one_line(cli: Cli) -> None:
+    nodes = {str(id): {"class_type": "ServeApples", "inputs": {"nam": "x"}, "_meta": {"title": "T"}} for id in (1, 2)}
+    found = cli("validate", cli.write("alike.json", nodes))
+    assert found.stderr.splitlines()[0].endswith("alike.json: 2 problems")
+    assert "  nodes 1 (T), 2 (T), input apples: is missing; needs Apples from a link." in found.stderr
+    assert "  nodes 1 (T), 2 (T), input nam: there is no such input;" in found.stderr
+    assert found.stderr.count("Did you mean name?") == 1
+
+
+def test_a_link_of_the_wrong_type_names_its_source_and_what_fits_between(cli: Cli) -> None:
+    """The source by its title and kind; the nodes that take the one and give the other."""
+    nodes = {
+        "1": {"class_type": "ReadRecipe", "inputs": {"recipe": "a.txt"}, "_meta": {"title": "My recipe"}},
+        "2": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["1", 0], "text": "a"}},
+        "3": {"class_type": "EmptyLatentImage", "inputs": {}, "_meta": {"title": "Size"}},
+        "4": {"class_type": "SaveImage", "inputs": {"images": ["3", 0]}},
+        "5": {"class_type": "ServeApples", "inputs": {"apples": ["3", 0]}},
+    }
+    found = cli("validate", cli.write("wrong.json", nodes), "--to", "2", "--to", "4", "--to", "5")
+    latent = "found Latent from node 3 (Size, of the kind EmptyLatentImage), output LATENT; needs"
+    assert f"input images: {latent} Image. Between them fits VAEDecode or VAEDecodeTiled." in found.stderr
+    assert f"input apples: {latent} Apples.\n" in found.stderr
+    assert "found text from node 1 (My recipe, of the kind ReadRecipe), output text; needs Clip.\n" in found.stderr
+
+
+def test_an_unknown_kind_says_once_where_packs_come_from(cli: Cli) -> None:
+    nodes = {str(id): {"class_type": kind, "inputs": {}} for id, kind in enumerate(("Tint", "Shade"))}
+    found = cli("validate", cli.write("unknown.json", nodes))
+    assert 'there is no node of the kind "Tint" in the installed packs.' in found.stderr
+    assert found.stderr.count("packs: name the folder of one with --nodes DIR") == 1

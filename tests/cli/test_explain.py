@@ -21,7 +21,7 @@ def told(cli: Cli, *args: object) -> dict[str, str]:
 def test_before_the_first_run(cli: Cli, plate: Path) -> None:
     found = cli("explain", plate)
     assert found.stdout.splitlines() == [
-        f"{plate}: 4 nodes would run",
+        f"{plate}: 4 of 4 nodes would run",
         "  runs   Pick Apples (1)   it never ran",
         "  runs   Wash well (2)     it never ran",
         "  runs   Label (3)         it never ran",
@@ -37,7 +37,7 @@ def test_explaining_runs_and_writes_nothing(cli: Cli, plate: Path) -> None:
 def test_after_a_run(cli: Cli, plate: Path) -> None:
     cli("run", plate)
     assert cli("explain", plate).stdout.splitlines() == [
-        f"{plate}: 0 nodes would run, 1 from the cache, 3 not needed",
+        f"{plate}: 0 of 4 nodes would run, 1 from the cache, 3 not needed",
         "  cache  Serve Apples (4)",
     ]
 

@@ -33,5 +33,7 @@ def test_a_lone_workflow_tells_both_in_its_error(cli: Cli, monkeypatch: pytest.M
     monkeypatch.setenv("HF_HUB_CACHE", str(cli.folder / "hub"))
     twice = {**LACKS, "2": LACKS["1"]}
     found = cli("validate", cli.write("a.json", twice), "--to", "1", "--to", "2")
-    assert found.stderr.count("There is no base model") == 2
+    assert found.stderr.count("There is no base model") == 1
+    kind = "CheckpointLoaderSimple"
+    assert f"  nodes 1 ({kind}), 2 ({kind}), input ckpt_name: There is no base model" in found.stderr
     assert found.stderr.splitlines()[-2:] == ["missing:", f"  some/model: Fetch it with: {FETCH}"]

@@ -52,6 +52,18 @@ def test_ctrl_c_cancels_within_a_step(cli: Cli, slow: Path) -> None:
     assert not (cli.folder / "output").exists()
 
 
+def test_a_cancelled_run_names_the_node_that_was_running(cli: Cli, slow: Path) -> None:
+    process = cli.start("run", slow)
+    assert process.stderr is not None
+    while b"Pick Apples (1)" not in process.stderr.readline():
+        pass
+    time.sleep(0.5)  # the next node has begun by then, and takes minutes
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert re.search(r"^cancelled in \d.* during Wash Apples \(2\): 1 of 3 nodes ran$", err.decode(), re.MULTILINE)
+
+
 def test_a_second_ctrl_c_kills(cli: Cli, dropped: Callable[[str], Path]) -> None:
     process = cli.start("run", dropped("forever"), "--json")
     until(process, b"waiting for the ground")
@@ -157,5 +169,5 @@ def test_a_terminal_shows_bars_then_times(cli: Cli, plate: Path, terminal: tuple
     assert re.search(r"Running +[━╸╺]+ +\d/4 +\d s", plain)
     assert re.search(r"Wash well \(2\) +1\.\d\d s", plain)
     assert "saved output/plate.txt" in plain
-    assert "done in" in plain and "4 nodes ran" in plain
+    assert "done in" in plain and "4 of 4 nodes ran" in plain
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h"), "the cursor is shown again"

@@ -31,7 +31,7 @@ def test_a_run_saves_and_tells_what_it_did(cli: Cli, plate: Path) -> None:
         "Serve Apples (4): T s",
         "Wash well (2): T s",
     ]
-    assert lines[4:] == ["done in T s: 4 nodes ran"]
+    assert lines[4:] == ["made the folder output", "done in T s: 4 of 4 nodes ran"]
     assert (cli.folder / "output/plate.txt").read_text() == "5 fuji so fresh"
 
 
@@ -39,7 +39,7 @@ def test_a_second_run_computes_nothing(cli: Cli, plate: Path) -> None:
     cli("run", plate)
     found = cli("run", plate)
     assert found.stdout == "saved output/plate.txt (unchanged)\nServe Apples: 5 fuji\n"
-    assert timeless(found.stderr) == "done in T s: 0 nodes ran, 1 from the cache\n"
+    assert timeless(found.stderr) == "done in T s: 0 of 4 nodes ran, 1 from the cache\n"
 
 
 def test_another_folder_gets_its_own_files(cli: Cli, plate: Path) -> None:
@@ -58,7 +58,7 @@ def test_only_results_and_state_are_written(cli: Cli, plate: Path) -> None:
 def test_no_cache_keeps_no_results(cli: Cli, plate: Path) -> None:
     cli("run", plate, "--no-cache")
     assert not any("cache/" in name for name in files(cli.folder / "state"))
-    assert "4 nodes ran" in cli("run", plate, "--no-cache").stderr
+    assert "4 of 4 nodes ran" in cli("run", plate, "--no-cache").stderr
 
 
 def test_state_lies_where_it_is_told(cli: Cli, plate: Path) -> None:
@@ -76,7 +76,7 @@ def test_set_by_id_and_by_title(cli: Cli, plate: Path) -> None:
 def test_to_runs_only_what_is_needed(cli: Cli, plate: Path) -> None:
     found = cli("run", plate, "--to", "Wash well")
     assert found.exit_code == 0
-    assert "2 nodes ran" in found.stderr
+    assert "2 of 4 nodes ran" in found.stderr
     assert not (cli.folder / "output").exists()
 
 
@@ -123,7 +123,8 @@ def test_a_failing_file_does_not_stop_the_next(cli: Cli, plate: Path, dropped: C
 def test_json_events(cli: Cli, plate: Path) -> None:
     found = cli("run", plate, "--json")
     events = [json.loads(line) for line in found.stdout.splitlines()]
-    assert events[0] == {"event": "run_started", "file": str(plate), "runs": ["1", "2", "3", "4"], "reused": []}
+    started = {"event": "run_started", "file": str(plate), "runs": ["1", "2", "3", "4"], "reused": [], "set": []}
+    assert events[0] == started
     assert {"event": "node_started", "node": "2", "title": "Wash well", "class_type": "WashApples"} in events
     assert {"event": "node_progressed", "node": "2", "done": 3, "total": 3} in events
     shown = next(event for event in events if event["event"] == "node_showed")
@@ -199,8 +200,8 @@ def test_a_large_graph_is_told_in_tenths(cli: Cli) -> None:
     nodes["end"] = {"class_type": "ServeApples", "inputs": {"apples": ["999", 0]}}
     found = cli("run", cli.write("chain.json", nodes))
     assert found.exit_code == 0
-    assert len(found.stderr.splitlines()) == 11
-    assert "done in" in found.stderr and "1,001 nodes ran" in found.stderr
+    assert len(found.stderr.splitlines()) == 12
+    assert "done in" in found.stderr and "1,001 of 1,001 nodes ran" in found.stderr
 
 
 @pytest.mark.parametrize("size", ["1XB", "many", "-1"])
@@ -223,3 +224,32 @@ def test_a_pack_that_cannot_be_loaded_is_told(cli: Cli, plate: Path) -> None:
     found = cli("run", plate, "--nodes", cli.folder / "packs")
     assert found.exit_code == 0
     assert "warning: the pack broken cannot be loaded: ModuleNotFoundError" in found.stderr
+
+
+def test_a_folder_that_was_made_is_told(cli: Cli, plate: Path) -> None:
+    assert "made the folder new/here\n" in cli("run", plate, "--out", "new/here").stderr
+    assert "made the folder" not in cli("run", plate, "--out", "new/here", "--set", "4.name=other").stderr
+
+
+def test_nothing_is_said_of_nodes_that_do_not_run(cli: Cli) -> None:
+    nodes = {
+        "1": {"class_type": "PickApples", "inputs": {}},
+        "2": {"class_type": "ServeApples", "inputs": {"apples": ["1", 0], "nam": "x"}},
+        "3": {"class_type": "Label", "inputs": {"seed": -1}},
+        "4": {"class_type": "ServeApples", "inputs": {"apples": ["1", 0]}},
+    }
+    file = cli.write("both.json", nodes)
+    for command in ("run", "validate", "explain"):
+        found = cli(command, file, "--to", "1")
+        assert found.exit_code == 0, found.output
+        assert "Label" not in found.output and "Serve" not in found.output
+    broken = cli("run", file, "--to", "2")
+    assert "input nam" in broken.stderr and "Label" not in broken.stderr
+
+
+def test_a_workflow_from_the_standard_input(cli: Cli, plate: Path) -> None:
+    with plate.open("rb") as file:
+        process = cli.start("run", "-", stdin=file)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert b"saved output/plate.txt" in out

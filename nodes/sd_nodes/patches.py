@@ -24,8 +24,11 @@ CROSS = re.compile(
     r"attn2[._](?:processor[._])?to_k(?:_lora)?[._](?:lora[._])?(?:lora_down|lora_A|down|hada_w1_b|diff)\b"
 )
 TEXT = re.compile(r"(?:^lora_te_|^text_encoder\.).*self_attn[._][qkv]_proj.*(?:lora_down|lora_A|down)\b")
-SIGNS = ("lora_down", "lora_A", "lora.down", "hada_w1_a", "lokr_w1")
-"""What stands in the names of the tensors of LoRAs, LoHas and LoKrs."""
+SIGNS = ("lora_down", "lora_A", "lora.down", "linear_layer.down", "hada_w1_a", "lokr_w1", "oft_blocks")
+"""What stands in the names of the tensors of LoRAs, LoHas, LoKrs and rotations."""
+
+ENDS = (".diff", ".diff_b", ".w_norm", ".set_weight", ".a1.weight")
+"""What names of other changes end with."""
 
 SECOND = ("lora_te2_", "text_encoder_2.")
 
@@ -63,7 +66,7 @@ def located(patch: Patch, folders: Folders) -> Path:
 
 def is_lora(header: Header) -> bool:
     """Tell whether tensors are those of a LoRA, by their names."""
-    return any(sign in each for each in header for sign in SIGNS) or any(each.endswith(".diff") for each in header)
+    return any(each.endswith(ENDS) or any(sign in each for sign in SIGNS) for each in header)
 
 
 def family_of_lora(header: Header) -> str:

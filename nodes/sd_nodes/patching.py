@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING
 from safetensors.torch import load_file
 
 from graph_runtime import NodeError
-from sd_nodes import sd3_loras
+from sd_nodes import sd3_loras, unet_loras
 from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.lora import changes, merged
 from sd_nodes.headers import read_header
 from sd_nodes.patches import located
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import torch
 
     from graph_runtime import Folders
     from sd_nodes.components import Component
+    from sd_nodes.diffusion.lora import Place
     from sd_nodes.types import Patch
 
 Tensors = dict[str, "torch.Tensor"]
@@ -28,10 +29,14 @@ Tensors = dict[str, "torch.Tensor"]
 PROCESSOR = re.compile(r"\.processor\.to_(q|k|v|out)_lora\.(down|up)\.")
 """How older releases of diffusers name the changes of attention."""
 
+ORIGINAL: dict[str, Callable[[Iterable[str]], Mapping[str, Sequence[Place]]]] = {
+    "unet": unet_loras.places,
+    "transformer": sd3_loras.places,
+}
+"""Where changes go that are named after the layers of the original code, by the part of the model."""
+
 DIFFERENCE = "difference"
 """The name of the tensor by which a ControlNet says so."""
-
-SLOTS = {"resnets": 0, "attentions": 1}
 
 
 def patch(module: torch.nn.Module, part: str, patches: Iterable[Patch], folders: Folders) -> list[str]:
@@ -50,7 +55,7 @@ def patch(module: torch.nn.Module, part: str, patches: Iterable[Patch], folders:
     for each in patches:
         file = renamed(load_file(located(each, folders)), list(module.state_dict()), part)
         try:
-            others = sd3_loras.places(module.state_dict()) if part == "transformer" else None
+            others = ORIGINAL[part](module.state_dict()) if part in ORIGINAL else None
             found, unknown = changes(file, part, module.state_dict(), others)
             module.load_state_dict(merged(module.state_dict(), found, each.strength), strict=False)
         except SettingError as problem:
@@ -76,8 +81,7 @@ def add_weights(module: torch.nn.Module, base: torch.nn.Module) -> None:
 def renamed(file: Tensors, weights: list[str], part: str) -> Tensors:
     """Return the tensors of a LoRA file by names that diffusers has today.
 
-    Trainers for SDXL name the blocks of the UNet as the original code does; older releases of diffusers name the layers
-    of attention after their processors.
+    Older releases name the layers of attention after their processors, and nest text encoders once more.
 
     Args:
         file: The tensors.
@@ -85,35 +89,11 @@ def renamed(file: Tensors, weights: list[str], part: str) -> Tensors:
         part: `unet`, `text_encoder` or `text_encoder_2`.
     """
     plain = {PROCESSOR.sub(_layer, name): tensor for name, tensor in file.items()}
-    if part != "unet":
-        nested = any(name.startswith("text_model.") for name in weights)
-        return plain if nested else {name.replace(f"{part}.text_model.", f"{part}."): t for name, t in plain.items()}
-    blocks = dict(_blocks(weights))
-    return {_current(name, blocks): tensor for name, tensor in plain.items()}
+    if part in ("unet", "transformer") or any(name.startswith("text_model.") for name in weights):
+        return plain
+    return {name.replace(f"{part}.text_model.", f"{part}."): tensor for name, tensor in plain.items()}
 
 
 def _layer(match: re.Match[str]) -> str:
     layer = "to_out.0" if match[1] == "out" else f"to_{match[1]}"
     return f".{layer}.lora.{match[2]}."
-
-
-def _current(name: str, blocks: dict[str, str]) -> str:
-    match = re.match(r"lora_unet_((?:input|output)_blocks_\d+_\d+|middle_block_\d+)_", name)
-    if match is None or match[1] not in blocks:
-        return name
-    return f"lora_unet_{blocks[match[1]]}_{name[match.end() :]}"
-
-
-def _blocks(weights: list[str]) -> Iterator[tuple[str, str]]:
-    """Give the original name of each block of a UNet, with its name in diffusers, both with `_` for `.`."""
-    places = [
-        match.groups() for name in weights if (match := re.match(r"(down|up)_blocks\.(\d+)\.(\w+)\.(\d+)\.", name))
-    ]
-    each = 1 + max((int(layer) for way, _, kind, layer in places if (way, kind) == ("down", "resnets")), default=0)
-    for way, level, kind, layer in dict.fromkeys(places):
-        if kind in SLOTS:
-            number = int(level) * (each + 1) + int(layer) + (way == "down")
-            side = "input" if way == "down" else "output"
-            yield f"{side}_blocks_{number}_{SLOTS[kind]}", f"{way}_blocks_{level}_{kind}_{layer}"
-    for number, inner in enumerate(("resnets_0", "attentions_0", "resnets_1")):
-        yield f"middle_block_{number}", f"mid_block_{inner}"

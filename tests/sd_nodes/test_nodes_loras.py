@@ -8,7 +8,7 @@ import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 
 from graph_runtime import Builder, Folders, NodeError, WorkflowError, join
-from sd_nodes import LIBRARY
+from sd_nodes import LIBRARY, layouts, unet_loras
 from sd_nodes.latents import empty_latent_image, vae_decode
 from sd_nodes.loaders import load_base_model
 from sd_nodes.loras import lora_loader, lora_loader_model_only
@@ -17,6 +17,7 @@ from sd_nodes.sampling import sampler
 from sd_nodes.text import clip_text_encode
 from sd_nodes.weights import WeightStore
 from tests.sd_nodes import models, saved_loras
+from tests.sd_nodes import original_checkpoints as original
 
 LAYERS = ("attn1.to_q", "attn2.to_k", "attn2.to_out.0", "conv1", "proj_in")
 TEXT_LAYERS = ("q_proj", "fc1")
@@ -192,20 +193,16 @@ def test_changes_that_fit_nothing_are_told(folders):
         pass
 
 
-def test_blocks_of_the_original_code_are_those_of_diffusers():
-    """Two residual blocks a level: the fourth input block is the first of the second level."""
-    weights = [f"down_blocks.0.resnets.{n}.conv1.weight" for n in (0, 1)]
-    weights += ["down_blocks.1.attentions.0.proj_in.weight", "up_blocks.0.attentions.2.proj_in.weight"]
-    file = {
-        f"lora_unet_{name}.lora_down.weight": torch.zeros(1)
-        for name in ("input_blocks_4_1_proj_in", "output_blocks_2_1_proj_in", "middle_block_1_proj_in")
-    }
-    found = [name.removesuffix(".lora_down.weight") for name in renamed(file, weights, "unet")]
-    assert found == [
-        "lora_unet_down_blocks_1_attentions_0_proj_in",
-        "lora_unet_up_blocks_0_attentions_2_proj_in",
-        "lora_unet_mid_block_attentions_0_proj_in",
-    ]
+@pytest.mark.parametrize(("told", "context"), [(0, 768), (2816, 2048)], ids=["sd1", "sdxl"])
+def test_layers_of_the_original_code_are_those_of_diffusers(told: int, context: int):
+    """Every weight of a checkpoint in the original layout goes where the checkpoint itself is put."""
+    prefix, held = "model.diffusion_model.", layouts.parts(original.unet(context=context, told=told))["unet"]
+    wanted = {new: old for new, old in held.items() if new.endswith(".weight") and "class_embedding" not in new}
+    found = unet_loras.places(wanted)
+    for new, old in wanted.items():
+        stem = old.removeprefix(prefix).removesuffix(".weight")
+        for name in (f"diffusion_model.{stem}", f"lora_unet_{stem.replace('.', '_')}"):
+            assert [place.weight for place in found[name]] == [new]
 
 
 def test_names_of_older_releases_are_those_of_today():

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from sd_nodes.diffusion.errors import SettingError
-from sd_nodes.diffusion.lora_kinds import SIGNS, Kind, Whole, decomposed, kind_of
+from sd_nodes.diffusion.lora_kinds import SIGNS, Fixed, Instead, Kind, Turned, Whole, decomposed, kind_of
 
 PREFIXES = {
-    "unet": ("lora_unet_",),
+    "unet": ("lora_unet_", "lycoris_", "lora_prior_unet_"),
     "transformer": ("lora_unet_", "lora_transformer_", "lycoris_"),
     "text_encoder": ("lora_te_", "lora_te1_"),
     "text_encoder_2": ("lora_te2_",),
@@ -19,8 +19,16 @@ PREFIXES = {
 }
 """What the names of a file's changes begin with, by the part of the model that they are for."""
 
-DOWN = (".lora_down.weight", ".lora_A.weight", ".lora.down.weight")
-UP = (".lora_up.weight", ".lora_B.weight", ".lora.up.weight")
+DOWN = (
+    ".lora_down.weight", ".lora_A.weight", ".lora.down.weight", ".lora_linear_layer.down.weight", "_lora.down.weight",
+    ".lora_A.default.weight", ".lora_A",
+)  # fmt: skip
+UP = (
+    ".lora_up.weight", ".lora_B.weight", ".lora.up.weight", ".lora_linear_layer.up.weight", "_lora.up.weight",
+    ".lora_B.default.weight", ".lora_B",
+)  # fmt: skip
+BIASES = (".diff_b", ".b_norm")
+"""What the name of a tensor ends with that is added to a bias."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,7 @@ class Place(NamedTuple):
 class Piece:
     """A piece of a change to several weights that are one in the layout that it was trained in."""
 
-    change: "Change | Kind"
+    change: "Change | Fixed"
     place: Place
 
     def full(self, shape: torch.Size) -> Tensor:
@@ -98,7 +106,7 @@ class Decomposed:
         magnitude: The lengths; see `lora_kinds.decomposed`.
     """
 
-    change: Change | Kind | Piece
+    change: Change | Fixed | Turned | Piece
     magnitude: Tensor
 
 
@@ -135,7 +143,7 @@ def changes(
     known: dict[str, Sequence[Place]] = {**(others or {}), **own}
     found: Changes = {}
     unknown = []
-    for stem in dict.fromkeys(_stem(name) for name in file if name.endswith((*DOWN, *SIGNS))):
+    for stem in dict.fromkeys(_stem(name) for name in file if name.endswith((*DOWN, *SIGNS, *BIASES))):
         if stem in known:
             for place in known[stem]:
                 found |= _at(place, file, stem, present)
@@ -145,20 +153,26 @@ def changes(
 
 
 def _at(place: Place, file: Mapping[str, Tensor], stem: str, present: Mapping[str, None]) -> Changes:
-    """Reads what a module's change adds to one weight, and to the bias beside it."""
-    change: Change | Kind = kind_of(file, stem) or _change(file, stem)
-    magnitude, whole = file.get(f"{stem}.dora_scale"), place == Place(place.weight)
-    piece = change if whole else Piece(change, place)
-    if magnitude is not None and isinstance(piece, Piece):
-        magnitude = piece.cut(magnitude)
-    found: Changes = {place.weight: piece if magnitude is None else Decomposed(piece, magnitude)}
-    if f"{stem}.diff_b" in file:
-        bias = place.weight.removesuffix("weight") + "bias"
-        if bias not in present:
+    """Reads what a module's change adds to one weight, and to the bias beside it; either may stay as it is."""
+    bias = next((file[stem + ending] for ending in BIASES if stem + ending in file), None)
+    change, whole = kind_of(file, stem) or _change(file, stem, alone=bias is None), place == Place(place.weight)
+    found: Changes = {} if change is None else {place.weight: _placed(change, place, file.get(f"{stem}.dora_scale"))}
+    if bias is not None:
+        name = place.weight.removesuffix("weight") + "bias"
+        if name not in present:
             raise SettingError(f"The LoRA changes the bias of {stem} (diff_b), which has none in this model.")
-        added = Whole(file[f"{stem}.diff_b"])
-        found[bias] = added if whole else Piece(added, place)
+        found[name] = Whole(bias) if whole else Piece(Whole(bias), place)
     return found
+
+
+def _placed(change: Change | Kind, place: Place, magnitude: Tensor | None) -> Either:
+    """Brings a change to one weight, of which it may be a piece."""
+    if place == Place(place.weight):
+        return change if magnitude is None or isinstance(change, Instead) else Decomposed(change, magnitude)
+    if isinstance(change, Turned | Instead):
+        raise SettingError(f"The LoRA turns or replaces weights that are divided here, such as {place.weight}.")
+    piece = Piece(change, place)
+    return piece if magnitude is None else Decomposed(piece, piece.cut(magnitude))
 
 
 def merged(weights: Mapping[str, Tensor], changes: Mapping[str, Either], strength: float) -> dict[str, Tensor]:
@@ -176,37 +190,48 @@ def merged(weights: Mapping[str, Tensor], changes: Mapping[str, Either], strengt
     for name, change in changes.items():
         weight = weights[name]
         try:
-            added = _added(weight, change)
+            sums[name] = _changed(weight.float(), change, strength).to(weight.dtype)
         except SettingError as problem:
             problems.append(f"The LoRA does not fit {name}: {problem}")
-            continue
-        sums[name] = (weight.float() + strength * added).to(weight.dtype)
     if problems:
         raise SettingError("\n".join(problems))
     return sums
 
 
-def _added(weight: Tensor, change: Either) -> Tensor:
+def _changed(weight: Tensor, change: Either, strength: float) -> Tensor:
+    """The weight with its change, both float32."""
+    if isinstance(change, Instead):
+        return Whole(change.weight).full(weight.shape).to(weight.device)
     if not isinstance(change, Decomposed):
-        return change.full(weight.shape).to(weight.device)
-    turned = change.change.full(weight.shape).to(weight.device)
-    return decomposed(weight.float(), turned, change.magnitude.to(weight.device)) - weight.float()
+        return weight + strength * _added(weight, change, strength)
+    direction = _added(weight, change.change, strength)
+    return weight + strength * (decomposed(weight, direction, change.magnitude.to(weight.device)) - weight)
+
+
+def _added(weight: Tensor, change: Change | Fixed | Turned | Piece, strength: float) -> Tensor:
+    if isinstance(change, Turned):
+        return change.of(weight, strength)
+    return change.full(weight.shape).to(weight.device)
 
 
 def _spellings(module: str, part: str) -> list[str]:
     flat = module.replace(".", "_")
     nested = flat if flat.startswith("text_model_") or not part.startswith("text_encoder") else f"text_model_{flat}"
-    return [f"{part}.{module}", *(f"{prefix}{name}" for prefix in PREFIXES[part] for name in {flat, nested})]
+    own = [module] if part in ("unet", "transformer") else []
+    return [*own, f"{part}.{module}", *(f"{prefix}{name}" for prefix in PREFIXES[part] for name in {flat, nested})]
 
 
 def _stem(name: str) -> str:
-    return next(name.removesuffix(ending) for ending in (*DOWN, *SIGNS) if name.endswith(ending))
+    return next(name.removesuffix(ending) for ending in (*DOWN, *SIGNS, *BIASES) if name.endswith(ending))
 
 
-def _change(file: Mapping[str, Tensor], stem: str) -> Change:
+def _change(file: Mapping[str, Tensor], stem: str, alone: bool) -> Change | None:
+    """Reads a low-rank change; where it need not be `alone`, it may be missing."""
     down, up = (
         next((file[stem + ending] for ending in endings if stem + ending in file), None) for endings in (DOWN, UP)
     )
+    if down is None and up is None and not alone:
+        return None
     if down is None or up is None:
         raise SettingError(f"The LoRA has only one half of {stem}.")
     alpha = file.get(f"{stem}.alpha")

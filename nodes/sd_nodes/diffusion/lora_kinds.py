@@ -1,12 +1,13 @@
-"""Changes to weights that are not one low-rank product: LoHa, LoKr (arXiv:2309.14859), whole differences."""
+"""Changes to weights that are not one low-rank product: LoHa, LoKr (arXiv:2309.14859), whole differences and others."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from sd_nodes.diffusion.errors import SettingError
+from sd_nodes.diffusion.lora_turned import Butterfly, Generalized, Rotation
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,24 @@ class Whole:
         return _shaped(self.difference.float(), shape)
 
 
-Kind = Hadamard | Kronecker | Whole
-SIGNS = (".hada_w1_a", ".lokr_w1", ".lokr_w1_a", ".lokr_w2", ".lokr_w2_a", ".diff")
+@dataclass(frozen=True)
+class Instead:
+    """A weight that takes the place of another, whatever the strength."""
+
+    weight: Tensor
+
+
+Fixed = Hadamard | Kronecker | Whole
+"""Changes that are the same for every weight."""
+
+Turned = Generalized | Rotation | Butterfly
+"""Changes that depend on the weight itself."""
+
+Kind = Fixed | Turned | Instead
+HALVES = ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b")
+GENERAL = ("a1.weight", "a2.weight", "b1.weight", "b2.weight")
+LOKR = ("lokr_w1", "lokr_w1_a", "lokr_w2", "lokr_w2_a")
+SIGNS = tuple(f".{name}" for name in (*HALVES, *LOKR, *GENERAL, "diff", "w_norm", "oft_blocks", "set_weight"))
 """What the name of a tensor ends with by which a change of these kinds is told."""
 
 
@@ -80,7 +97,7 @@ def kind_of(file: Mapping[str, Tensor], stem: str) -> Kind | None:
         stem: What their names begin with.
 
     Raises:
-        SettingError: It has one factor of a Kronecker product and not the other.
+        SettingError: A part of it is missing.
     """
 
     def held(*names: str) -> list[Tensor]:
@@ -88,19 +105,42 @@ def kind_of(file: Mapping[str, Tensor], stem: str) -> Kind | None:
 
     alpha = held("alpha")
     scale = float(alpha[0]) if alpha else None
-    if whole := held("diff"):
+    if instead := held("set_weight"):
+        return Instead(instead[0])
+    if whole := held("diff") or held("w_norm"):
         return Whole(whole[0])
-    if len(parts := held("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b")) == 4:
+    if turned := _turned(held, stem, scale):
+        return turned
+    if parts := _all(held, HALVES, stem):
         cores = held("hada_t1", "hada_t2")
         return Hadamard(
             (parts[0], parts[1], parts[2], parts[3]), (cores[0], cores[1]) if len(cores) == 2 else None, scale
         )
-    if held("lokr_w1") or held("lokr_w1_a"):
+    if held(*LOKR):
         product = _kronecker(held, scale)
         if product is None:
             raise SettingError(f"The LoRA has only one half of {stem}: a LoKr needs lokr_w1 and lokr_w2.")
         return product
     return None
+
+
+def _turned(held: Callable[..., list[Tensor]], stem: str, alpha: float | None) -> Turned | None:
+    if parts := _all(held, GENERAL, stem):
+        return Generalized((parts[0], parts[1], parts[2], parts[3]), alpha)
+    if not (blocks := held("oft_blocks")):
+        return None
+    if blocks[0].ndim == 3:
+        return Rotation(blocks[0], alpha or 0.0)
+    rescale = held("rescale")
+    return Butterfly(blocks[0], rescale[0] if rescale else None, alpha or 0.0)
+
+
+def _all(held: Callable[..., list[Tensor]], names: Sequence[str], stem: str) -> list[Tensor]:
+    """The tensors of these names, none of them missing; nothing where all are."""
+    if (found := held(*names)) and len(found) < len(names):
+        missing = next(name for name in names if not held(name))
+        raise SettingError(f"The LoRA has only one half of {stem}: {missing} is missing.")
+    return found
 
 
 def _kronecker(held: Callable[..., list[Tensor]], alpha: float | None) -> Kronecker | None:
@@ -136,7 +176,9 @@ def decomposed(weight: Tensor, change: Tensor, magnitude: Tensor) -> Tensor:
     changed = weight + change
     axis = 0 if magnitude.shape[0] == changed.shape[0] and magnitude.numel() == changed.shape[0] else 1
     others = [side for side in range(changed.ndim) if side != axis]
-    lengths = changed.pow(2).sum(others, keepdim=True).sqrt()
+    # As ComfyUI has it: columns are measured after the change, rows before it.
+    measured = weight if axis == 0 else changed
+    lengths = measured.pow(2).sum(others, keepdim=True).sqrt() + torch.finfo(weight.dtype).eps
     if magnitude.numel() != lengths.numel():
         raise SettingError(f"its dora_scale is {list(magnitude.shape)}, the weight is {list(weight.shape)}.")
     return changed * (magnitude.float().reshape(lengths.shape) / lengths)

@@ -8,7 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pictures.runs import ROOT, WORKFLOWS, shown
+from PIL import Image as Pillow
+
+from pictures.runs import ROOT, WORKFLOWS, Shown, shown
 
 HERE = Path(__file__).parent
 KEPT = {
@@ -27,6 +29,14 @@ KEPT = {
 
 THUMBNAIL = (480, 360)
 """The largest width and height of a thumbnail, in pixels."""
+
+CONDITIONINGS = "The eight conditionings, each on a photograph"
+HERE_WHOLE = "On the demonstration model that ships"
+HERE_IN_PART = "With Stable Diffusion"
+"""The parts of the gallery."""
+
+GALLERY = 1400
+"""The width of the small gallery in pixels."""
 
 
 def main() -> None:
@@ -64,15 +74,21 @@ def thumbnails(folder: Path) -> None:
 
 
 def gallery(file: Path) -> None:
-    """Run every workflow as far as its weights are here, and draw one sheet of what came out."""
+    """Run every workflow as far as its weights are here, and draw one sheet of what came out; a small one beside it."""
     from pictures.gallery import sheet
 
-    entries = []
+    parts: dict[str, list[Shown]] = {HERE_WHOLE: [], CONDITIONINGS: [], HERE_IN_PART: []}
     for path in sorted(WORKFLOWS.glob("*.json")):
         print(f"  {path.stem}", flush=True)
-        entries.append(shown(path.stem))
+        entry = shown(path.stem)
+        part = HERE_WHOLE if entry.whole else HERE_IN_PART
+        parts[CONDITIONINGS if path.stem.startswith("conditioning_") else part].append(entry)
     file.parent.mkdir(parents=True, exist_ok=True)
-    sheet(entries, "The workflows of ControlGraph").save(file, optimize=True)
+    drawn = sheet({name: entries for name, entries in parts.items() if entries}, "The workflows of ControlGraph")
+    drawn.save(file, optimize=True)
+    drawn.resize((GALLERY, round(drawn.height * GALLERY / drawn.width)), Pillow.Resampling.LANCZOS).save(
+        file.with_suffix(".jpg"), quality=85, optimize=True
+    )
     print(file)
 
 

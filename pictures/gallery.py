@@ -1,9 +1,9 @@
-"""Draws one sheet of all workflows: rows of equal width, each picture whole, a title and a remark above it."""
+"""Draws one sheet of all workflows: parts with headings, rows of equal width, each picture whole under its title."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from PIL import Image as Pillow
@@ -16,7 +16,7 @@ WIDTH, HEIGHT = 2400, 400
 """The width of the sheet, and the height that rows of pictures come near to."""
 
 GAP, MARGIN = 36, 60
-HEADING, TITLE, REMARK = 54, 26, 21
+HEADING, PART, TITLE, REMARK = 54, 38, 26, 21
 LINE = 1.35
 QUIET = (128, 126, 124)
 WIDEST = 4.5
@@ -34,10 +34,33 @@ class Placed:
     height: int
 
 
-def sheet(workflows: Sequence[Shown], heading: str) -> Pillow.Image:
-    """Draw workflows on one sheet, in their order."""
-    entries = [replace(each, picture=trimmed(each.picture)) for each in workflows]
+def sheet(parts: Mapping[str, Sequence[Shown]], heading: str) -> Pillow.Image:
+    """Draw workflows on one sheet.
+
+    Args:
+        parts: The workflows under each heading; the widest come first, so that a row holds pictures of like shape.
+        heading: The heading of the sheet.
+    """
     top = MARGIN + 2 * HEADING
+    placed: list[Placed] = []
+    headings: list[tuple[str, int]] = []
+    for name, shown in parts.items():
+        entries = sorted((replace(each, picture=trimmed(each.picture)) for each in shown), key=_proportion)[::-1]
+        headings.append((name, top))
+        added, top = _placed(entries, top + round(LINE * PART) + GAP // 2)
+        placed += added
+    canvas = Pillow.new("RGB", (WIDTH, top - 2 * GAP + MARGIN), PAPER)
+    pen = ImageDraw.Draw(canvas)
+    pen.text((WIDTH / 2, MARGIN + HEADING / 2), heading, INK, ImageFont.load_default(HEADING), anchor="mm")
+    for name, upper in headings:
+        pen.text((MARGIN, upper), name, INK, ImageFont.load_default(PART))
+    for each in placed:
+        _draw(canvas, pen, each)
+    return canvas
+
+
+def _placed(entries: Sequence[Shown], top: int) -> tuple[list[Placed], int]:
+    """Place pictures in rows from some height on; where they are, and where the next thing begins."""
     placed: list[Placed] = []
     for row in rows([_proportion(entry) for entry in entries], WIDTH - 2 * MARGIN):
         height, left = _height(row, entries), MARGIN
@@ -47,12 +70,7 @@ def sheet(workflows: Sequence[Shown], heading: str) -> Pillow.Image:
             placed.append(Placed(entries[place], left, top, width, height))
             left += width + GAP
         top += height + 2 * GAP
-    canvas = Pillow.new("RGB", (WIDTH, top - 2 * GAP + MARGIN), PAPER)
-    pen = ImageDraw.Draw(canvas)
-    pen.text((WIDTH / 2, MARGIN + HEADING / 2), heading, INK, ImageFont.load_default(HEADING), anchor="mm")
-    for each in placed:
-        _draw(canvas, pen, each)
-    return canvas
+    return placed, top
 
 
 def trimmed(picture: Pillow.Image) -> Pillow.Image:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ WORKFLOWS = ROOT / "workflows"
 KEPT = ROOT / "out/kept"
 """Where results are kept: what has not changed is not computed again."""
 
-SHEETS = ("Save two by two", "Save side by side", "Save")
+SHEETS = ("Save two by two", "Save side by side", "Show side by side", "Save")
 """The titles of the nodes whose picture tells most, the best first."""
 
 
@@ -31,12 +30,14 @@ class Shown:
     Attributes:
         title: Its title.
         picture: What it drew; where it can draw nothing, its graph.
-        remark: What the picture is.
+        remark: What the picture is, where that is not what the workflow draws.
+        whole: Whether all of the workflow can run here.
     """
 
     title: str
     picture: Pillow.Image
-    remark: str
+    remark: str = ""
+    whole: bool = True
 
 
 def shown(name: str) -> Shown:
@@ -48,20 +49,16 @@ def shown(name: str) -> Shown:
     workflow = read(WORKFLOWS / f"{name}.json")
     whole, wanted = _fits(workflow), _node(workflow)
     if _fits(workflow, wanted):
-        return Shown(workflow.title, _drawn(workflow, wanted), _remark(workflow) if whole else "its control maps")
+        return Shown(workflow.title, _drawn(workflow, wanted), "" if whole else "its control maps", whole)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "graph.png"
         file.write_bytes(png(picture(workflow, discover())))
-        return Shown(workflow.title, Pillow.open(file).convert("RGB"), "its graph: a detector is not fetched")
+        return Shown(workflow.title, Pillow.open(file).convert("RGB"), "its graph; its models are not fetched", False)
 
 
 def _node(workflow: Workflow) -> str:
     titles = {call.title: id for id, call in workflow.nodes.items()}
     return next(titles[title] for title in SHEETS if title in titles)
-
-
-def _remark(workflow: Workflow) -> str:
-    return "demonstration model" if "emoji" in json.dumps(workflow.to_json()) else "no weights needed"
 
 
 def _folders(out: Path = Path("out")) -> Folders:

@@ -38,7 +38,18 @@ def test_a_border_in_the_colour_of_the_sheet_is_cut_off() -> None:
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_the_margins_of_a_sheet_are_empty(count: int) -> None:
     shown = [Shown(f"A workflow with a title {place}", Pillow.new("RGB", (300, 100)), "maps") for place in range(count)]
-    made = sheet(shown, "All")
+    made = sheet({"Some": shown, "Others": shown}, "All")
     for box in ((0, 0, MARGIN, made.height), (WIDTH - MARGIN, 0, WIDTH, made.height)):
         assert made.crop(box).getcolors(1) == [((box[2] - box[0]) * made.height, PAPER)]
     assert made.crop((0, made.height - MARGIN, WIDTH, made.height)).getcolors(1) is not None
+
+
+def test_wide_pictures_stand_above_high_ones() -> None:
+    colours = {"high": (200, 0, 0), "wide": (0, 0, 200)}
+    high, wide = (
+        Shown(name, Pillow.new("RGB", size, colours[name]))
+        for name, size in (("high", (300, 300)), ("wide", (1200, 300)))
+    )
+    made = sheet({"Both": [high, wide]}, "All")
+    places = {name: made.tobytes().find(bytes(colour * 9)) for name, colour in colours.items()}
+    assert 0 < places["wide"] < places["high"]

@@ -41,7 +41,9 @@ def swap_scheduler(
     Args:
         model: The model.
         scheduler: A short name (`unipc`, `euler`, `dpmpp_2m_karras`, ...) or the name of a diffusers class.
-        sigmas: How the noise levels are spaced; `own` leaves it to the scheduler's name and the model.
+        sigmas: How the noise levels are spaced; `own` leaves it to the scheduler's name and the model. `beta` is as in
+            diffusers: the levels themselves are spread by a beta distribution (arXiv:2407.12173), so few are low and
+            fewer than 50 steps smear the picture; that of KSampler spreads timesteps, and does with few.
         timestep_spacing: Which timesteps are visited.
         prediction_type: What the model predicts; set it only where the model's own configuration is wrong.
         rescale_betas_zero_snr: Whether the first timestep is pure noise (arXiv:2305.08891).

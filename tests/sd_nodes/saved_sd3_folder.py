@@ -26,7 +26,6 @@ def transformer(layers: int = 3, channels: int = CHANNELS) -> SD3Transformer2DMo
         sample_size=8, patch_size=2, in_channels=channels, out_channels=CHANNELS, num_layers=layers,
         joint_attention_dim=TEXT, pos_embed_max_size=16, dual_attention_layers=(0,), qk_norm="rms_norm", **BLOCK,
     )  # fmt: skip
-    # The layers that modulate begin at zero in training; random ones let everything count.
     return models.ready(made)
 
 
@@ -98,10 +97,10 @@ def t5_tokenizer(folder: Path) -> None:
     ).save_pretrained(folder)
 
 
-def save(folder: Path, third: bool = True, channels: int = CHANNELS) -> Path:
+def save(folder: Path, third: bool = True, channels: int = CHANNELS, layers: int = 3) -> Path:
     """Save the whole model; the third text encoder may be left out, and the transformer may see more channels."""
     parts = {
-        "transformer": transformer(channels=channels), "vae": vae(), "text_encoder": text_encoder(34, 24, 24),
+        "transformer": transformer(layers, channels), "vae": vae(), "text_encoder": text_encoder(34, 24, 24),
         "text_encoder_2": text_encoder(35, 40, 40), "scheduler": FlowMatchEulerDiscreteScheduler(shift=3.0),
         "tokenizer": models.tokenizer(), "tokenizer_2": models.tokenizer(),
     }  # fmt: skip

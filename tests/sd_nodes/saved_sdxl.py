@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 from diffusers import ControlNetModel, EulerDiscreteScheduler
-from transformers import CLIPTextConfig, CLIPTextModelWithProjection
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from tests.sd_nodes import models
 
@@ -15,12 +15,20 @@ POOLED, EACH = 24, 8
 SCHEDULER = {**models.SCHEDULER_CONFIG, "_class_name": "EulerDiscreteScheduler", "timestep_spacing": "leading"}
 
 
-def text_encoder_2() -> CLIPTextModelWithProjection:
+def text_encoder_2(width: int = 40) -> CLIPTextModelWithProjection:
     """A second text encoder, wider than the first, with a projection."""
     torch.manual_seed(21)
     first = models.text_encoder().config.to_dict()
-    config = CLIPTextConfig(**{**first, "hidden_size": 40, "projection_dim": POOLED, "num_hidden_layers": 3})
+    config = CLIPTextConfig(**{**first, "hidden_size": width, "projection_dim": POOLED, "num_hidden_layers": 3})
     return models.ready(CLIPTextModelWithProjection(config))
+
+
+def text_encoder(width: int) -> CLIPTextModel:
+    """A first text encoder of another width."""
+    torch.manual_seed(20)
+    return models.ready(
+        CLIPTextModel(CLIPTextConfig(**{**models.text_encoder().config.to_dict(), "hidden_size": width}))
+    )
 
 
 def added(sizes: int) -> dict[str, object]:
@@ -32,24 +40,27 @@ def added(sizes: int) -> dict[str, object]:
     }
 
 
-def save_base(folder: Path, refiner: bool = False) -> Path:
-    """Save an SDXL base model, or a refiner, which has the second text encoder only."""
-    width = 40 if refiner else 72
+def save_base(folder: Path, refiner: bool = False, widths: tuple[int, int] = (models.WIDTH, 40)) -> Path:
+    """Save an SDXL base model, or a refiner, which has the second text encoder only; by their widths, of a family."""
+    first, second = widths
+    width = second if refiner else first + second
     models.ready(models.unet(cross_attention_dim=width, **added(5 if refiner else 6))).save_pretrained(folder / "unet")
     models.ready(models.vae()).save_pretrained(folder / "vae")
-    text_encoder_2().save_pretrained(folder / "text_encoder_2")
+    text_encoder_2(second).save_pretrained(folder / "text_encoder_2")
     models.tokenizer().save_pretrained(folder / "tokenizer_2")
     if not refiner:
-        models.ready(models.text_encoder()).save_pretrained(folder / "text_encoder")
+        (models.ready(models.text_encoder()) if first == models.WIDTH else text_encoder(first)).save_pretrained(
+            folder / "text_encoder"
+        )
         models.tokenizer().save_pretrained(folder / "tokenizer")
     EulerDiscreteScheduler.from_config(SCHEDULER).save_pretrained(folder / "scheduler")
-    first = [None, None] if refiner else ["transformers", "CLIPTextModel"]
+    other = [None, None] if refiner else ["transformers", "CLIPTextModel"]
     index = {
         "_class_name": "StableDiffusionXLImg2ImgPipeline" if refiner else "StableDiffusionXLPipeline",
         "force_zeros_for_empty_prompt": not refiner,
         "requires_aesthetics_score": refiner,
         "scheduler": ["diffusers", "EulerDiscreteScheduler"],
-        "text_encoder": first,
+        "text_encoder": other,
         "text_encoder_2": ["transformers", "CLIPTextModelWithProjection"],
         "tokenizer": [None, None] if refiner else ["transformers", "CLIPTokenizer"],
         "tokenizer_2": ["transformers", "CLIPTokenizer"],
@@ -60,8 +71,8 @@ def save_base(folder: Path, refiner: bool = False) -> Path:
     return folder
 
 
-def save_controlnet(folder: Path) -> ControlNetModel:
+def save_controlnet(folder: Path, width: int = 72) -> ControlNetModel:
     """Save a ControlNet for the base model."""
-    net = models.controlnet(seed=23, width=72, **added(6))
+    net = models.controlnet(seed=23, width=width, **added(6))
     net.save_pretrained(folder)
     return net

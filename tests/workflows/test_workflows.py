@@ -17,7 +17,7 @@ from graph_runtime.events import NodeProgressed, NodeStarted
 from graph_runtime.workflow import NOTES
 from sd_nodes import LIBRARY
 from sd_nodes.weights import WeightStore
-from tests.sd_nodes import models, saved_loras, saved_models, saved_sdxl
+from tests.sd_nodes import models, saved_loras, saved_models, saved_sd3_folder, saved_sdxl
 from tests.sd_nodes.annotators.fetched import MODELS, skip_unless_fetched
 from tests.sd_nodes.saved_depth import save_depth
 from tests.workflows.pictures import INPUT, WORKFLOWS
@@ -34,6 +34,7 @@ NAMED = {
 
 SIZED = {
     "EmptyLatentImage": ("width", "height"),
+    "EmptySD3LatentImage": ("width", "height"),
     "FitToSize": ("width", "height"),
     "EmptyImage": ("width", "height"),
     "ImageCompositeMasked": ("x", "y"),
@@ -59,13 +60,20 @@ SMALL = {
     "lllyasviel/sd-controlnet-depth": "small-depth",
     "latent-consistency/lcm-lora-sdv1-5": "small.safetensors",
     "stabilityai/stable-diffusion-xl-base-1.0": "small-xl",
+    "stabilityai/stable-diffusion-xl-refiner-1.0": "small-xl-refiner",
+    "stabilityai/sdxl-turbo": "small-xl",
     "diffusers/controlnet-canny-sdxl-1.0": "small-xl-canny",
+    "stabilityai/stable-diffusion-3.5-medium": "small-sd3",
     **{
         f"lllyasviel/sd-controlnet-{kind}": "small-any"
         for kind in ("hed", "mlsd", "normal", "openpose", "scribble", "seg")
     },
 }
 """The small random model that stands in for each model that a workflow names."""
+
+
+SDXL = (768, 1280)
+"""The widths of its text encoders: base and refiner are known by theirs to share their latents."""
 
 
 @pytest.fixture(scope="session")
@@ -76,8 +84,10 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
         saved_models.save_base(root / "diffusers" / name, safety=name == "small")
     for seed, kind in enumerate(("canny", "depth", "any"), 8):
         saved_models.save_controlnet(root / f"controlnet/small-{kind}", seed=seed)
-    saved_sdxl.save_base(root / "diffusers/small-xl")
-    saved_sdxl.save_controlnet(root / "controlnet/small-xl-canny")
+    saved_sdxl.save_base(root / "diffusers/small-xl", widths=SDXL)
+    saved_sdxl.save_base(root / "diffusers/small-xl-refiner", refiner=True, widths=SDXL)
+    saved_sdxl.save_controlnet(root / "controlnet/small-xl-canny", sum(SDXL))
+    saved_sd3_folder.save(root / "diffusers/small-sd3", layers=10)
     pairs = saved_loras.of(models.unet(), ("attn1.to_q", "attn2.to_k"))
     saved_loras.write(root / "loras/small.safetensors", saved_loras.diffusers(pairs, "unet"))
     save_depth(root / "depth/small")
@@ -188,7 +198,7 @@ def test_all_that_must_be_there_is_there():
         "swapped_base",
     } <= set(NAMES)
     assert {"pose_to_character", "landscape_and_pose", "inpainting", "outpainting"} <= set(NAMES)
-    assert {"sdxl_controlnet", "lora"} <= set(NAMES)
+    assert {"sdxl_controlnet", "sdxl_refiner", "sdxl_turbo", "sd3", "lora"} <= set(NAMES)
 
 
 def test_a_second_run_touches_no_weights(folders):

@@ -140,6 +140,7 @@ class Progress:
         report: Takes each tick; may be called from any thread.
         cancelled: Tells whether the run was cancelled.
         previews: Whether anybody looks at previews; they are not drawn otherwise.
+        node: The id of the node, for what is said beside the run; no result may depend on it.
     """
 
     def __init__(
@@ -147,7 +148,9 @@ class Progress:
         report: Callable[[Tick], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
         previews: bool = False,
+        node: str = "",
     ) -> None:
+        self.node = node
         self._report = report
         self._cancelled = cancelled
         self._previews = previews

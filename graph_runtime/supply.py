@@ -64,7 +64,7 @@ class Supply:
         if not wanted:
             return {}
         values: dict[object, object] = {
-            Progress: Progress(lambda tick: self.report(step.id, tick), self.stopping, self.previews),
+            Progress: Progress(lambda tick: self.report(step.id, tick), self.stopping, self.previews, step.id),
             Folders: self.folders,
             NodeId: step.id,
             EditorDocument: self.carrying.document(step),

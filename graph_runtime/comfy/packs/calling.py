@@ -18,7 +18,7 @@ class Call:
     Attributes:
         folders: Where files lie.
         progress: Tells how far the node is, and whether the run was cancelled.
-        node: The id of the node, where the node asked for it.
+        node: The id of the node, or "" outside of all nodes.
         services: What nodes share, by class, as far as the call has it.
         graphs: Counts the sub-graphs that are made in the call.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 import logging
@@ -54,4 +55,4 @@ def _connect(server: Server) -> None:
         message = Picture({}, data) if isinstance(data, Preview) else Message(type, dict(data))
         server.hub.post(client, [message])
 
-    PromptServer.instance.connect(send)
+    PromptServer.instance.connect(send, asyncio.get_running_loop())

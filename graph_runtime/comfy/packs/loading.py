@@ -26,6 +26,7 @@ from .foreign import ForeignNode, ForeignPack
 from .modules import importable
 from .offering import Classes
 from .schemas import as_class
+from .shims import folder_paths
 from .shims import nodes as nodes_module
 from .shims.prompt_server import PromptServer
 
@@ -50,6 +51,7 @@ class Comfy:
         nodes_module.NODE_CLASS_MAPPINGS.behind = Classes(library)
         try:
             with importable(), entered(Call(self.folders)):
+                folder_paths.add_model_folder_path("custom_nodes", str(path.parent.absolute()))
                 _prepare(path)
                 yield
         finally:

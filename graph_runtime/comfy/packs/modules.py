@@ -12,9 +12,12 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
+
+from .unoffered import FINDER, ROOTS, filled_up, hollow
 
 _SHIMS: Mapping[str, str] = {
+    "comfy.cli_args": "cli_args",
     "comfy.utils": "progress",
     "comfy.comfy_types": "comfy_types",
     "comfy.comfy_types.node_typing": "comfy_types",
@@ -22,28 +25,28 @@ _SHIMS: Mapping[str, str] = {
     "comfy.samplers": "samplers",
     "comfy_execution.graph_utils": "graph_utils",
     "comfy_execution.graph": "blocking",
+    "comfy_execution.utils": "executing",
+    "comfy_execution.progress": "executing",
     "comfy_api.latest": "api",
+    "comfy_api.v0_0_1": "api",
     "comfy_api.v0_0_2": "api",
+    "comfy_api.v0_0_3": "api",
+    "comfy_api.input": "api_values",
+    "comfy_api.input_impl": "api_values",
+    "comfy_api.util": "api_values",
+    "comfy_api.latest._input": "api_values",
+    "comfy_api.latest._input_impl": "api_values",
+    "comfy_api.latest._util": "api_values",
     "comfy_api.latest._io": "api_io",
     "comfy_api.latest._ui": "api_ui",
+    "comfyui_version": "version",
     "folder_paths": "folder_paths",
     "node_helpers": "node_helpers",
     "nodes": "nodes",
     "server": "prompt_server",
+    "protocol": "prompt_server",
 }
 """The modules by the names under which packs import them."""
-
-_HOLLOW = (
-    "comfy.cldm", "comfy.clip_vision", "comfy.checkpoint_pickle", "comfy.conds", "comfy.controlnet",
-    "comfy.diffusers_convert", "comfy.diffusers_load", "comfy.extra_samplers", "comfy.float", "comfy.gligen",
-    "comfy.hooks", "comfy.k_diffusion", "comfy.latent_formats", "comfy.ldm", "comfy.lora", "comfy.lora_convert",
-    "comfy.model_base", "comfy.model_detection", "comfy.model_patcher", "comfy.model_sampling", "comfy.ops",
-    "comfy.patcher_extension", "comfy.quant_ops", "comfy.sample", "comfy.sampler_helpers", "comfy.sd",
-    "comfy.sd1_clip", "comfy.sdxl_clip", "comfy.supported_models", "comfy.supported_models_base", "comfy.t2i_adapter",
-    "comfy.taesd", "comfy.text_encoders", "comfy.weight_adapter",
-    "comfy_extras", "execution", "latent_preview",
-)  # fmt: skip
-"""Modules of ComfyUI's own models and samplers: packs can import them for the sake of their other nodes."""
 
 _lock = threading.Lock()
 _users = 0
@@ -54,32 +57,17 @@ _there: list[str] = []
 def _modules() -> Mapping[str, ModuleType]:
     """The modules, with the packages around them."""
     home = f"{__package__}.shims"
-    found = {name: importlib.import_module(f"{home}.{shim}") for name, shim in _SHIMS.items()}
-    cli_args = ModuleType("comfy.cli_args")
-    vars(cli_args)["args"] = SimpleNamespace(disable_metadata=False, cpu=False, preview_method="auto")
-    found["comfy.cli_args"] = cli_args
-    found.update({name: _hollow(name) for name in _HOLLOW})
-    for name in ("comfy", "comfy_execution", "comfy_api"):
+    found = {name: filled_up(importlib.import_module(f"{home}.{shim}"), name) for name, shim in _SHIMS.items()}
+    packages = ("comfy", "comfy_execution", "comfy_api")
+    found.update({name: hollow(name) for name in ROOTS if name not in packages})
+    for name in packages:
         package = ModuleType(name, "A package of modules that packs import.")
         package.__path__ = []
         inside = [inner for inner in found if inner.startswith(f"{name}.") and inner.count(".") == 1]
         vars(package).update({inner.partition(".")[2]: found[inner] for inner in inside})
         found[name] = package
+    vars(found["comfy"])["__getattr__"] = lambda part: hollow(f"comfy.{part}")
     return found
-
-
-def _hollow(name: str) -> ModuleType:
-    """A module that holds nothing, and says so."""
-
-    def refuse(attribute: str) -> object:
-        raise AttributeError(
-            f"{name}.{attribute} is not offered here: models are passed on as recipes, and sampled by nodes of our own"
-        )
-
-    module = ModuleType(name, "Holds nothing: it stands in for a part of ComfyUI that is not here.")
-    module.__path__ = []
-    vars(module)["__getattr__"] = refuse
-    return module
 
 
 @contextmanager
@@ -91,16 +79,26 @@ def importable() -> Iterator[None]:
         if _users == 1:
             _there[:] = [name for name in _modules() if not _is_real(name)]
             sys.modules.update({name: _modules()[name] for name in _there})
+            if "comfy" in _there:
+                sys.meta_path.append(FINDER)
     try:
         yield
     finally:
         with _lock:
             _users -= 1
             if not _users:
-                for name in _there:
-                    if sys.modules.get(name) is _modules()[name]:
-                        del sys.modules[name]
-                _there.clear()
+                _take_out()
+
+
+def _take_out() -> None:
+    """Take out what was put in, and what was found below it meanwhile."""
+    if FINDER in sys.meta_path:
+        sys.meta_path.remove(FINDER)
+    for name in (*_there, *FINDER.found):
+        if sys.modules.get(name) in (_modules().get(name), hollow(name)):
+            del sys.modules[name]
+    _there.clear()
+    FINDER.found.clear()
 
 
 def _is_real(name: str) -> bool:

@@ -120,12 +120,17 @@ def _socket(source: Any, section: str, name: str, spec: Any, free: bool, is_list
     if not isinstance(kind, str):
         return _choice(source, section, name, list(kind), free, is_list, lazy)
     word = word_of(kind)
-    if word == "COMBO" and isinstance(options.get("options"), Sequence) and not options.get("multi_select"):
+    if word == "COMBO" and isinstance(options.get("options"), Sequence) and not _is_of_several(options):
         return _choice(source, section, name, list(options["options"]), free, is_list, lazy)
     type = _type_of(kind, bool(options.get("forceInput")))
     bounds = None if free or type not in (int, float) else _bounds(options)
     text = Text() if type is str and options.get("multiline") else None
     return Socket(type, is_list, False, lazy, bounds, text, None, _is_fresh(options), lenient=True)
+
+
+def _is_of_several(options: Mapping[str, Any]) -> bool:
+    """Tell whether several names of a choice may be chosen; the word for it is a truth value or how it is drawn."""
+    return bool(options.get("multiselect")) or options.get("multi_select", False) is not False
 
 
 def _choice(

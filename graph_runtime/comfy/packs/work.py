@@ -88,7 +88,8 @@ class Work:
         hidden = {name: hidden_value(word, by_kind) for name, word in self.hidden.items()}
         if getattr(self.node.source, "INPUT_IS_LIST", False):
             hidden = {name: [value] for name, value in hidden.items()}
-        call = Call(by_kind[Folders], by_kind[Progress], by_kind.get(NodeId, ""), services)
+        progress = by_kind[Progress]
+        call = Call(by_kind[Folders], progress, progress.node, services)
         before = [value for name, value in raw.items() if not self.raw[name]]
         return Turn(call, values, lazy, hidden, Handing(self.guises, services), before)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from graph_runtime import Folders, Interrupted, Progress
+from graph_runtime import Folders, Interrupted, NodeError, Progress
 from graph_runtime.comfy.packs.arguments import loaded
 from graph_runtime.comfy.packs.calling import Call, entered
 from graph_runtime.comfy.packs.modules import importable
@@ -122,5 +122,5 @@ def test_what_is_not_here_can_be_imported_and_says_so() -> None:
         from comfy.samplers import KSampler
 
         assert KSampler.SAMPLERS is samplers.SAMPLER_NAMES
-        with pytest.raises(AttributeError, match=r"comfy\.sd\.load_checkpoint is not offered here"):
+        with pytest.raises(NodeError, match=r"comfy\.sd\.load_checkpoint is not offered here"):
             comfy.sd.load_checkpoint()

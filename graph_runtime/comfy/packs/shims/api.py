@@ -51,11 +51,21 @@ class _Async:
         _Sync().set_progress(*arguments, **named)
 
 
+class _Registry:
+    """Takes what packs register with ComfyUI and what stands for nothing here: replaced nodes, caches of their own."""
+
+    async def register(self, *_: object, **__: object) -> None:
+        """Take it."""
+
+    register_provider = unregister_provider = register
+
+
 class ComfyAPI:
     """What nodes that are coroutines may ask of the server."""
 
     def __init__(self) -> None:
         self.execution = _Async()
+        self.node_replacement = self.caching = _Registry()
 
 
 class ComfyAPISync:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar
@@ -27,15 +28,44 @@ _TYPES = {
     "ImageCompare": "IMAGECOMPARE", "LatentUpscaleModel": "LATENT_UPSCALE_MODEL", "Layers": "LAYERS",
     "Load3DAnimation": "LOAD_3D_ANIMATION", "Load3DCamera": "LOAD3D_CAMERA", "Photomaker": "PHOTOMAKER",
     "Point": "POINT", "Range": "RANGE", "SEGS": "SEGS", "Splat": "SPLAT", "Tracks": "TRACKS",
+    "Load3DModelInfo": "LOAD3D_MODEL_INFO", "File3DUSDZ": "FILE_3D_USDZ", "File3DPLY": "FILE_3D_PLY",
+    "File3DSPLAT": "FILE_3D_SPLAT", "File3DSPZ": "FILE_3D_SPZ", "File3DKSPLAT": "FILE_3D_KSPLAT",
+    "File3DSplatAny": "FILE_3D_SPLAT_ANY", "File3DPointCloudAny": "FILE_3D_POINT_CLOUD_ANY",
 }  # fmt: skip
+"""Types whose words do not follow from their names, or which are asked for most."""
+
 _MADE: dict[str, type[ComfyType]] = {name: custom(word) for name, word in _TYPES.items()}
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 Custom = custom
-NumberDisplay = Enum("NumberDisplay", {"number": "number", "slider": "slider"})
-UploadType = Enum(
-    "UploadType", {"image": "image_upload", "audio": "audio_upload", "video": "video_upload", "model": "file_upload"}
-)
-FolderType = Enum("FolderType", {"input": "input", "output": "output", "temp": "temp"})
+ComfyTypeI = ComfyTypeIO = ComfyType
+WidgetInput = Input
+
+
+class NumberDisplay(str, Enum):  # noqa: UP042 - packs use the members as plain texts
+    """How a number is shown."""
+
+    number = "number"
+    slider = "slider"
+    gradient_slider = "gradientslider"
+
+
+class UploadType(str, Enum):  # noqa: UP042
+    """What a button of a choice takes in."""
+
+    image = "image_upload"
+    audio = "audio_upload"
+    video = "video_upload"
+    model = "file_upload"
+
+
+class FolderType(str, Enum):  # noqa: UP042
+    """Where files lie."""
+
+    input = "input"
+    output = "output"
+    temp = "temp"
+
 
 __all__ = [
     "Autogrow", "Combo", "ComfyNode", "ComfyType", "Custom", "DynamicCombo", "DynamicSlot", "FolderType", "Hidden",
@@ -45,13 +75,25 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """The types by their names."""
+    """The types by their names; one that is new since has the word that its name makes."""
     if name in _MADE:
         return _MADE[name]
-    raise AttributeError(f"there is no io.{name} here")
+    if not name[:1].isupper():
+        raise AttributeError(f"there is no io.{name} here")
+    return _MADE.setdefault(name, custom(_HUMP.sub("_", name).upper()))
 
 
-class Hidden(Enum):
+def comfytype(io_type: str, **_: object) -> Callable[[type], type]:
+    """Make a type of sockets of a class, with the word for it."""
+
+    def made(source: type) -> type:
+        bases = (source,) if issubclass(source, ComfyType) else (source, ComfyType)
+        return type(source.__name__, bases, {"io_type": io_type, "__module__": source.__module__})
+
+    return made
+
+
+class Hidden(str, Enum):  # noqa: UP042
     """What a node may ask for beside its inputs."""
 
     unique_id = "UNIQUE_ID"
@@ -60,6 +102,7 @@ class Hidden(Enum):
     dynprompt = "DYNPROMPT"
     auth_token_comfy_org = "AUTH_TOKEN_COMFY_ORG"
     api_key_comfy_org = "API_KEY_COMFY_ORG"
+    comfy_usage_source = "COMFY_USAGE_SOURCE"
 
 
 @dataclass
@@ -72,6 +115,48 @@ class HiddenHolder:
     dynprompt: Any = None
     auth_token_comfy_org: Any = None
     api_key_comfy_org: Any = None
+    comfy_usage_source: Any = None
+
+
+@dataclass
+class RemoteOptions:
+    """Where the editor asks for the names of a choice."""
+
+    route: str
+    refresh_button: bool
+    control_after_refresh: str = "first"
+    timeout: int | None = None
+    max_retries: int | None = None
+    refresh: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Write it as it stands on the wire."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+class NodeReplace:
+    """Says which node stands for an older one."""
+
+    def __init__(self, *places: object, **named: object) -> None:
+        self.said = (places, named)
+
+
+@dataclass
+class PriceBadgeDepends:
+    """What a price depends on."""
+
+    widgets: list[str] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+    input_groups: list[str] = field(default_factory=list)
+
+
+@dataclass
+class PriceBadge:
+    """What a node of another company's service costs; nothing is sold here, so nobody is told."""
+
+    expr: str
+    depends_on: PriceBadgeDepends = field(default_factory=PriceBadgeDepends)
+    engine: str = "jsonata"
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 _WORDS = {
     "display_mode": "display", "dynamic_prompts": "dynamicPrompts", "force_input": "forceInput", "raw_link": "rawLink",
-    "widget_type": "widgetType", "multiselect": "multi_select", "content_types": "content_types",
+    "widget_type": "widgetType",
 }  # fmt: skip
 """What options of inputs are called on the wire where it is not the same."""
 
@@ -87,10 +87,12 @@ class ComfyType:
 
     io_type: ClassVar[str] = "*"
     Type: ClassVar[Any] = Any
+    drawn: ClassVar[Mapping[str, Any]] = {}
 
     @classmethod
     def Input(cls, id: str, display_name: str | None = None, optional: bool = False, **options: Any) -> Input:
         """Declare an input of this type."""
+        options = {**cls.drawn, **options}
         return Input(cls.io_type, id, display_name, optional, **options)
 
     @classmethod
@@ -103,7 +105,17 @@ class ComfyType:
 
 def custom(io_type: str) -> type[ComfyType]:
     """Make the type of a word."""
-    return type(str.__str__(io_type), (ComfyType,), {"io_type": io_type})
+    default = _DEFAULTS.get(io_type)
+    drawn = {} if default is None else {"default": default, "socketless": True}
+    return type(str.__str__(io_type), (ComfyType,), {"io_type": io_type, "drawn": drawn})
+
+
+_DEFAULTS: Mapping[str, Any] = {
+    "COLOR": "#ffffff", "COLORS": [], "BOUNDING_BOX": {"x": 0, "y": 0, "width": 512, "height": 512},
+    "BOUNDING_BOXES": [], "COMPOSITOR": {}, "RANGE": {"min": 0.0, "max": 1.0},
+    "CURVE": {"points": [[0.0, 0.0], [1.0, 1.0]], "interpolation": "monotone_cubic"},
+}  # fmt: skip
+"""What stands in the widgets of types that are drawn by themselves, until somebody changes it."""
 
 
 class Combo(ComfyType):
@@ -131,7 +143,11 @@ class MultiCombo(ComfyType):
         cls, id: str, options: Any = None, display_name: str | None = None, optional: bool = False, **more: Any
     ) -> Input:
         """Declare a choice of several."""
-        return Input(cls.io_type, id, display_name, optional, options=options, multiselect=True, **more)
+        if isinstance(options, type) and issubclass(options, Enum):
+            options = [member.value for member in options]
+        drawn = {name: more.pop(name) for name in ("placeholder", "chip") if more.get(name) is not None}
+        more |= {"options": options, "multiselect": True, "multi_select": drawn}
+        return Input(cls.io_type, id, display_name, optional, **more)
 
 
 class MultiType(ComfyType):
@@ -146,9 +162,17 @@ class MultiType(ComfyType):
         words = [kind.io_type for kind in types]
         if isinstance(id, Input):
             word = ",".join(dict.fromkeys([id.io_type, *words]))
-            return Input(word, id.id, display_name, optional or id.optional, extra_dict=id.options, **options)
+            drawn = {"widgetType": id.io_type} if id.io_type in _WIDGETS else {}
+            options["extra_dict"] = {**id.options, **drawn, **(options.get("extra_dict") or {})}
+            return Input(word, id.id, display_name, optional or id.optional, **options)
         return Input(",".join(dict.fromkeys(words)), id, display_name, optional, **options)
 
 
+_WIDGETS = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
+"""The words of types that have a widget in any editor."""
+
+
 def _plain(value: Any) -> Any:
+    if hasattr(value, "as_dict"):
+        return value.as_dict()
     return value.value if isinstance(value, Enum) else value

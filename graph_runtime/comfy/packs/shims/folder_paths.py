@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import mimetypes
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from pathlib import Path, PurePosixPath
 
 from ....file_trees import files_in
-from ....model_folders import is_paths_file, models_folder
+from ....model_folders import OTHER_NAMES, is_paths_file, models_folder
 from ..calling import current
 
 supported_pt_extensions = {".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".bin", ".pth", ".pkl"}
 extension_mimetypes_cache: dict[str, str] = {}
 
+filename_list_cache: dict[str, object] = {}
+
 _added: dict[str, list[str]] = {}
+_first: set[str] = set()
+_suffixes: dict[str, set[str]] = {}
 _SUFFIXES = ("input", "output", "temp")
 
 
@@ -27,9 +31,6 @@ def __getattr__(name: str) -> object:
         "output_directory": get_output_directory,
         "temp_directory": get_temp_directory,
         "user_directory": get_user_directory,
-        "folder_names_and_paths": lambda: {
-            kind: (get_folder_paths(kind), supported_pt_extensions) for kind in _kinds()
-        },
     }
     found = known.get(name)
     if found is None:
@@ -63,32 +64,98 @@ def get_user_directory() -> str:
     return str(((folders.state or folders.temp) / "user").absolute())
 
 
+get_public_user_directory = get_system_user_directory = lambda name="": str(Path(get_user_directory()) / name)
+
+
+def map_legacy(folder_name: str) -> str:
+    """The word that is used now for a kind of models."""
+    return OTHER_NAMES.get(folder_name, folder_name)
+
+
+def get_input_subfolders() -> list[str]:
+    """The folders below the input folder."""
+    root = current().folders.input
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_dir())
+
+
 def get_directory_by_type(type_name: str) -> str | None:
     """The folder called input, output or temp; None where there is no such folder."""
     return str(getattr(current().folders, type_name).absolute()) if type_name in _SUFFIXES else None
 
 
-def _kinds() -> list[str]:
-    return sorted({*current().folders.kinds, *_added})
+class _Folders(list[str]):
+    """The folders of a kind; one that is put in is kept."""
+
+    def __init__(self, kind: str, paths: Iterable[str]) -> None:
+        super().__init__(paths)
+        self._kind = kind
+
+    def append(self, path: str) -> None:
+        """Add a folder."""
+        add_model_folder_path(self._kind, path)
+        super().append(path)
+
+
+class _Kinds(MutableMapping[str, tuple[list[str], set[str]]]):
+    """The folders of each kind of models, and the suffixes of what counts in them."""
+
+    def __contains__(self, kind: object) -> bool:
+        return kind in _added or kind in current().folders.kinds
+
+    def __getitem__(self, kind: str) -> tuple[list[str], set[str]]:
+        if kind not in self:
+            raise KeyError(kind)
+        return _Folders(kind, get_folder_paths(kind)), _suffixes.get(kind, supported_pt_extensions)
+
+    def __setitem__(self, kind: str, said: tuple[Iterable[str], Iterable[str]]) -> None:
+        paths, suffixes = said
+        there = _engines(kind)
+        _added[kind] = [str(path) for path in paths if str(path) not in there]
+        _suffixes[kind] = set(suffixes)
+
+    def __delitem__(self, kind: str) -> None:
+        _added.pop(kind, None)
+        _suffixes.pop(kind, None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted({*current().folders.kinds, *_added}))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+folder_names_and_paths = _Kinds()
+
+
+def _engines(kind: str) -> list[str]:
+    """The folders that hold models of a kind, as far as the engine knows it."""
+    folders = current().folders
+    known = kind in folders.kinds or kind in OTHER_NAMES
+    return [str(folder.absolute()) for folder in folders.of(kind)] if known or kind not in _added else []
 
 
 def get_folder_paths(folder_name: str) -> list[str]:
     """The folders that hold models of a kind."""
-    return [*_added.get(folder_name, ()), *(str(folder.absolute()) for folder in current().folders.of(folder_name))]
+    found = [*_engines(folder_name), *_added.get(folder_name, ())]
+    return sorted(found, key=lambda path: path not in _first)
 
 
 def add_model_folder_path(folder_name: str, full_folder_path: str, is_default: bool = False) -> None:
     """Add a folder with models of a kind."""
     known = _added.setdefault(folder_name, [])
     if full_folder_path not in known:
-        known.insert(0 if is_default else len(known), full_folder_path)
+        known.append(str(full_folder_path))
+    if is_default:
+        _first.add(str(full_folder_path))
 
 
 def get_filename_list(folder_name: str) -> list[str]:
     """The names of the models of a kind."""
 
+    suffixes = _suffixes.get(folder_name, set() if folder_name in _added else supported_pt_extensions)
+
     def is_model(name: str) -> bool:
-        return folder_name in _added or PurePosixPath(name).suffix.casefold() in supported_pt_extensions
+        return not suffixes or PurePosixPath(name).suffix.casefold() in suffixes
 
     return sorted({file for root in get_folder_paths(folder_name) for file in files_in(Path(root), is_model)})
 

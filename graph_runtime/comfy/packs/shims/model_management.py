@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....errors import Interrupted
 from ..calling import current
+from ..unoffered import stand_in
 
 if TYPE_CHECKING:
     import torch
@@ -110,6 +111,94 @@ def soft_empty_cache(force: bool = False) -> None:
 
 def unload_all_models() -> None:
     """Do nothing: the weight store lets go of models as it needs the room."""
+
+
+def get_total_memory(dev: torch.device | None = None, torch_total_too: bool = False) -> Any:
+    """The bytes of a device."""
+    import os
+
+    import torch
+
+    device = dev or get_torch_device()
+    if device.type == "cuda":
+        total = torch.cuda.mem_get_info(device)[1]
+    else:
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 1 << 33
+    return (total, total) if torch_total_too else total
+
+
+def load_models_gpu(models: Any, *_: object, **__: object) -> None:
+    """Do nothing: models are loaded when one of our nodes computes with them."""
+
+
+load_model_gpu = free_memory = cleanup_models = load_models_gpu
+
+
+def should_use_bf16(device: Any = None, **_: object) -> bool:
+    """Tell whether bfloat16 is worth it: on cards that compute with it."""
+    import torch
+
+    return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+
+
+def supports_fp8_compute(device: Any = None) -> bool:
+    """Tell whether numbers of 8 bits are computed with: no node of ours does."""
+    return False
+
+
+def vae_dtype(device: Any = None, allowed_dtypes: Any = ()) -> torch.dtype:
+    """The numbers that autoencoders compute with."""
+    import torch
+
+    return torch.float32
+
+
+def unet_dtype(*_: object, **__: object) -> torch.dtype:
+    """The numbers that models compute with."""
+    import torch
+
+    return torch.float16 if should_use_fp16() else torch.float32
+
+
+text_encoder_dtype = unet_dtype
+
+
+def dtype_size(dtype: torch.dtype) -> int:
+    """The bytes of one number."""
+    return dtype.itemsize
+
+
+def xformers_enabled() -> bool:
+    """Tell whether packs may call xformers by themselves: they may not."""
+    return False
+
+
+def is_intel_xpu() -> bool:
+    """Tell whether models compute on a card of Intel's."""
+    return False
+
+
+is_amd = is_directml_enabled = is_ascend_npu = is_mlu = is_intel_xpu
+
+
+def cast_to_device(tensor: torch.Tensor, device: Any, dtype: Any, copy: bool = False) -> torch.Tensor:
+    """Bring a tensor to a device."""
+    return tensor.to(device, dtype, copy=copy)
+
+
+def interrupt_current_processing(value: bool = True) -> None:
+    """Do nothing: a run is cancelled by whoever posted it."""
+
+
+def __getattr__(name: str) -> object:
+    """What packs catch where memory ran out."""
+    if name == "OOM_EXCEPTION":
+        import torch
+
+        return torch.OutOfMemoryError
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return stand_in(f"comfy.model_management.{name}")
 
 
 def processing_interrupted() -> bool:

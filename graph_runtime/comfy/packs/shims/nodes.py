@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
+from ..calling import current
+
 MAX_RESOLUTION = 16384
 
 
@@ -45,6 +47,15 @@ def __getattr__(name: str) -> type[Any]:
     if name.startswith("__") or name not in NODE_CLASS_MAPPINGS:
         raise AttributeError(f"there is no nodes.{name} here")
     return NODE_CLASS_MAPPINGS[name]
+
+
+def before_node_execution() -> None:
+    """Stop here if the run was cancelled.
+
+    Raises:
+        Interrupted: It was.
+    """
+    current().progress.check()
 
 
 def common_ksampler(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
 from ....injected import Preview
 from ..calling import current
+from ..unoffered import stand_in
 from .progress import drawn
 
 Handler: TypeAlias = Callable[[dict[str, Any]], Any]  # a pack's function: what it takes was posted by a client
@@ -48,6 +52,61 @@ class _Routes:
         """Add a route of any method."""
         return self._adder(method.upper())(path)
 
+    def static(self, prefix: str, path: object, **_: object) -> None:
+        """Have the files of a folder shown."""
+        self.added.append(("GET", f"{prefix.rstrip('/')}/{{filename:.+}}", _shows(Path(str(path)))))
+
+
+def _shows(folder: Path) -> Callable[[Any], Any]:
+    async def show(request: Any) -> Any:
+        from aiohttp import web
+
+        path = (folder / request.match_info["filename"]).resolve()
+        if not path.is_relative_to(folder.resolve()) or not path.is_file():
+            raise web.HTTPNotFound
+        return web.FileResponse(path)
+
+    return show
+
+
+class _Router:
+    """Takes routes in the way of aiohttp's router."""
+
+    def __init__(self, routes: _Routes) -> None:
+        self._routes = routes
+
+    def add_route(self, method: str, path: str, handler: Callable[..., Any], **_: object) -> None:
+        """Add a route."""
+        self._routes.added.append((method.upper(), path, handler))
+
+    def add_static(self, prefix: str, path: object, **_: object) -> None:
+        """Have the files of a folder shown."""
+        self._routes.static(prefix, path)
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        if not name.startswith("add_"):
+            raise AttributeError(f"app.router.{name} is not offered here")
+        return partial(self.add_route, name.removeprefix("add_"))
+
+
+class _App:
+    """Takes what packs add to aiohttp's application: routes; nothing else of it is theirs to change."""
+
+    def __init__(self, routes: _Routes) -> None:
+        self.router = _Router(routes)
+        self.middlewares: list[object] = []
+        self.on_startup: list[object] = []
+        self.on_shutdown: list[object] = []
+        self.on_cleanup: list[object] = []
+
+    def add_routes(self, routes: Iterable[Any]) -> None:
+        """Add routes, and folders whose files are shown."""
+        for route in routes:
+            if hasattr(route, "handler"):
+                self.router.add_route(route.method, route.path, route.handler)
+            else:
+                self.router.add_static(route.prefix, route.path)
+
 
 class PromptServer:
     """What packs talk to; `instance` is the only one.
@@ -59,15 +118,30 @@ class PromptServer:
 
     def __init__(self) -> None:
         self.routes = _Routes()
+        self.app = _App(self.routes)
         self.client_id: str | None = None
-        self.last_node_id: str | None = None
+        self.last_prompt_id: str | None = None
         self.supports = ["custom_nodes_from_web"]
         self.handlers: list[Handler] = []
+        self.sockets: dict[str, object] = {}
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.prompt_queue = stand_in("server.PromptServer.prompt_queue")
+        self.user_manager = stand_in("server.PromptServer.user_manager")
         self._send: Send | None = None
 
-    def connect(self, send: Send | None) -> None:
-        """Say where messages go: to one client, or to all for None."""
-        self._send = send
+    @property
+    def last_node_id(self) -> str | None:
+        """The node that runs."""
+        return current().node or None
+
+    @property
+    def on_prompt_handlers(self) -> list[Handler]:
+        """The functions that look at each prompt."""
+        return self.handlers
+
+    def connect(self, send: Send | None, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        """Say where messages go, to one client, or to all for None; and the loop in which the server runs."""
+        self._send, self.loop = send, loop
 
     def send_sync(self, event: str | int, data: Any, sid: str | None = None) -> None:
         """Send a message to a client, or to all: data by name, or a picture of Pillow's with a format and a size."""
@@ -77,6 +151,13 @@ class PromptServer:
             self._send(sid, event, data)
         elif event == BinaryEventTypes.UNENCODED_PREVIEW_IMAGE:
             self._send(sid, "", drawn(data))
+
+    def queue_updated(self) -> None:
+        """Do nothing: clients are told of the queue by whoever changes it."""
+
+    async def send_json(self, event: str, data: Any, sid: str | None = None) -> None:
+        """Send a message to a client, or to all."""
+        self.send_sync(event, data, sid)
 
     async def send(self, event: str | int, data: Any, sid: str | None = None) -> None:
         """Send a message to a client, or to all."""

@@ -35,8 +35,14 @@ def bring_groups(module: Module, device: torch.device) -> None:
     """Keeps weights in main memory and brings them to the device group by group.
 
     On a CUDA device groups are single layers, and the next one's weights come on a stream of their own while one
-    computes. Elsewhere they are whole blocks, so that there are fewer transfers. The streams were not tried on a GPU
-    yet; the tests move blocks to a toy accelerator.
+    computes: from page-locked main memory, as much of it as the weights take. The order is learned in the first pass
+    through `forward`, which waits for each transfer; layers that a later pass leaves out, or that are called by
+    another method (an autoencoder's), are waited for each time. The device memory of a layer is not taken again before
+    what computes with it is over (`record_stream`). Elsewhere groups are whole blocks, so that there are fewer
+    transfers.
+
+    The tests compare results, to the bit, on a CUDA GPU where there is one; elsewhere they move blocks to a toy
+    accelerator, which has no streams.
     """
     streams = device.type == "cuda"
     blocks = not streams and isinstance(module, ModelMixin)

@@ -18,6 +18,9 @@ Capture = Callable[[Callable[[], Tensor]], tuple[Tensor, Callable[[], None]]]
 WARMUPS = 2
 """How often a function runs before it is recorded: libraries choose their kernels and take their workspaces then."""
 
+_CAPTURING = Lock()
+"""Held while a graph is recorded: torch allows one at a time in a process."""
+
 MOST = 6
 """How many recordings are kept; each keeps the memory of its activations."""
 
@@ -55,6 +58,7 @@ class Recording:
         copied: What was copied into `told` last.
         result: What it computes into.
         replay: Computes it anew.
+        compute: What was recorded; it keeps alive whatever else is read: a graph knows addresses and holds nothing.
     """
 
     seen: Tensor
@@ -63,6 +67,7 @@ class Recording:
     copied: tuple[Tensor, ...]
     result: Tensor
     replay: Callable[[], None]
+    compute: Compute
 
     @classmethod
     def of(
@@ -71,7 +76,7 @@ class Recording:
         """Records a computation; the tensors it is told become the recording's own."""
         own, when = seen.clone(), timestep.clone()
         result, replay = capture(lambda: compute(own, when))
-        return cls(own, when, tuple(told), tuple(told), result, replay)
+        return cls(own, when, tuple(told), tuple(told), result, replay, compute)
 
     def __call__(self, seen: Tensor, timestep: Tensor, told: Sequence[Tensor]) -> Tensor:
         """Computes with other numbers."""
@@ -127,7 +132,10 @@ class Recordings:
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as failure:
-            reason = next(iter(str(failure).splitlines()), type(failure).__name__)
+            first = _first(failure)
+            if isinstance(first, torch.OutOfMemoryError):
+                raise first from None
+            reason = next(iter(str(first).splitlines()), type(first).__name__)
             return f"the steps cannot be recorded: {reason}; each is computed as usual"
 
     def clear(self) -> None:
@@ -137,18 +145,33 @@ class Recordings:
             self.problem = ""
 
 
-def on_cuda(function: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:
-    """Records a function as a CUDA graph; it must not wait for the GPU. Other threads may go on using the GPU.
+def _first(failure: BaseException) -> BaseException:
+    """What failed first: where a recording fails, ending it fails too, and says less."""
+    while failure.__context__ is not None:
+        failure = failure.__context__
+    return failure
 
-    Not tried on a GPU yet; the tests replay by computing the same tensors anew.
+
+def on_cuda(function: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:
+    """Records a function as a CUDA graph, after `WARMUPS` runs aside.
+
+    The function must not wait for the GPU and draws no random numbers. What it reads is read at the same addresses by
+    each replay, so whoever replays keeps it alive. Replays run on the caller's current stream, one after the other.
+    Other threads may go on using the GPU meanwhile, but record nothing. Where recording fails the caller stays on the
+    stream that it was on. The tests compare replays with eager steps, to the bit, on a CUDA GPU where there is one;
+    elsewhere they replay by computing the same tensors anew, which shows nothing about streams and memory.
     """
     current, aside = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    aside.wait_stream(current)
-    with torch.cuda.stream(aside):
-        for _ in range(WARMUPS):
-            function()
-    current.wait_stream(aside)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-        result = function()
+    with _CAPTURING:
+        aside.wait_stream(current)
+        with torch.cuda.stream(aside):
+            for _ in range(WARMUPS):
+                function()
+        current.wait_stream(aside)
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+                result = function()
+        finally:
+            torch.cuda.set_stream(current)  # a recording that fails would leave the thread on the stream of its own
     return result, graph.replay

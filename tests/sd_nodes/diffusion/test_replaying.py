@@ -1,5 +1,7 @@
 """Steps that are recorded once and replayed with other numbers come out as those that are computed."""
 
+import gc
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,7 +12,7 @@ from torch import Tensor
 from sd_nodes.diffusion.control import Control
 from sd_nodes.diffusion.denoise import draw_noise, seeded, text_to_image
 from sd_nodes.diffusion.predicting import Sampling
-from sd_nodes.diffusion.replaying import MOST, Recordings
+from sd_nodes.diffusion.replaying import MOST, Recordings, on_cuda
 from tests.sd_nodes.diffusion import ours
 from tests.sd_nodes.diffusion.ours import Ask, random_picture
 from tests.sd_nodes.models import Models, controlnet, small_models
@@ -143,3 +145,62 @@ def test_what_is_cleared_is_recorded_again() -> None:
     assert recordings.problem == ""
     assert torch.equal(step(), latents + 1)
     assert recorder.replayed == 1
+
+
+@pytest.mark.parametrize("error", [RuntimeError, torch.OutOfMemoryError])
+def test_what_failed_first_counts(error: type[RuntimeError]) -> None:
+    """Where a recording fails, ending it fails too."""
+
+    def fail_twice(function: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:
+        try:
+            raise error("the first")
+        finally:
+            raise RuntimeError("the recording was invalidated")
+
+    recordings, latents, timestep = Recordings(fail_twice), torch.ones(1, 4, 8, 8), torch.tensor(1.0)
+    if error is torch.OutOfMemoryError:
+        with pytest.raises(torch.OutOfMemoryError):
+            recordings("a", lambda seen, timestep: seen, latents, timestep, ())
+    else:
+        recordings("a", lambda seen, timestep: seen, latents, timestep, ())
+        assert "the first" in recordings.problem
+
+
+def test_what_a_recording_reads_lives_as_long_as_it() -> None:
+    """A CUDA graph knows addresses: it keeps neither its function nor what that reads."""
+
+    def forgetful(function: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:
+        return function(), lambda: None
+
+    def step() -> weakref.ref[Tensor]:
+        constant = torch.ones(1)
+        recordings("a", lambda seen, timestep: seen * constant, torch.ones(2), torch.tensor(1.0), ())
+        return weakref.ref(constant)
+
+    recordings = Recordings(forgetful)
+    constant = step()
+    gc.collect()
+    assert constant() is not None
+    recordings.clear()
+    gc.collect()
+    assert constant() is None
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_cuda_graphs_replay_to_the_bit(models: Models) -> None:
+    """In three runs; and a step that waits for the GPU is computed as usual, on the stream that was there."""
+    device, recordings, stream = torch.device("cuda"), Recordings(on_cuda), torch.cuda.current_stream()
+    weights = torch.randn(8, 4, 3, 3, device=device)
+
+    def compute(seen: Tensor, timestep: Tensor) -> Tensor:
+        return torch.nn.functional.conv2d(seen, weights).relu() * timestep
+
+    for seed in range(3):
+        seen = torch.randn(2, 4, 16, 16, generator=seeded(seed)).to(device)
+        timestep = torch.tensor(float(seed), device=device)
+        assert torch.equal(recordings("a", compute, seen, timestep, ()), compute(seen, timestep))
+    assert recordings.problem == ""
+    waits = recordings("b", lambda seen, timestep: seen * float(timestep), seen, timestep, ())
+    assert torch.equal(waits, seen * 2.0)
+    assert "cannot be recorded" in recordings.problem
+    assert torch.cuda.current_stream() == stream

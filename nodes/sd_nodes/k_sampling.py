@@ -119,7 +119,7 @@ def draw(
         named = sampler_of(sampler)
         drawing = _drawing(latent, noise.seed, named.own_mask_noise)
         network = Network(unet, form, _stepwise(model.tweaks, form, drawing))
-        scene = Scene(unet, latent, scale, Nets(store, lent), noise.seed, beside(model, store.folders))
+        scene = Scene(unet, latent, scale, Nets(store, model, lent), noise.seed, beside(model, store.folders))
         guide = _guide(guider, network, scene)
         strength = model.tweaks.gradual
         rule = None if strength is None else partial(gradual, form.levels, strength=strength)

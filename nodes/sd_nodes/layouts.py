@@ -60,7 +60,8 @@ def parts(names: Iterable[str]) -> dict[str, Names]:
     found: dict[str, Names] = {}
     for layout in LAYOUTS:
         lone = layout.part in ENCODERS and not layout.prefix
-        if lone and any(part in found for part in ENCODERS):
+        others = ENCODERS if lone else (CONTROL_LORA,) if layout.part == "controlnet" else ()
+        if any(part in found for part in others):
             continue
         if layout.part not in found and layout.prefix + layout.sign in present:
             own = [name.removeprefix(layout.prefix) for name in listed if name.startswith(layout.prefix)]
@@ -75,6 +76,10 @@ def _original_unet(names: list[str]) -> Names:
     # What is told beside the text is a label for some families, and for others what is added.
     labels = {name.replace("add_embedding.", "class_embedding."): old for name, old in renamed.items() if name in ADDED}
     return {**renamed, **labels}
+
+
+def _control_lora(names: list[str]) -> Names:
+    return _original_unet([name for name in names if name != LORA_SIGN])
 
 
 def _layers_per_block(names: list[str]) -> int:
@@ -155,6 +160,9 @@ def _same(names: list[str]) -> Names:
     return {name: name for name in names}
 
 
+CONTROL_LORA, LORA_SIGN = "control_lora", "lora_controlnet"
+"""A ControlNet that is stored as low-rank differences from a UNet, and the tensor by which its file says so."""
+
 ENCODERS = ("text_encoder", "text_encoder_2")
 """The parts of which a file without prefixes holds one: the larger one of SDXL has 32 layers."""
 
@@ -180,6 +188,7 @@ LAYOUTS = (
     ),
     Layout("text_encoder_3", "text_encoders.t5xxl.transformer.", T5_SIGN, _t5),
     Layout("text_encoder_3", "", T5_SIGN, _t5),
+    Layout(CONTROL_LORA, "", LORA_SIGN, _control_lora),
     Layout("controlnet", "", sd3_names.CONTROL_SIGN, sd3_names.renamed),
     Layout("controlnet", "", "pos_embed_input.proj.weight", _same),
     Layout("unet", "model.diffusion_model.", "input_blocks.0.0.weight", _original_unet),

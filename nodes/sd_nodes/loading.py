@@ -81,6 +81,9 @@ OWN: dict[str, Callable[[Shapes], torch.nn.Module]] = {
 }
 """Modules of the pack's own, built by the shapes of their weights."""
 
+POOLED = ("_shuffle", "_shuffle_fp16")
+"""What the names of files end with of ControlNets that say one thing of the whole picture; nothing in them tells."""
+
 TOKENIZERS = {"text_encoder": "tokenizer", "text_encoder_2": "tokenizer_2"}
 """The folder beside a text encoder that holds its tokenizer."""
 
@@ -176,7 +179,9 @@ def _built(component: Component, shapes: Shapes) -> torch.nn.Module:
         return OWN[component.part](shapes)
     if "pos_embed_input.proj.weight" in shapes:
         return controlnet_of(shapes)
-    return _empty(component.part, config_of(component.part, readable_family(component), shapes))
+    config = config_of(component.part, readable_family(component), shapes)
+    pooled = component.part == "controlnet" and component.root.stem.lower().endswith(POOLED)
+    return _empty(component.part, {**config, "global_pool_conditions": True} if pooled else config)
 
 
 def _empty(part: str, config: Config) -> torch.nn.Module:
@@ -234,8 +239,8 @@ def _companion(
     if component.part in TOKENIZERS:
         return _tokenizer(component, module)
     if component.part == "safety_checker" and component.folder:
-        beside = component.folder.parent / "feature_extractor"
-        folder = beside if beside.is_dir() else component.folder
+        beside = component.whole / "feature_extractor" if component.whole else None
+        folder = beside if beside and beside.is_dir() else component.folder
         return transformers.CLIPImageProcessorPil.from_pretrained(folder, local_files_only=True)
     return None
 
@@ -246,7 +251,7 @@ def _t5_tokenizer(component: Component) -> transformers.PreTrainedTokenizerFast 
 
 
 def _tokenizer(component: Component, module: torch.nn.Module) -> transformers.CLIPTokenizer:
-    folder = component.folder.parent / TOKENIZERS[component.part] if component.folder else None
+    folder = component.whole / TOKENIZERS[component.part] if component.whole else None
     if folder and folder.is_dir():
         return transformers.CLIPTokenizer.from_pretrained(folder, local_files_only=True)
     config = cast("transformers.CLIPTextModel", module).config

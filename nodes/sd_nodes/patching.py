@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+import torch
 from safetensors.torch import load_file
 
 from graph_runtime import NodeError
 from sd_nodes import sd3_loras, unet_loras
+from sd_nodes.control_loras import completed
 from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.lora import changes, merged
 from sd_nodes.headers import read_header
+from sd_nodes.layouts import CONTROL_LORA
+from sd_nodes.loading import Loaded, load
 from sd_nodes.patches import located
+from sd_nodes.sources import locate
+from sd_nodes.types import ControlNet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    import torch
+    from diffusers import UNet2DConditionModel
 
     from graph_runtime import Folders
     from sd_nodes.components import Component
     from sd_nodes.diffusion.lora import Place
-    from sd_nodes.types import Patch
+    from sd_nodes.types import Patch, Recipe
 
 Tensors = dict[str, "torch.Tensor"]
 
@@ -37,6 +43,34 @@ ORIGINAL: dict[str, Callable[[Iterable[str]], Mapping[str, Sequence[Place]]]] = 
 
 DIFFERENCE = "difference"
 """The name of the tensor by which a ControlNet says so."""
+
+
+def load_patched(
+    component: Component, recipe: Recipe, dtype: torch.dtype, folders: Folders
+) -> tuple[Loaded, list[str]]:
+    """Load a part of a model with its patches, and return what the user should know beside it.
+
+    Args:
+        component: Where it lies.
+        recipe: What it is loaded for.
+        dtype: Its type, where nothing is added to it; else float32.
+        folders: Where what is added lies.
+
+    Raises:
+        NodeError: Weights are missing, or do not fit.
+    """
+    patches: tuple[Patch, ...] = getattr(recipe, "patches", ())
+    base = recipe.base if isinstance(recipe, ControlNet) else None
+    if component.part == CONTROL_LORA:
+        if base is None:
+            raise NodeError(f"“{recipe.source.name}” is a control-LoRA: it is completed by the model that it steers.")
+        whole = cast("UNet2DConditionModel", load(locate(base, folders), torch.float32).module)
+        notes = patch(whole, base.part, patches, folders)
+        return Loaded(completed(component, whole).eval().requires_grad_(False)), notes
+    loaded = load(component, torch.float32 if patches or base else dtype)
+    if base is not None and is_difference(component):
+        add_weights(loaded.module, load(locate(base, folders), torch.float32).module)
+    return loaded, patch(loaded.module, component.part, patches, folders)
 
 
 def patch(module: torch.nn.Module, part: str, patches: Iterable[Patch], folders: Folders) -> list[str]:

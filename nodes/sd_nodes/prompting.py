@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast, final
 from diffusers import SD3ControlNetModel, T2IAdapter
 
 from graph_runtime import NodeError
+from sd_nodes.control_loras import on_model
 from sd_nodes.diffusion.adapter import Adapted, adapter_problem
 from sd_nodes.diffusion.control import Control as Steering
 from sd_nodes.diffusion.k.regions import Area, Prompt, Share, fitted_mask
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from sd_nodes.beside import Beside
     from sd_nodes.diffusion.joint_control import JointControl
     from sd_nodes.types import Area as Place
-    from sd_nodes.types import Condition, Conditioning, Control, Latent
+    from sd_nodes.types import Condition, Conditioning, Control, Latent, Model
     from sd_nodes.weights import WeightStore
 
 
@@ -38,11 +39,13 @@ class Nets:
 
     Args:
         store: Lends them.
+        model: The model that they steer.
         lent: Gives them back at the end of the run.
         made: Those that are ready.
     """
 
     store: WeightStore
+    model: Model
     lent: ExitStack
     made: list[tuple[Control, Steering | JointControl | Adapted]] = field(default_factory=list)
 
@@ -51,7 +54,8 @@ class Nets:
         for other, steering in self.made:
             if control.alike(other):
                 return steering
-        made = self._made(control, self.lent.enter_context(self.store.controlnet(control.net)), unet)
+        net = self.lent.enter_context(self.store.controlnet(on_model(control, self.model).net))
+        made = self._made(control, net, unet)
         self.made.append((control, made))
         return made
 

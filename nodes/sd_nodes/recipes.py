@@ -179,6 +179,7 @@ class ControlNet:
         kind: What it was trained for (`canny`, `depth`, ...), empty if unknown.
         settings: Placement, dtype and attention.
         base: The network that its weights are stored as differences from, where they may be.
+        patches: Changes to the weights of that network, for a control-LoRA, which is completed by them.
         task: The place of the kind of picture among those that a union of ControlNets knows; None leaves it open.
     """
 
@@ -187,6 +188,7 @@ class ControlNet:
     kind: str = ""
     settings: Settings = Settings()
     base: Source | None = None
+    patches: tuple[Patch, ...] = ()
     task: int | None = None
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from graph_runtime import SILENT, NodeError, Progress, Range, Seed, node
+from sd_nodes.control_loras import on_model
 from sd_nodes.diffusion.scheduler_checks import shift_option
 from sd_nodes.latent_channels import fitting
 from sd_nodes.needs import guided
@@ -87,7 +88,7 @@ def sampler(
         unet = as_unet(lent.enter_context(store.unet(model, guided(latent["samples"]))))
         latent = fitting(latent, model, unet.config.out_channels)
         steered = Steered(latent, unet, store, lent, progress, seed)
-        controls = [steered.by(one, place) for place, one in enumerate(wanted.controls)]
+        controls = [steered.by(on_model(one, model), place) for place, one in enumerate(wanted.controls)]
         way = _disturbed(method or CFG, model)
         weaker = as_unet(lent.enter_context(store.unet(way.weaker))) if way.weaker else None
         networks = _networks(model, wanted, way)

@@ -10,6 +10,7 @@ from sd_nodes.assets import T5_TOKENIZER, present
 from sd_nodes.components import Component, components
 from sd_nodes.digests import digest_file, digest_files
 from sd_nodes.families import CLASSES, family_of, family_of_adapter, family_of_latents, family_of_transformer, kind_of
+from sd_nodes.layouts import CONTROL_LORA
 from sd_nodes.places import (
     BASE,
     CLIP_VISION,
@@ -38,6 +39,7 @@ SHELVES = {
     "vae": VAE,
     "controlnet": CONTROLNET,
     "t2i_adapter": CONTROLNET,
+    CONTROL_LORA: CONTROLNET,
     "safety_checker": SAFETY,
     "unet": UNET,
     "transformer": UNET,
@@ -59,8 +61,8 @@ LATENT_SCALE = 0.18215
 """What the latents of an autoencoder are multiplied by whose configuration says nothing, as diffusers has it."""
 
 ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
-STEERING = ("controlnet", "t2i_adapter")
-"""The parts by which pictures steer a network: ControlNets, and the adapters that are loaded like them."""
+STEERING = ("controlnet", "t2i_adapter", CONTROL_LORA)
+"""The parts by which pictures steer a network: ControlNets, and what is loaded like them."""
 
 NETWORKS = ("unet", "transformer")
 """The part that denoises, by its class."""
@@ -230,6 +232,8 @@ def family_in(component: Component) -> str:
     shapes = {name: tensor.shape for name, tensor in component.header().items()}
     if "pos_embed_input.proj.weight" in shapes:
         return "sd3"
+    if component.part == CONTROL_LORA:
+        return family_of(next((shape[1] for name, shape in shapes.items() if name.endswith(".attn2.to_k.down")), None))
     return family_of_transformer(shapes) or family_of(text_width(shapes))
 
 

@@ -172,7 +172,7 @@ class WeightStore(Service):
     def _beside(self, model: Model, folder: str, file: str) -> Config:
         """Read a configuration that was published beside a model, or what its family fixes for it."""
         component = locate(model.source, self.folders)
-        beside = component.folder.parent / folder / file if component.folder else None
+        beside = component.whole / folder / file if component.whole else None
         if beside and beside.is_file():
             return read_json(beside)
         return constants(folder, readable_family(component))
@@ -216,21 +216,13 @@ class WeightStore(Service):
             self._return(key, held, placement)
 
     def _load(self, held: Held, recipe: Recipe, placement: Placement) -> Loaded:
-        import torch
-
-        from sd_nodes.loading import load
-        from sd_nodes.patching import add_weights, is_difference, patch
+        from sd_nodes.patching import load_patched
         from sd_nodes.settling import settle
 
-        patches = getattr(recipe, "patches", ())
         component = locate(recipe.source, self.folders)
         self._holdings.reserve(held, _size(component, placement.dtype), placement.rest)
         with _ordinary_tensors():
-            base = recipe.base if isinstance(recipe, ControlNet) else None
-            loaded = load(component, torch.float32 if patches or base else placement.dtype)
-            if base is not None and is_difference(component):
-                add_weights(loaded.module, load(locate(base, self.folders), torch.float32).module)
-            notes = patch(loaded.module, component.part, patches, self.folders) if patches else []
+            loaded, notes = load_patched(component, recipe, placement.dtype, self.folders)
             notes.append(settle(loaded.module, recipe, placement, self.folders.state))
             held.note = "; ".join(filter(None, notes))
         held.size = loaded.bytes

@@ -101,7 +101,32 @@ def dual_cfg_guider(
     Returns:
         GUIDER: The model with its prompts.
     """
-    return Guider(model, cond1, negative, cfg_conds, cond2, cfg_cond2_negative, style == "nested")
+    return Guider(model, cond1, negative, cfg_conds, cond2, cfg_cond2_negative, style)
+
+
+@node("PerpNegGuider", category="_for_testing", id="PerpNegGuider")
+def perp_neg_guider(
+    model: Model,
+    positive: Conditioning,
+    negative: Conditioning,
+    empty_conditioning: Conditioning,
+    cfg: Scale = 8.0,
+    neg_scale: Annotated[float, Range(0.0, 100.0, 0.01)] = 1.0,
+) -> Guider:
+    """Follow a prompt away from what of another one does not stand against it (Perp-Neg, arXiv:2304.04968).
+
+    Args:
+        model: The model.
+        positive: What the picture should show.
+        negative: What the picture should not show.
+        empty_conditioning: An empty prompt, which both are held against.
+        cfg: How far the prompt is followed.
+        neg_scale: How much the negative prompt counts against it.
+
+    Returns:
+        GUIDER: The model with its prompts.
+    """
+    return Guider(model, positive, negative, cfg, empty_conditioning, neg_scale, "perpendicular")
 
 
 @node("SamplerCustom", category="sampling/custom_sampling", id="SamplerCustom", resource="gpu", version=2)

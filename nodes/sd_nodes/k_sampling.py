@@ -10,9 +10,10 @@ import torch
 
 from graph_runtime import NodeError
 from sd_nodes.beside import beside
+from sd_nodes.corrections import corrections_of, watching
 from sd_nodes.diffusion.gligen import with_boxes
 from sd_nodes.diffusion.k.freeu import Scales, with_freeu
-from sd_nodes.diffusion.k.guidance import Cfg, DualCfg, Perturbed, Rescaled, plain
+from sd_nodes.diffusion.k.guidance import Cfg, DualCfg, PerpNeg, Rescaled, plain
 from sd_nodes.diffusion.k.levels import noise_table
 from sd_nodes.diffusion.k.masking import gradual
 from sd_nodes.diffusion.k.network import Network
@@ -22,7 +23,7 @@ from sd_nodes.diffusion.k.sample import Sampling, sample
 from sd_nodes.diffusion.k.samplers.names import demand_sampler
 from sd_nodes.diffusion.k.stepwise import Stepwise
 from sd_nodes.diffusion.mmdit import Mmdit, as_unet
-from sd_nodes.diffusion.perturbed import attends_in_middle, with_perturbed_attention
+from sd_nodes.diffusion.perturbed import attends_in_middle
 from sd_nodes.diffusion.shrinking import Shrink
 from sd_nodes.diffusion.views import device_of
 from sd_nodes.latent_channels import fitting
@@ -33,6 +34,7 @@ from sd_nodes.prompting import Nets, Scene, sharing_boxes
 from sd_nodes.sampler_settings import sampler_of
 from sd_nodes.sampling import finite
 from sd_nodes.seeding import seed_rule
+from sd_nodes.tweaks import Ruled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from sd_nodes.diffusion.gligen import Gligen
     from sd_nodes.diffusion.k.guidance import Guide
     from sd_nodes.diffusion.k.parameterization import Kind
+    from sd_nodes.diffusion.k.self_attention import Watch
     from sd_nodes.sampling_types import Guider, Noise, Sampler
     from sd_nodes.tweaks import Tweaks
     from sd_nodes.types import Latent, Model
@@ -111,8 +114,8 @@ def draw(
             progress.say("CUDA graphs are recorded by Sampler; this sampler computes each step as usual")
         if model.tweaks.skipped and not isinstance(unet, Mmdit):
             progress.say("layers by number are those of a transformer such as SD3: skip-layer guidance is left out")
-        if model.tweaks.perturbed and not attends_in_middle(unet):
-            progress.say("the model has no attention in its middle block: perturbed-attention guidance is left out")
+        if any(not isinstance(one, Ruled) for one in model.tweaks.corrections) and not attends_in_middle(unet):
+            progress.say("the model has no attention in its middle block: guidance by that is left out")
         form, show = parameterization(model, store), shown_by(store, model)
         scale, shift = store.latent_scale(model), store.latent_shift(model)
         demand_sampler(sampler.name, form)
@@ -120,10 +123,11 @@ def draw(
         drawing = _drawing(latent, noise.seed, named.own_mask_noise)
         network = Network(unet, form, _stepwise(model.tweaks, form, drawing))
         scene = Scene(unet, latent, scale, Nets(store, model, lent), noise.seed, beside(model, store.folders))
-        guide = _guide(guider, network, scene)
+        watched, watch = watching(network, model.tweaks)
+        guide = _guide(guider, network, watched, watch, scene)
         strength = model.tweaks.gradual
         rule = None if strength is None else partial(gradual, form.levels, strength=strength)
-        sampling = Sampling(network, guide, named, sigmas, noise.seed, seed_rule(), rule, drawing)
+        sampling = Sampling(watched, guide, named, sigmas, noise.seed, seed_rule(), rule, drawing)
 
         samples = latent["samples"].float().to(device_of(unet))
         samples = (samples - shift) * scale if samples.any() else samples
@@ -190,25 +194,15 @@ def _stepwise(tweaks: Tweaks, form: Parameterization, generator: torch.Generator
     return Stepwise(form.levels, shrink, plan.start, plan.end, tweaks.merged, generator)
 
 
-def _guide(guider: Guider, network: Network, scene: Scene) -> Guide:
-    tweaks = guider.model.tweaks
+def _guide(guider: Guider, network: Network, watched: Network, watch: Watch | None, scene: Scene) -> Guide:
+    tweaks, whole = guider.model.tweaks, watch is not None
     mix = plain if tweaks.rescale is None else Rescaled(network, tweaks.rescale)
-    disturbed = _disturbed(tweaks, network)
+    corrections = corrections_of(tweaks, network, watched, watch)
     positive = scene.prompts(guider.positive)
     negative = scene.prompts(sharing_boxes(guider.positive, guider.negative), negative=True)
     if guider.middle is None:
-        return Cfg(positive, negative, guider.scale, mix, disturbed)
-    middle = scene.prompts(sharing_boxes(guider.positive, guider.middle))
-    return DualCfg(positive, middle, negative, guider.scale, guider.middle_scale, guider.nested, mix, disturbed)
-
-
-def _disturbed(tweaks: Tweaks, network: Network) -> Perturbed | None:
-    """Return the disturbed network that samples are led away from; a UNet has a middle, SD3 has blocks to skip."""
-    form, skipped = network.parameterization, tweaks.skipped
-    if tweaks.perturbed and attends_in_middle(network.unet):
-        return Perturbed(Network(with_perturbed_attention(network.unet), form, network.at), tweaks.perturbed)
-    if skipped is None or not isinstance(network.unet, Mmdit):
-        return None
-    view = with_perturbed_attention(network.unet, way="skipped", layers=skipped.layers)
-    window = (form.levels.at_percent(skipped.start), form.levels.at_percent(skipped.end))
-    return Perturbed(Network(view, form, network.at), skipped.scale, *window)
+        return Cfg(positive, negative, guider.scale, mix, corrections, whole, tweaks.damped)
+    middle, scales = scene.prompts(sharing_boxes(guider.positive, guider.middle)), (guider.scale, guider.middle_scale)
+    if guider.style == "perpendicular":
+        return PerpNeg(positive, negative, middle, *scales, corrections, whole, tweaks.damped)
+    return DualCfg(positive, middle, negative, *scales, guider.style == "nested", mix, corrections, whole)

@@ -56,20 +56,6 @@ def model_sampling_continuous_edm(
     return _tweaked(model, replace(model.tweaks, prediction=Prediction(sampling, levels=(sigma_min, sigma_max))))
 
 
-@node("RescaleCFG", category="advanced/model", id="RescaleCFG", static=True)
-def rescale_cfg(model: Model, multiplier: Share = 0.7) -> Model:
-    """Keep strong guidance from burning out colours (arXiv:2305.08891, section 3.4).
-
-    Args:
-        model: The model.
-        multiplier: How far guided predictions are brought back to the deviation of unguided ones.
-
-    Returns:
-        MODEL: The model, guided this way.
-    """
-    return _tweaked(model, replace(model.tweaks, rescale=multiplier))
-
-
 @node("FreeU", category="model_patches/unet", id="FreeU", static=True)
 def freeu(model: Model, b1: Factor = 1.1, b2: Factor = 1.2, s1: Factor = 0.9, s2: Factor = 0.2) -> Model:
     """Let a model's decoder trust its own features more and the skip connections less (arXiv:2309.11497).
@@ -102,20 +88,6 @@ def freeu_v2(model: Model, b1: Factor = 1.3, b2: Factor = 1.4, s1: Factor = 0.9,
         MODEL: The model, rebalanced.
     """
     return _tweaked(model, _rebalanced(model.tweaks, FreeUScales((b1, b2), (s1, s2), by_mean=True)))
-
-
-@node("Perturbed-Attention Guidance", category="model_patches/unet", id="PerturbedAttentionGuidance", static=True)
-def perturbed_attention_guidance(model: Model, scale: Annotated[float, Range(0.0, 100.0, 0.01)] = 3.0) -> Model:
-    """Lead samples away from what a model predicts without attention in its middle block (arXiv:2403.17377).
-
-    Args:
-        model: The model.
-        scale: How far.
-
-    Returns:
-        MODEL: The model, guided this way.
-    """
-    return _tweaked(model, replace(model.tweaks, perturbed=model.tweaks.perturbed + scale))
 
 
 @node("Differential Diffusion", category="_for_testing", id="DifferentialDiffusion", static=True)

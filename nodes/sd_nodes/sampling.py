@@ -114,7 +114,7 @@ def _demand_followed(model: Model) -> None:
     """Refuse models that are read or steered in ways that only KSampler knows."""
     told = model.tweaks.prediction
     shifted = told is not None and told == Prediction("flow", shift=told.shift)
-    followed = replace(model.tweaks, perturbed=0.0, skipped=None, prediction=None if shifted else told)
+    followed = replace(model.tweaks.unperturbed, skipped=None, prediction=None if shifted else told)
     if followed != Tweaks():
         message = "how it is read or steered was changed; that is followed by KSampler and SamplerCustom."
         raise NodeError(message, input="model")

@@ -51,7 +51,9 @@ class Guider:
         scale: How far the positive prompt is followed.
         middle: A second prompt that the first one is followed away from, or None.
         middle_scale: How far the second prompt is followed away from the negative one.
-        nested: Mixes the first two prompts, and the result with the negative one.
+        style: How three prompts are mixed: the second with the negative one, and then the difference of the first two
+            is added; or (nested) the first two, and the result with the negative one; or (perpendicular) what of the
+            negative one stands across the first, both held against the second, is taken away.
     """
 
     model: Model
@@ -60,7 +62,7 @@ class Guider:
     scale: float = 1.0
     middle: Conditioning | None = None
     middle_scale: float = 1.0
-    nested: bool = False
+    style: Literal["regular", "nested", "perpendicular"] = "regular"
 
 
 @final

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, final
 
 Kind = Literal["eps", "v_prediction", "lcm", "x0", "edm", "flow", "img_to_img"]
@@ -89,6 +89,51 @@ class SkippedLayers:
 
 @final
 @dataclass(frozen=True)
+class Away:
+    """How samples are led away from what a network predicts without attention in its middle block (arXiv:2403.17377).
+
+    Args:
+        scale: How far.
+    """
+
+    scale: float
+
+
+@final
+@dataclass(frozen=True)
+class Blurred:
+    """How samples are led away from what a network predicts where it looks most, seen blurred (arXiv:2210.00939).
+
+    Args:
+        scale: How far.
+        sigma: How wide the blur is, in latent pixels.
+    """
+
+    scale: float
+    sigma: float
+
+
+Rule = Literal["zero star", "norm", "towards prompt", "less noise"]
+"""What needs nothing but the predictions: arXiv:2503.18886, no longer than the prompt's, along the prompt's,
+arXiv:2308.15321."""
+
+
+@final
+@dataclass(frozen=True)
+class Ruled:
+    """A rule for guided predictions.
+
+    Args:
+        rule: The rule.
+        amount: Its number, where it has one.
+    """
+
+    rule: Rule
+    amount: float = 1.0
+
+
+@final
+@dataclass(frozen=True)
 class Tweaks:
     """Changes to how a model is sampled; its weights stay as they are.
 
@@ -96,7 +141,8 @@ class Tweaks:
         prediction: What the network predicts, where it is not what the model says.
         freeu: How its decoder is rebalanced, one after the other.
         rescale: How far guided predictions are brought back to the deviation of unguided ones, 0 to 1.
-        perturbed: How far samples are led away from what the network predicts without attention in its middle block.
+        corrections: What is done to guided predictions, one thing after the other.
+        damped: Leaves out of negative predictions what they do not share with the prompt's (arXiv:2503.18137).
         gradual: Places under a soft noise mask begin the later, the darker they are; how much this counts, 0 to 1.
         shrinking: How its inner features are made smaller.
         skipped: How samples are led away from what a transformer predicts without some of its blocks.
@@ -106,8 +152,19 @@ class Tweaks:
     prediction: Prediction | None = None
     freeu: tuple[FreeUScales, ...] = ()
     rescale: float | None = None
-    perturbed: float = 0.0
+    corrections: tuple[Away | Blurred | Ruled, ...] = ()
+    damped: bool = False
     gradual: float | None = None
     shrinking: Shrinking | None = None
     skipped: SkippedLayers | None = None
     merged: float = 0.0
+
+    @property
+    def perturbed(self) -> float:
+        """How far samples are led away from what the network predicts without attention in its middle block."""
+        return sum(one.scale for one in self.corrections if isinstance(one, Away))
+
+    @property
+    def unperturbed(self) -> Tweaks:
+        """The changes without that."""
+        return replace(self, corrections=tuple(one for one in self.corrections if not isinstance(one, Away)))

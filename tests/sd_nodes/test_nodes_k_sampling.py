@@ -14,12 +14,23 @@ from sd_nodes.custom_sampling import (
     cfg_guider,
     disable_noise,
     dual_cfg_guider,
+    perp_neg_guider,
     random_noise,
     sampler_custom,
     sampler_custom_advanced,
 )
 from sd_nodes.diffusion.k.samplers.names import SAMPLERS
 from sd_nodes.diffusion.k.schedules import SCHEDULES
+from sd_nodes.guidance_tweaks import (
+    cfg_norm,
+    cfg_zero_star,
+    epsilon_scaling,
+    mahiro,
+    perturbed_attention_guidance,
+    rescale_cfg,
+    self_attention_guidance,
+    tcfg,
+)
 from sd_nodes.inpainting import set_latent_noise_mask
 from sd_nodes.k_samplers import ksampler, ksampler_advanced
 from sd_nodes.latents import empty_latent_image, empty_sd3_latent_image
@@ -30,8 +41,6 @@ from sd_nodes.model_tweaks import (
     freeu_v2,
     model_sampling_continuous_edm,
     model_sampling_discrete,
-    perturbed_attention_guidance,
-    rescale_cfg,
 )
 from sd_nodes.regions import conditioning_set_area, conditioning_set_area_percentage, conditioning_set_mask
 from sd_nodes.sampler_names import SamplerName, ScheduleName
@@ -145,6 +154,21 @@ def test_guiders(base, prompts, small_store):
     assert torch.allclose(by(both)["samples"], plain, atol=1e-4)
 
 
+def test_a_negative_prompt_that_says_what_the_prompt_says_takes_nothing_away(base, prompts, small_store):
+    """None of it stands across the prompt."""
+    sigmas, positive, empty = basic_scheduler(base.model, "simple", 2, store=small_store), *prompts.values()
+    found, plain = (
+        sampler_custom_advanced(
+            random_noise(1), guider, ksampler_select("euler"), sigmas, empty_latent_image(64, 64), store=small_store
+        ).output["samples"]
+        for guider in (
+            perp_neg_guider(base.model, positive, positive, empty, 5.0, 2.0),
+            cfg_guider(base.model, positive, empty, 5.0),
+        )
+    )
+    assert torch.allclose(found, plain, rtol=1e-3, atol=1e-3)
+
+
 def test_nothing_is_done_at_a_denoise_of_zero(base, prompts, small_store):
     given = latent()
     assert drawn(base.model, prompts, small_store, latent_image=given, denoise=0.0) is given["samples"]
@@ -221,6 +245,12 @@ def ends(start: float, end: float) -> dict[str, float]:
         lambda model: model_sampling_discrete(model, "v_prediction", True),
         lambda model: model_sampling_discrete(model, "lcm"),
         lambda model: model_sampling_continuous_edm(model, "edm", 80.0, 0.002),
+        lambda model: self_attention_guidance(model),
+        lambda model: cfg_zero_star(model).patched_model,
+        lambda model: cfg_norm(model).patched_model,
+        lambda model: mahiro(model).patched_model,
+        lambda model: tcfg(model).patched_model,
+        lambda model: epsilon_scaling(model, 1.1),
     ],
 )
 def test_a_tweaked_model_draws_something_else_and_is_refused_where_it_would_be_ignored(

@@ -19,10 +19,10 @@ from sd_nodes.guidance_methods import (
     tangential_guidance,
     zero_star_guidance,
 )
+from sd_nodes.guidance_tweaks import perturbed_attention_guidance, rescale_cfg
 from sd_nodes.k_samplers import ksampler
 from sd_nodes.latents import empty_latent_image, vae_decode
 from sd_nodes.loaders import BaseModel, controlnet_loader, load_base_model
-from sd_nodes.model_tweaks import perturbed_attention_guidance, rescale_cfg
 from sd_nodes.sampling import sampler
 from sd_nodes.schedulers import swap_scheduler
 from sd_nodes.steering import fitted

@@ -162,5 +162,21 @@ NODES: Nodes = {
     "FreeU": (freeu(1.1, 1.2), ["MODEL"]),
     "FreeU_V2": (freeu(1.3, 1.4), ["MODEL"]),
     "PerturbedAttentionGuidance": ({"model": "MODEL", "scale": number(3.0, 0.0, 100.0)}, ["MODEL"]),
+    "SelfAttentionGuidance": (
+        {"model": "MODEL", "scale": number(0.5, -2.0, 5.0), "blur_sigma": number(2.0, 0.0, 10.0, 0.1)},
+        ["MODEL"],
+    ),
+    "CFGZeroStar": ({"model": "MODEL"}, ["patched_model"]),
+    "CFGNorm": ({"model": "MODEL", "strength": AMOUNT}, ["patched_model"]),
+    "Mahiro": ({"model": "MODEL"}, ["patched_model"]),
+    "TCFG": ({"model": "MODEL"}, ["patched_model"]),
+    "Epsilon Scaling": ({"model": "MODEL", "scaling_factor": number(1.005, 0.5, 1.5, 0.001)}, ["MODEL"]),
+    "PerpNegGuider": (
+        {
+            "model": "MODEL", **PROMPTS, "empty_conditioning": "CONDITIONING", "cfg": CFG,
+            "neg_scale": AMOUNT,
+        },
+        ["GUIDER"],
+    ),
     "DifferentialDiffusion": ({"model": "MODEL", "strength": SHARE}, ["MODEL"]),
 }  # fmt: skip

@@ -197,7 +197,7 @@ class PerpNeg:
     ) -> Denoised:
         """Denoises latents; see `Cfg.denoised`."""
         whole = both or self.all
-        unopposed = not whole and math.isclose(self.negative_scale, 0.0, abs_tol=1e-9)
+        unopposed = not whole and not self.negative_scale
         asked = [sides[0]]
         asked += [] if unopposed else [sides[1]]
         asked += [] if unopposed and math.isclose(self.scale, 1.0) else [sides[2]]

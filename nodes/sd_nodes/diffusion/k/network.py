@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import lcm
 
 import torch
@@ -55,12 +56,20 @@ class Network:
         unet: The model.
         parameterization: What it was trained to predict, and its noise levels.
         at: Makes of it what it is at a noise level, for latents of a height and a width.
+        sides: Is filled with the numbers of the sides in each batch before it is computed, for those who watch.
     """
 
     unet: UNet2DConditionModel
     parameterization: Parameterization
     at: Stepwise | None = None
+    sides: list[int] = field(default_factory=list)
     embedded: dict[tuple[object, ...], Conditioned | JointConditioned | Features] = field(default_factory=dict)
+
+    @cached_property
+    def dtype(self) -> torch.dtype:
+        """The type that the model computes in, looked up once: a model searches all its layers for it."""
+        found: torch.dtype = self.unet.dtype
+        return found
 
     def predict(self, sides: Sequence[Sequence[Placed]], latents: Tensor, sigma: float) -> list[Tensor]:
         """Denoises latents once for each side.
@@ -104,13 +113,14 @@ class Network:
     def _denoised(self, batch: Sequence[Part], latents: Tensor, sigma: float) -> list[Tensor]:
         crops = torch.cat([part.area.crop(latents) for part in batch]).contiguous()
         told = _joined([part.placed.prompt.condition.for_batch(len(latents)) for part in batch])
-        told = told.to(latents.device, self.unet.dtype)
-        seen = self.parameterization.scaled(crops, sigma).to(self.unet.dtype)
+        told = told.to(latents.device, self.dtype)
+        seen = self.parameterization.scaled(crops, sigma).to(self.dtype)
         # Filled in, not brought over: bringing a number to a GPU waits for it.
         timestep = torch.full((), self.parameterization.levels.timestep(sigma), device=latents.device)
         controls = [self._embedded(one, seen.shape, len(batch)) for one in batch[0].controls]
         residuals = total(one.residuals(seen, timestep, told) for one in controls if not isinstance(one, Features))
         features = summed(one for one in controls if isinstance(one, Features))
+        self.sides[:] = [part.side for part in batch]
         size = (crops.shape[2], crops.shape[3])
         unet = self.unet if self.at is None else self.at(self.unet, sigma, size)
         if residuals is not None and self.at is not None:

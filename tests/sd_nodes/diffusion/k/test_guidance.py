@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from sd_nodes.diffusion.k.guidance import Cfg, DualCfg, Guide, Perturbed, Rescaled
+from sd_nodes.diffusion.k.corrections import Away
+from sd_nodes.diffusion.k.guidance import Cfg, DualCfg, Guide, PerpNeg, Rescaled
 from sd_nodes.diffusion.k.network import Network
 from sd_nodes.diffusion.k.regions import sides_placed
 from sd_nodes.diffusion.k.run import Denoised
@@ -106,9 +107,9 @@ def test_guidance_away_from_a_disturbed_model() -> None:
     disturbed = Network(with_perturbed_attention(UNET), FORM)
     with torch.no_grad():
         (wrong,) = disturbed.predict(sides_placed([[prompt(1)]], 8, 8), X, SIGMA)
-    found = denoised(Cfg([prompt(1)], [prompt(2)], 4.0, perturbed=Perturbed(disturbed, 3.0)))[0].guided
+    found = denoised(Cfg([prompt(1)], [prompt(2)], 4.0, corrections=[Away(disturbed, 3.0)]))[0].guided
     close(found, B + 4.0 * (A - B) + 3.0 * (A - wrong), rtol=1e-4, atol=1e-3)
-    assert denoised(Cfg([prompt(1)], perturbed=Perturbed(disturbed, 0.0)))[1] == 1
+    assert denoised(Cfg([prompt(1)], corrections=[Away(disturbed, 0.0)]))[1] == 1
 
 
 @pytest.mark.parametrize("nested", [False, True])
@@ -119,7 +120,7 @@ def test_two_positive_sides_away_from_a_disturbed_model(nested: bool, scales: tu
     with torch.no_grad():
         first, second = disturbed.predict(sides_placed([[prompt(1)], [prompt(2)]], 8, 8), X, SIGMA)
     found = denoised(
-        DualCfg([prompt(1)], [prompt(2)], [prompt(3)], *scales, nested, perturbed=Perturbed(disturbed, 2.0))
+        DualCfg([prompt(1)], [prompt(2)], [prompt(3)], *scales, nested, corrections=[Away(disturbed, 2.0)])
     )
     if nested:
         expected = C + scales[1] * (B + scales[0] * (A - B) + 2.0 * (A - first) - C)
@@ -128,3 +129,22 @@ def test_two_positive_sides_away_from_a_disturbed_model(nested: bool, scales: tu
     else:
         expected = C + scales[1] * (B - C) + 2.0 * (B - second) + scales[0] * (A - B)
     close(found[0].guided, expected, rtol=1e-4, atol=2e-3)
+
+
+def test_what_stands_against_the_prompt_itself_is_not_taken_away() -> None:
+    """Only what is perpendicular to it is (Perp-Neg)."""
+    found, seen = denoised(PerpNeg([prompt(1)], [prompt(2)], [prompt(3)], 6.0, 1.5))
+    wanted, unwanted = A - C, B - C
+    across = unwanted - (unwanted * wanted).sum() / (wanted * wanted).sum() * wanted
+    assert abs(float((across * wanted).sum())) < 1e-3 * float((wanted * wanted).sum())
+    close(found.guided, C + 6.0 * (wanted - 1.5 * across), rtol=1e-4, atol=1e-3)
+    close(found.unguided, B, rtol=1e-4, atol=1e-4)
+    assert seen == 3
+
+
+@pytest.mark.parametrize(("scale", "seen"), [(6.0, 2), (1.0, 1)])
+def test_nothing_to_take_away_is_not_computed(scale: float, seen: int) -> None:
+    found, asked = denoised(PerpNeg([prompt(1)], [prompt(2)], [prompt(3)], scale, 0.0))
+    close(found.guided, C + scale * (A - C), rtol=1e-4, atol=1e-3)
+    assert asked == seen
+    assert denoised(PerpNeg([prompt(1)], [prompt(2)], [prompt(3)], 1.0, 0.0), both=True)[1] == 3

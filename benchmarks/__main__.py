@@ -33,7 +33,7 @@ def machine() -> str:
     threads = os.environ.get("OMP_NUM_THREADS", "all")
     return (
         f"Measured on {os.cpu_count()} cores ({model}), Python {platform.python_version()}, {versions}, "
-        f"OMP_NUM_THREADS={threads}, load average {busy:.1f} at the start; medians."
+        f"OMP_NUM_THREADS={threads}, load average {busy:.1f} at the start."
     )
 
 
@@ -47,7 +47,7 @@ def main() -> None:
     """Run the benchmarks named on the command line, or all."""
     everything = (*MODULES, "gpu") if _has_gpu() else MODULES
     chosen = sys.argv[1:] or everything
-    described = machine()
+    described = f"{machine()} Medians."
     tables: list[Table] = []
     for name in chosen:
         measured = list(importlib.import_module(f"benchmarks.{name}").measure())

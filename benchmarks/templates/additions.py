@@ -30,10 +30,10 @@ def gligen(context: int) -> Tensors:
 
 
 def t2i_adapter() -> Tensors:
-    """Make a T2I adapter for such a UNet, as its inventors name it."""
+    """Make a T2I adapter for such a UNet, of two blocks a level, as its inventors name it."""
     net, before = Layers(seed=14), WIDTHS[0]
     net.layer("conv_in", before, 3 * 8 * 8, 3, 3)
-    for number, width in enumerate(WIDTHS):
+    for number, width in enumerate(width for width in WIDTHS for _ in range(2)):
         if width != before:
             net.layer(f"body.{number}.in_conv", width, before, 1, 1)
         net.layer(f"body.{number}.block1", width, width, 3, 3)

@@ -82,7 +82,13 @@ class Layers:
             self.layer(f"{stem}.nin_shortcut", after, before, 1, 1)
 
 
-def unet(context: int, channels: int = 4, told: int = 0, prefix: str = "model.diffusion_model.") -> Tensors:
+def unet(
+    context: int,
+    channels: int = 4,
+    told: int = 0,
+    prefix: str = "model.diffusion_model.",
+    attends: Sequence[int] = (len(WIDTHS) - 1,),
+) -> Tensors:
     """Make a UNet.
 
     Args:
@@ -90,9 +96,10 @@ def unet(context: int, channels: int = 4, told: int = 0, prefix: str = "model.di
         channels: Of what comes in; 9 with a mask and a masked picture.
         told: The width of what it is told beside the text and the time, 0 for nothing.
         prefix: Where its names begin.
+        attends: The levels that attend on the way down.
     """
     net = Layers(prefix, seed=1)
-    skips = _downward(net, context, channels)
+    skips = _downward(net, context, channels, attends)
     if told:
         net.layer("label_emb.0.0", TIME, told)
         net.layer("label_emb.0.2", TIME, TIME)
@@ -114,7 +121,7 @@ def unet(context: int, channels: int = 4, told: int = 0, prefix: str = "model.di
 def controlnet(context: int) -> Tensors:
     """Make a ControlNet for such a UNet."""
     net = Layers("control_model.", seed=2)
-    skips = _downward(net, context, 4)
+    skips = _downward(net, context, 4, (len(WIDTHS) - 1,))
     for number, width in enumerate(skips):
         net.layer(f"zero_convs.{number}.0", width, width, 1, 1)
     net.layer("middle_block_out.0", WIDTHS[-1], WIDTHS[-1], 1, 1)
@@ -124,7 +131,7 @@ def controlnet(context: int) -> Tensors:
     return net.tensors
 
 
-def _downward(net: Layers, context: int, channels: int) -> list[int]:
+def _downward(net: Layers, context: int, channels: int, attends: Sequence[int]) -> list[int]:
     """Add the way down and the middle; give the width of each block's output."""
     net.layer("time_embed.0", TIME, WIDTHS[0])
     net.layer("time_embed.2", TIME, TIME)
@@ -132,7 +139,7 @@ def _downward(net: Layers, context: int, channels: int) -> list[int]:
     skips = [WIDTHS[0]]
     for level, width in enumerate(WIDTHS):
         net.resnet(f"input_blocks.{len(skips)}.0", skips[-1], width)
-        if level == len(WIDTHS) - 1:
+        if level in attends:
             net.transformer(f"input_blocks.{len(skips)}.1", width, context)
         skips.append(width)
         if level < len(WIDTHS) - 1:

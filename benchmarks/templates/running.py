@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.templates.stand_ins import write_models, write_pictures
-from graph_runtime import Executor, Folders, GraphError, Library, Outcome, ShownFile, Workflow, discover, join
+from graph_runtime import Event, Executor, Folders, GraphError, Library, Outcome, ShownFile, Workflow, discover, join
 from graph_runtime.comfy.formats.reading import read_any
+from graph_runtime.events import NodeSaid
 
 PACKAGE = "comfyui_workflow_templates"
 
@@ -38,17 +39,19 @@ class Ran:
         name: Its name.
         nodes: How many nodes it has that run.
         validated: Whether it was found good before the run.
-        pictures: How many pictures it saved or showed that are not of one colour.
+        sizes: The width and height of each picture that it saved or showed and that is not of one colour.
         seconds: How long the run took.
         reason: Why it gave no picture, or "".
+        said: What it said that a user should know: warnings, what was left out.
     """
 
     name: str
     nodes: int = 0
     validated: bool = False
-    pictures: int = 0
+    sizes: tuple[tuple[int, int], ...] = ()
     seconds: float = 0.0
     reason: str = ""
+    said: tuple[str, ...] = ()
 
 
 def templates_folder() -> Path | None:
@@ -65,6 +68,7 @@ def run(names: Iterable[str], folder: Path, work: Path) -> Iterator[Ran]:
         folder: Where they lie.
         work: An empty folder for stand-ins and results.
     """
+    importlib.import_module("sd_nodes.loading")  # so that no template waits for the libraries
     library = discover()
     folders = Folders(work / "input", work / "output", (work / "models",), work / "temp", work / "state")
     with Executor(folders) as executor:
@@ -90,13 +94,16 @@ def _run(ran: Ran, workflow: Workflow, library: Library, executor: Executor, fol
         graph = join(workflow, library, folders)
     except GraphError as error:
         return replace(ran, reason=" ".join(str(error).split()))
+    events: list[Event] = []
     start = time.perf_counter()
-    outcome = asyncio.run(executor.run(graph, lambda event: None))
+    outcome = asyncio.run(executor.run(graph, events.append))
     ran = replace(ran, validated=True, seconds=time.perf_counter() - start)
+    texts = [*map(str, graph.warnings), *(event.text for event in events if isinstance(event, NodeSaid))]
+    ran = replace(ran, said=tuple(dict.fromkeys(texts)))
     if outcome.state != "succeeded":
         return replace(ran, reason="; ".join(str(failed.problem) for failed in outcome.failures.values()))
-    pictures = sum(_shows_something(file.path) for file in _files(outcome))
-    return replace(ran, pictures=pictures, reason="" if pictures else "every picture is of one colour")
+    sizes = tuple(filter(None, (_size(file.path) for file in _files(outcome))))
+    return replace(ran, sizes=sizes, reason="" if sizes else "every picture is of one colour")
 
 
 def _files(outcome: Outcome) -> Iterator[ShownFile]:
@@ -105,5 +112,7 @@ def _files(outcome: Outcome) -> Iterator[ShownFile]:
             yield from result.shown.files
 
 
-def _shows_something(path: Path) -> bool:
-    return float(np.asarray(Image.open(path).convert("RGB")).std()) > 1
+def _size(path: Path) -> tuple[int, int] | None:
+    """The width and height of a picture; None where it is of one colour."""
+    with Image.open(path) as picture:
+        return picture.size if float(np.asarray(picture.convert("RGB")).std()) > 1 else None

@@ -23,6 +23,12 @@ def sd1() -> Tensors:
     return merged([networks.unet(768), networks.clip(f"{CLIP}transformer."), networks.vae()])
 
 
+def adapted() -> Tensors:
+    """Stable Diffusion 1 for a T2I adapter: all levels but the lowest attend, behind which its features are added."""
+    attends = range(len(networks.WIDTHS) - 1)
+    return merged([networks.unet(768, attends=attends), networks.clip(f"{CLIP}transformer."), networks.vae()])
+
+
 def sd2(channels: int = 4) -> Tensors:
     """Stable Diffusion 2."""
     return merged([networks.unet(1024, channels), networks.open_clip(f"{CLIP}model.", 1024), networks.vae()])
@@ -49,6 +55,7 @@ def zero123() -> Tensors:
 
 
 CHECKPOINTS: Mapping[str, Callable[[], Tensors]] = {
+    "interiordesignsuperm": adapted,
     "v2-1_768": sd2,
     "512-inpainting": lambda: sd2(9),
     "sd_xl_base": sdxl,

@@ -52,7 +52,7 @@ def beside(model: Model, folders: Folders) -> Beside:
 
     component = locate(model.source, folders)
     if component.folder is not None:
-        files = sorted((component.folder.parent / FOLDER).glob("*.safetensors"))
+        files = sorted((component.whole / FOLDER).glob("*.safetensors")) if component.whole else []
         found = _tensors(files[0], FOLDER_NAMES) if files else None
         return Beside(Normalizer(*found) if found else None)
     pair, projection = (_tensors(component.root, names) for names in (NORMALIZER, PROJECTION))

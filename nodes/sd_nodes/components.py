@@ -93,6 +93,11 @@ class Component:
         """Whether the file has the original layout rather than diffusers' names."""
         return self.names is not None and any(new != old for new, old in self.names.items())
 
+    @property
+    def whole(self) -> Path | None:
+        """The diffusers folder that the part's folder is in; None where the part lies by itself or in a single file."""
+        return _whole(self.root, self.folder) if self.folder else None
+
     def config(self) -> Config | None:
         """Read the configuration beside the weights; None in a single file, whose shapes tell it."""
         return read_json(self.folder / "config.json") if self.folder else None
@@ -171,10 +176,16 @@ def _part_of(folder: Path) -> str:
 
 def _component(part: str, root: Path, folder: Path) -> Component:
     weights, variant, index = _weights(folder)
-    beside = [path for pattern in BESIDE.get(part, ()) for path in sorted(folder.parent.glob(pattern))]
+    whole = _whole(root, folder)
+    beside = [path for pattern in BESIDE.get(part, ()) for path in sorted(whole.glob(pattern))] if whole else []
     own = [path for path in (*beside, folder / "preprocessor_config.json") if path.is_file()]
     files = (folder / "config.json", *weights, *index, *own, *_t5_tokenizer(part, folder.parent))
     return Component(part, root, folder, weights, tuple(dict.fromkeys(files)), variant)
+
+
+def _whole(root: Path, folder: Path) -> Path | None:
+    """Return the model that a part's folder is in; what lies around a folder of its own belongs to other models."""
+    return folder.parent if folder != root or (folder.parent / "model_index.json").is_file() else None
 
 
 def _t5_tokenizer(part: str, around: Path) -> tuple[Path, ...]:

@@ -30,14 +30,15 @@ def not_found(
     """
     near = _near(name, present)
     there = listed(sorted(present, key=lambda each: each != near))
-    elsewhere = _elsewhere(name, folders) if _bare(near) != _bare(name) else ""
-    cache = f" Nor is it in the local hub cache {hub.hub_cache()}." if hub.is_hub_id(name) else ""
+    of_hub = hub.is_hub_id(name)
+    elsewhere = _elsewhere(name, folders) if _bare(near) != _bare(name) and not of_hub else ""
+    cache = f" Nor is it in the local hub cache {hub.hub_cache()}." if of_hub else ""
     return NodeError(
         f"There is no {title} “{name}”{_searched(roots, folders)}.{cache}{f' There is: {there}.' if there else ''}"
         f"{elsewhere}{_unread(roots)}",
         nearest=near,
         missing=name,
-        remedy=_fetching(name) if hub.is_hub_id(name) else _advice(kinds[0], folders),
+        remedy=_fetching(name) if of_hub else _advice(kinds[0], folders),
     )
 
 

@@ -102,13 +102,20 @@ def test_the_normalizer_of_pictures_counts_into_the_digest_of_the_unet(folders: 
     assert sources.checkpoint("small", Folders(models=(tmp_path,))).model != sources.checkpoint("small", folders).model
 
 
-def test_what_lies_beside_a_lone_unet_counts_into_its_digest(folders: Folders, tmp_path: Path) -> None:
-    """The scheduler beside it is the one that it is drawn with."""
-    shutil.copytree(folders.models[0] / "diffusers/small/unet", tmp_path / "unet/lone")
-    there = Folders(models=(tmp_path,))
+def test_what_lies_around_a_lone_unet_belongs_to_others(folders: Folders, tmp_path: Path) -> None:
+    """Unless what is around it is a model, of which it is one part: then the scheduler there is its own."""
+    small, there = folders.models[0] / "diffusers/small", Folders(models=(tmp_path,))
+    shutil.copytree(small / "unet", tmp_path / "unet/lone")
     alone = part_sources.unet("lone", there)
-    shutil.copytree(folders.models[0] / "diffusers/small/scheduler", tmp_path / "unet/scheduler")
+    for part in ("scheduler", "vae", "image_normalizer", "tokenizer"):
+        (tmp_path / "unet" / part).mkdir()
+    shutil.copy(small / "vae/config.json", tmp_path / "unet/vae")
+    shutil.copy(small / "scheduler/scheduler_config.json", tmp_path / "unet/scheduler")
+    assert part_sources.unet("lone", there) == alone
+    shutil.copy(small / "model_index.json", tmp_path / "unet")
     assert part_sources.unet("lone", there) != alone
+    component = sources.locate(part_sources.unet("lone", there).source, there)
+    assert component.whole == tmp_path / "unet"
 
 
 def test_the_weights_of_another_part_do_not_change_the_unet(folders: Folders, tmp_path: Path) -> None:
@@ -189,8 +196,9 @@ def test_a_hub_id_is_fetched_only_when_asked(folders: Folders, tmp_path: Path, m
     """Checking names the ways to fetch it; asked to fetch, what forbids fetching is told."""
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(NodeError, match="controlgraph fetch some/model, or run with --fetch"):
+    with pytest.raises(NodeError, match=r"controlgraph fetch some/model \(or run with --fetch\)") as told:
         sources.checkpoint("some/model", folders)
+    assert "A file of that name" not in str(told.value)
     with pytest.raises(NodeError, match="HF_HUB_OFFLINE forbids"):
         sources.checkpoint("some/model", replace(folders, fetch=True))
 

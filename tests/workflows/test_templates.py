@@ -1,12 +1,13 @@
 """The official workflows of ComfyUI's editor, where their package is installed: unmodified, with small stand-ins.
 
-`make templates` runs all of them.
+`make templates` runs all of them to a picture; here every one is checked in full, and two run.
 """
 
 from pathlib import Path
 
 import pytest
 
+from benchmarks.templates.__main__ import table
 from benchmarks.templates.running import NAMES, prepare, run, templates_folder
 from graph_runtime import Folders, WorkflowError, join
 from graph_runtime.comfy.formats.reading import read_any
@@ -15,9 +16,6 @@ from sd_nodes import LIBRARY
 FOLDER = templates_folder()
 pytestmark = pytest.mark.skipif(FOLDER is None, reason="comfyui-workflow-templates is not installed")
 
-OF_OTHERS = ("sd3", "sdxl", "embedding", "inpaint", "stable_zero123", "depth_t2i_adapter")
-"""What the names of those begin with that need more than the models of Stable Diffusion 1, and T2I adapters."""
-
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
@@ -25,7 +23,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
     return Folders(root / "input", root / "output", (root / "models",), root / "temp", root / "state")
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith(OF_OTHERS)])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_template_is_found_good_with_models_of_its_names(name: str, folders: Folders) -> None:
     assert FOLDER
     workflow = read_any(FOLDER / f"{name}.json", LIBRARY)
@@ -35,17 +33,24 @@ def test_a_template_is_found_good_with_models_of_its_names(name: str, folders: F
 
 @pytest.mark.parametrize("name", NAMES)
 def test_without_models_every_address_of_one_is_told_at_once(name: str, tmp_path: Path) -> None:
+    """Each once, though several nodes may name it."""
     assert FOLDER
     workflow = read_any(FOLDER / f"{name}.json", LIBRARY)
     named = {value for call in workflow.nodes.values() for value in call.inputs.values() if isinstance(value, str)}
-    wanted = [origin for origin in workflow.origins if origin.name in named]
+    wanted = {origin for origin in workflow.origins if origin.name in named}
     with pytest.raises(WorkflowError) as told:
         join(workflow, LIBRARY, Folders(input=tmp_path, models=(tmp_path,)))
     assert wanted
-    assert all(f"{origin.url}, for the folder {origin.kind}" in str(told.value) for origin in wanted)
+    assert all(str(told.value).count(f"{origin.url}, for the folder {origin.kind}") == 1 for origin in wanted)
 
 
-def test_the_editors_default_workflow_runs_as_it_is(tmp_path: Path) -> None:
+def test_templates_run_as_they_are(tmp_path: Path) -> None:
+    """The first that the editor opens, and the fastest of those with a model of their own; nothing odd is said."""
     assert FOLDER
-    (ran,) = run(["default"], FOLDER, tmp_path)
-    assert (ran.reason, ran.validated, ran.pictures) == ("", True, 1)
+    ran = list(run(["default", "stable_zero123_example"], FOLDER, tmp_path))
+    assert [(one.reason, one.validated, one.sizes, one.said) for one in ran] == [
+        ("", True, ((512, 512),), ()),
+        ("", True, ((256, 256),), ()),
+    ]
+    assert "| default | 7 | 512 x 512 |" in table(ran).markdown()
+    assert table(ran).title.startswith("2 of 2 official templates")

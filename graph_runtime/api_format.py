@@ -38,6 +38,8 @@ def content(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
+    except IsADirectoryError:
+        raise WorkflowError([Problem("unreadable", _folder(path))], source) from None
     except FileNotFoundError:
         raise WorkflowError([Problem("unreadable", _not_there(path))], source) from None
     except (OSError, ValueError) as error:
@@ -196,6 +198,12 @@ def _link_or_value(value: object) -> object:
         if isinstance(node, str) and isinstance(output, int | str) and not isinstance(output, bool):
             return Link(node, output)
     return value
+
+
+def _folder(path: Path) -> str:
+    names = sorted(str(entry) for entry in path.iterdir() if entry.suffix == ".json")
+    inside = f" In it: {listed((shown(name) for name in names), 4)}." if names else ""
+    return f"is a directory, needs a workflow file.{inside}"
 
 
 def _not_there(path: Path) -> str:

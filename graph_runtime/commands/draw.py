@@ -40,8 +40,8 @@ def command(file: Path, out: Path | None, settings: tuple[str, ...], places: Pla
     What is wrong with the workflow is drawn in red and told, and the exit code is 2 then. Files that it names need not
     be there.
     """
-    target = out or Path(f"{file.stem}.svg")
-    if str(target) != "-" and target.suffix.lower() not in _WRITERS:
+    target = out or Path(f"{'workflow' if str(file) == '-' else file.stem}.svg")
+    if out is not None and str(out) != "-" and target.suffix.lower() not in _WRITERS:
         raise click.BadParameter(
             f'found "{clean(str(target))}", needs a name that ends in .svg or .png.', param_hint="-o"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,7 +21,7 @@ from .options import NODES
 from .telling import counted
 from .terminal import clean, say
 
-_WIDTH = 100
+_WIDTH = min(100, shutil.get_terminal_size((100, 24)).columns)
 
 
 @click.command()

@@ -53,11 +53,12 @@ class Size(click.ParamType[int]):
     name = "size"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read a size; k, M, G, T are powers of 1000, Ki, Mi, Gi, Ti of 1024."""
+        """Read a size; k, M, G, T are powers of 1000, Ki, Mi, Gi, Ti of 1024; a number alone is refused as a slip."""
         if isinstance(value, int):
             return value
-        found = re.fullmatch(r"(\d{1,15}(?:\.\d{0,9})?)\s*([kmgt]i?)?b?", str(value).strip().casefold())
-        if found is None:
+        text = str(value).strip().casefold()
+        found = re.fullmatch(r"(\d{1,15}(?:\.\d{0,9})?)\s*([kmgt]i?)?b?", text)
+        if found is None or (text == found[1] and float(text) > 0):
             self.fail(f'found "{value}", needs a size such as 500MB, 2GB or 1.5GiB.', param, ctx)
         return int(float(found[1]) * _UNITS[found[2] or ""])
 

@@ -37,7 +37,7 @@ def command(ctx: click.Context) -> None:
         ctx.invoke(list_packs)
 
 
-@command.command("list")
+@command.command("list", short_help="List the packs.")
 @STATE
 def list_packs(state: Path | None = None) -> None:
     """List the installed packs and those of your pack folder; none of the latter is imported for it."""
@@ -45,7 +45,7 @@ def list_packs(state: Path | None = None) -> None:
     say("\n".join(_lines(discover((), ComfyPacks(home)), _trust(state))))
 
 
-@command.command()
+@command.command(short_help="Trust a pack as it is now.")
 @click.argument("name")
 @STATE
 def trust(name: str, state: Path | None) -> None:

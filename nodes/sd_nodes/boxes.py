@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
-from graph_runtime import SILENT, Folders, NodeError, Progress, Range, Text, node
+from graph_runtime import SILENT, Folders, Progress, Range, Text, node
 from sd_nodes import part_sources
 from sd_nodes.places import GLIGEN, choices
+from sd_nodes.refusals import demand_layers_for
 from sd_nodes.types import BoundText, Clip, Conditioning, Gligen
 from sd_nodes.weights import WeightStore
 
@@ -61,9 +62,7 @@ def gligen_text_box_apply(
     Returns:
         CONDITIONING: The prompt with the box.
     """
-    if gligen_textbox_model.family != clip.family and gligen_textbox_model.family and clip.family:
-        message = f"found layers for {gligen_textbox_model.family}, needs those for {clip.family}."
-        raise NodeError(message, input="gligen_textbox_model")
+    demand_layers_for(gligen_textbox_model, clip)
     pooled = _pooled(text, clip, store, progress)
     box = BoundText(pooled, width // 8, height // 8, x // 8, y // 8, gligen_textbox_model)
     return conditioning_to.map(lambda one: replace(one, boxes=(*one.boxes, box)))

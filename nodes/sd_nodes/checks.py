@@ -9,8 +9,9 @@ from sd_nodes.embeddings import WORD, demand_family
 from sd_nodes.families import share_latents
 from sd_nodes.maps import SUITABLE
 from sd_nodes.picture_files import split_prefix
+from sd_nodes.refusals import clip_skips, refusals
 from sd_nodes.sampling_types import GuidanceMethod
-from sd_nodes.types import Clip, ControlNet, Image, Model, Vae
+from sd_nodes.types import Clip, Conditioning, ControlNet, Image, Model, Vae
 from sd_nodes.upstream import Upstream, recipe_of, type_of
 
 if TYPE_CHECKING:
@@ -64,6 +65,21 @@ def control_pictures(steps: Steps, folders: Folders) -> Iterator[Problem]:
         yield _problem(step, "image", message)
 
 
+def seeing_controlnets(steps: Steps, folders: Folders) -> Iterator[Problem]:
+    """Find ControlNets that see latents, as those of SD3 do, and are applied to SD3 without an autoencoder."""
+    models = (recipe for step in steps.values() if step.known for recipe in step.known.outputs)
+    if not any(isinstance(recipe, Model) and recipe.family == "sd3" for recipe in models):
+        return
+    for step in steps.values():
+        net = recipe_of(steps, step, "control_net")
+        applied = "image" in step.wires and any(socket.type is Conditioning for socket in step.outputs)
+        if applied and isinstance(net, ControlNet) and net.family == "sd3" and "vae" not in step.wires:
+            message = (
+                f"the ControlNet “{net.source.name}” is of the family sd3, which sees latents: wire the VAE in too."
+            )
+            yield _problem(step, "vae" if "vae" in step.node.inputs else "control_net", message)
+
+
 def safety_checkers(steps: Steps, folders: Folders) -> Iterator[Problem]:
     """Find safety checks on a base model that comes without a safety checker."""
     for step in steps.values():
@@ -104,7 +120,17 @@ def learned_words(steps: Steps, folders: Folders) -> Iterator[Problem]:
                     yield _problem(step, input, error.message)
 
 
-CHECKS = (families, weaker_models, control_pictures, safety_checkers, prefixes, learned_words)
+CHECKS = (
+    families,
+    weaker_models,
+    control_pictures,
+    seeing_controlnets,
+    safety_checkers,
+    prefixes,
+    learned_words,
+    refusals,
+    clip_skips,
+)
 
 
 def _strangers(upstream: Upstream, step: Step, model: Model, input: str) -> Iterator[Problem]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from graph_runtime import Folders, NodeError, sized
+from graph_runtime import Folders, GraphError, NodeError, nearest, sized
+from graph_runtime.commands.terminal import clean, say
 from sd_nodes import hub
-from sd_nodes.assets import ASSETS, Asset, present
+from sd_nodes.assets import ASSETS, present
 from sd_nodes.fetch import fetch as fetch_asset
 
 
@@ -35,8 +37,7 @@ def fetch(name: str | None, models: Path, archive: Path | None) -> None:
     Models of the hub go to the hub's own cache.
     """
     if name is None:
-        for asset in ASSETS.values():
-            click.echo(_line(asset, Folders(models=(models,))))
+        say("\n".join(_listed(Folders(models=(models,)))))
         return
     try:
         if name in ASSETS:
@@ -44,8 +45,10 @@ def fetch(name: str | None, models: Path, archive: Path | None) -> None:
         elif hub.is_hub_id(name):
             _say(f"{name} is at {hub.fetch(name)}")
         else:
-            known = ", ".join(sorted(ASSETS))
-            raise click.BadParameter(f"there is no file “{name}”: give one of {known}, or a hub id such as owner/name.")
+            known = f"give one of {', '.join(sorted(ASSETS))}, or a hub id such as owner/name."
+            close = nearest(name, ASSETS)
+            hint = f" Did you mean {close}?" if close else ""
+            raise GraphError(f'there is no file "{clean(name, 80)}": {known}{hint}')
     except NodeError as error:
         raise click.ClickException(str(error)) from error
 
@@ -54,7 +57,11 @@ def _say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def _line(asset: Asset, folders: Folders) -> str:
-    places = present(asset, folders)
-    state = f"is at {', '.join(map(str, places))}" if places else f"fetch it with: {asset.command}"
-    return f"{asset.name}: {asset.purpose}; {sized(asset.bytes)}, {asset.licence}; {state}"
+def _listed(folders: Folders) -> Iterator[str]:
+    """What can be fetched, a row each, and how."""
+    width = max(map(len, ASSETS))
+    for asset in ASSETS.values():
+        yield f"  {asset.name:<{width}}  {sized(asset.bytes):>7}  {asset.purpose}; {asset.licence}"
+        for place in present(asset, folders):
+            yield f"  {'':<{width}}  {'':>7}  is at {clean(str(place))}"
+    yield "fetch one with: controlgraph fetch NAME"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal, NamedTuple
 
-from graph_runtime import NodeError, Range, node
+from graph_runtime import Range, node
+from sd_nodes.refusals import demand_window
 from sd_nodes.types import Conditioning, Control, ControlNet, Image, Mask, Vae
 
 Strength = Annotated[float, Range(0.0, 10.0, 0.01)]
@@ -93,8 +94,7 @@ def controlnet_apply_masked(
         guess: The ControlNet guesses what the picture shows: the negative prompt's half is left alone, and what it adds
             counts from a tenth at the shallowest layer to all at the deepest. A guidance of 3 to 5 suits it.
     """
-    if start >= end and strength:
-        raise NodeError(f"the window is {start:g} to {end:g}: it ends before it starts.", input="end")
+    demand_window(start, end, strength)
     return _applied(positive, negative, Control(control_net, image, strength, start, end, mask, guess))
 
 

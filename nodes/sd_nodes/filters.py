@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from graph_runtime import NodeError, Range, node
+from graph_runtime import Range, node
 from sd_nodes.maps import EdgeMap
+from sd_nodes.refusals import demand_thresholds
 from sd_nodes.types import Image
 
 Radius = Annotated[int, Range(1, 31, 1)]
@@ -129,10 +130,6 @@ def canny(image: Image, low_threshold: Threshold = 0.4, high_threshold: Threshol
     """
     from sd_nodes.imaging.canny import canny as traced
 
-    if low_threshold > high_threshold:
-        raise NodeError(
-            f"the low threshold is {low_threshold:g} and the high one {high_threshold:g}; needs the low one below.",
-            input="low_threshold",
-        )
+    demand_thresholds(low_threshold, high_threshold)
     edges = traced(image[..., :3], low_threshold, high_threshold)
     return EdgeMap(Image(edges[..., None].repeat(1, 1, 1, 3)))

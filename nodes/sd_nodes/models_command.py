@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from graph_runtime import Folders, nearest, sized
+from graph_runtime import Folders, GraphError, nearest, sized
 from graph_runtime.commands.options import MODELS, STATE, model_places, state_folder
 from graph_runtime.commands.terminal import clean, complain, say
 from graph_runtime.model_folders import absent_in
@@ -61,7 +61,7 @@ def _chosen(name: str, found: list[Item]) -> list[Item]:
     known = {item.kind: item.kind for item in found} | {_bare(item.name): item.name for item in found}
     close = known.get(nearest(_bare(plain), known))
     hint = f" Did you mean {clean(close)}?" if close else ""
-    raise click.BadParameter(f'there is no model or kind of models "{clean(name, 80)}".{hint}')
+    raise GraphError(f'there is no model or kind of models "{clean(name, 80)}".{hint}')
 
 
 def _bare(name: str) -> str:

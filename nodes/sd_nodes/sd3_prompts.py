@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from graph_runtime import SILENT, NodeError, Progress, Range, Text, node
+from graph_runtime import SILENT, Progress, Range, Text, node
 from sd_nodes.embeddings import listing
 from sd_nodes.recipes import Told
+from sd_nodes.refusals import demand_sd3
 from sd_nodes.text import encoded
 from sd_nodes.triple_text import PARTS
 from sd_nodes.types import Clip, Conditioning
@@ -42,8 +43,7 @@ def clip_text_encode_sd3(
     Returns:
         CONDITIONING: What steers the sampler.
     """
-    if clip.family != "sd3":
-        raise NodeError(f"found a text encoder of {clip.family or 'another family'}, needs those of SD3.", input="clip")
+    demand_sd3(clip)
     texts = dict(zip(PARTS, (clip_l, clip_g, t5xxl), strict=True))
     there = [one.source for one in clip.encoders]
     read = [one for one in there if texts[one.part] or empty_padding == "empty_prompt"] or there[:1]

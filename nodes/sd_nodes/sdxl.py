@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
-from graph_runtime import SILENT, NodeError, Progress, Range, Text, node
+from graph_runtime import SILENT, Progress, Range, Text, node
 from sd_nodes.embeddings import listing
+from sd_nodes.refusals import demand_two_encoders
 from sd_nodes.text import encoded
 from sd_nodes.types import Clip, Conditioning, Framing
 from sd_nodes.weights import WeightStore
@@ -54,8 +55,7 @@ def clip_text_encode_sdxl(
     Returns:
         CONDITIONING: What steers the sampler.
     """
-    if len(clip.encoders) != 2:
-        raise NodeError(f"“{clip.source.name}” has one text encoder, needs the two of SDXL.", input="clip")
+    demand_two_encoders(clip)
     condition = encoded([text_l, text_g], clip, store, progress)
     framing = Framing(width, height, crop_w, crop_h, target_width, target_height)
     return Conditioning((replace(condition, framing=framing),), clip.family)

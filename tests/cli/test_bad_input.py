@@ -78,9 +78,10 @@ def test_a_file_that_is_not_there_names_the_nearest(cli: Cli, plate: Path, comma
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_folder_is_no_workflow(cli: Cli, command: str) -> None:
-    found = cli(command, cli.folder)
+    (cli.folder / "one.json").write_text("{}")
+    found = cli(command, ".")
     assert found.exit_code == 2
-    assert "directory" in found.stderr
+    assert "is a directory, needs a workflow file. In it: one.json." in found.stderr
 
 
 def test_a_file_without_end(cli: Cli) -> None:

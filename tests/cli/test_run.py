@@ -204,7 +204,7 @@ def test_a_large_graph_is_told_in_tenths(cli: Cli) -> None:
     assert "done in" in found.stderr and "1,001 of 1,001 nodes ran" in found.stderr
 
 
-@pytest.mark.parametrize("size", ["1XB", "many", "-1"])
+@pytest.mark.parametrize("size", ["1XB", "many", "-1", "4"])
 def test_a_size_that_is_none(cli: Cli, plate: Path, size: str) -> None:
     found = cli("run", plate, f"--cache-memory={size}")
     assert found.exit_code == 2

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from graph_runtime import Folders, NodeError
+from graph_runtime import Folders, GraphError, NodeError
 from sd_nodes.assets import ASSETS, DEPTH, POSE, Asset, locate_asset, present
 from sd_nodes.commands import fetch as command
 from sd_nodes.fetch import client_command, fetch
@@ -183,14 +183,14 @@ def test_the_command_lists_and_fetches(tmp_path: Path) -> None:
     listing = run(command, ["--models", str(tmp_path)])
     assert listing.exit_code == 0
     assert all(name in listing.output for name in ASSETS)
-    assert "fetch it with: controlgraph fetch depth" in listing.output
+    assert "fetch one with: controlgraph fetch NAME" in listing.output
     wrong = tarball(tmp_path / "wrong.tgz", {"a": b""})
     failed = run(command, ["depth", "--models", str(tmp_path), "--archive", str(wrong)])
     assert failed.exit_code == 1
     assert "is not the expected file" in failed.output
     unknown = run(command, ["dept"])
-    assert unknown.exit_code == 2
-    assert "depth" in unknown.output
+    assert isinstance(unknown.exception, GraphError)
+    assert str(unknown.exception).endswith("Did you mean depth?")
 
 
 def test_a_model_of_the_hub_is_fetched_by_its_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

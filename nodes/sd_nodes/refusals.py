@@ -1,0 +1,110 @@
+"""What single nodes refuse by their values alone: told before a run as far as the values are known then."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import TYPE_CHECKING
+
+from graph_runtime import NodeError, Problem
+from sd_nodes.sources import locate
+from sd_nodes.types import Clip, Gligen
+from sd_nodes.upstream import recipe_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from graph_runtime import Folders, Step
+
+    Steps = Mapping[str, Step]
+    Rule = Callable[..., None]
+
+LAYER = re.compile(r"\b(?:layers|resblocks)\.(\d+)\.")
+
+
+def demand_window(start: float, end: float, strength: float = 1.0) -> None:
+    """Refuse a window that ends before it starts, unless nothing acts in it."""
+    if start >= end and strength:
+        raise NodeError(f"the window is {start:g} to {end:g}: it ends before it starts.", input="end")
+
+
+def demand_thresholds(low_threshold: float, high_threshold: float) -> None:
+    """Refuse thresholds in the wrong order."""
+    if low_threshold > high_threshold:
+        raise NodeError(
+            f"the low threshold is {low_threshold:g} and the high one {high_threshold:g}; needs the low one below.",
+            input="low_threshold",
+        )
+
+
+def demand_two_encoders(clip: Clip) -> None:
+    """Refuse text encoders that are not the two of SDXL."""
+    if len(clip.encoders) != 2:
+        raise NodeError(f"“{clip.source.name}” has one text encoder, needs the two of SDXL.", input="clip")
+
+
+def demand_sd3(clip: Clip) -> None:
+    """Refuse text encoders that are not those of SD3."""
+    if clip.family != "sd3":
+        raise NodeError(f"found a text encoder of {clip.family or 'another family'}, needs those of SD3.", input="clip")
+
+
+def demand_layers_for(gligen_textbox_model: Gligen, clip: Clip) -> None:
+    """Refuse layers for boxes that were trained for another family."""
+    if gligen_textbox_model.family != clip.family and gligen_textbox_model.family and clip.family:
+        message = f"found layers for {gligen_textbox_model.family}, needs those for {clip.family}."
+        raise NodeError(message, input="gligen_textbox_model")
+
+
+RULES: Mapping[str, Rule] = {
+    "ControlNetApplyMasked": demand_window,
+    "Sampler": demand_window,
+    "Canny": demand_thresholds,
+    "CLIPTextEncodeSDXL": demand_two_encoders,
+    "CLIPTextEncodeSD3": demand_sd3,
+    "GLIGENTextBoxApply": demand_layers_for,
+}
+"""What each kind of node refuses; the parameters are inputs of the node, which calls the rule itself, too."""
+
+
+def refusals(steps: Steps, folders: Folders) -> Iterator[Problem]:
+    """Find nodes that would refuse the values that they are given."""
+    for step in steps.values():
+        rule = RULES.get(step.node.id)
+        if rule is None or (given := _given(rule, step, steps)) is None:
+            continue
+        try:
+            rule(**given)
+        except NodeError as error:
+            yield Problem("refused", error.message, step.id, step.title, step.node.id, error.input)
+
+
+def clip_skips(steps: Steps, folders: Folders) -> Iterator[Problem]:
+    """Find text encoders that are to leave out more layers than they have."""
+    for step in steps.values():
+        clip = recipe_of(steps, step, "clip")
+        if step.node.resource != "gpu" or not isinstance(clip, Clip) or not clip.skip:
+            continue
+        layers = min(filter(None, (_layers(each, folders) for each in clip.encoders)), default=0)
+        if 0 < layers < clip.skip:
+            message = f"{clip.skip} layers of “{clip.source.name}” are to be left out, and it has {layers}."
+            yield Problem("refused", message, step.id, step.title, step.node.id, "clip")
+
+
+def _layers(clip: Clip, folders: Folders) -> int:
+    """How many layers a text encoder has; 0 for T5, which leaves none out."""
+    found = (LAYER.search(name) for name in locate(clip.source, folders).header())
+    return max((1 + int(one[1]) for one in found if one is not None), default=0)
+
+
+def _given(rule: Rule, step: Step, steps: Steps) -> dict[str, object] | None:
+    """What the inputs are that a rule is about; None where one of them is known only in the run."""
+    given: dict[str, object] = {}
+    for name in inspect.signature(rule).parameters:
+        if name in step.values:
+            given[name] = step.values[name]
+        elif name in step.wires and name not in step.mapped and (value := recipe_of(steps, step, name)) is not None:
+            given[name] = value
+        elif name in step.node.inputs:
+            return None
+    return given

@@ -1,0 +1,80 @@
+"""What a node would refuse is told before a run, as far as its values are known then."""
+
+import inspect
+
+import pytest
+
+from graph_runtime import Builder, Folders, NodeError, WorkflowError, join
+from sd_nodes import LIBRARY
+from sd_nodes.checks import CHECKS
+from sd_nodes.filters import canny
+from sd_nodes.refusals import RULES, clip_skips, refusals
+from tests.sd_nodes import models
+
+
+def problems(builder: Builder, folders: Folders) -> list[str]:
+    """What is wrong with a graph."""
+    try:
+        join(builder.workflow(), LIBRARY, folders)
+    except WorkflowError as error:
+        return [f"{problem.class_type} {problem.input}: {problem.message}" for problem in error.problems]
+    return []
+
+
+def test_rules_are_about_inputs_of_their_nodes() -> None:
+    for id, rule in RULES.items():
+        needed = [name for name, one in inspect.signature(rule).parameters.items() if one.default is one.empty]
+        assert set(needed) <= LIBRARY[id].inputs.keys(), id
+    assert {refusals, clip_skips} <= set(CHECKS)
+
+
+def test_thresholds_in_the_wrong_order() -> None:
+    """Told before the run in the words of the run."""
+    builder = Builder()
+    picture = builder.add("EmptyImage", width=64, height=64)
+    edges = builder.add("Canny", image=picture, low_threshold=0.9, high_threshold=0.3)
+    builder.add("SaveImage", images=edges)
+    (told,) = problems(builder, Folders())
+    with pytest.raises(NodeError) as refused:
+        canny(None, 0.9, 0.3)  # type: ignore[arg-type]
+    assert told == f"Canny low_threshold: {refused.value.message}"
+
+
+@pytest.mark.parametrize(("start", "end", "wrong"), [(0.6, 0.2, True), (0.5, 0.5, True), (0.2, 0.6, False)])
+def test_a_sampler_whose_window_ends_before_it_starts(
+    small_folders: Folders, start: float, end: float, wrong: bool
+) -> None:
+    builder = Builder()
+    base = builder.add("LoadBaseModel", name="small")
+    prompt = builder.add("CLIPTextEncode", text="a", clip=base["clip"])
+    size = builder.add("EmptyLatentImage", width=64, height=64)
+    drawn = builder.add(
+        "Sampler", model=base["model"], positive=prompt, negative=prompt, latent=size, start=start, end=end
+    )
+    builder.add("SaveImage", images=builder.add("VAEDecode", samples=drawn, vae=base["vae"]))
+    told = problems(builder, small_folders)
+    assert told == ([f"Sampler end: the window is {start:g} to {end:g}: it ends before it starts."] if wrong else [])
+
+
+@pytest.mark.parametrize("skip", [1, models.text_encoder().config.num_hidden_layers + 1])
+def test_more_layers_left_out_than_there_are(small_folders: Folders, skip: int) -> None:
+    builder = Builder()
+    base = builder.add("LoadBaseModel", name="small")
+    clip = builder.add("CLIPSetLastLayer", clip=base["clip"], stop_at_clip_layer=-1 - skip)
+    prompt = builder.add("CLIPTextEncode", text="a", clip=clip)
+    size = builder.add("EmptyLatentImage", width=64, height=64)
+    drawn = builder.add("Sampler", model=base["model"], positive=prompt, negative=prompt, latent=size)
+    builder.add("SaveImage", images=builder.add("VAEDecode", samples=drawn, vae=base["vae"]))
+    told = problems(builder, small_folders)
+    assert [each.partition(":")[0] for each in told] == (["CLIPTextEncode clip"] if skip > 1 else [])
+
+
+def test_encoders_that_are_not_those_of_sdxl(small_folders: Folders) -> None:
+    builder = Builder()
+    base = builder.add("LoadBaseModel", name="small")
+    text = {"text_g": "a", "text_l": "a"}
+    prompt = builder.add("CLIPTextEncodeSDXL", clip=base["clip"], **text)
+    size = builder.add("EmptyLatentImage", width=64, height=64)
+    drawn = builder.add("Sampler", model=base["model"], positive=prompt, negative=prompt, latent=size)
+    builder.add("SaveImage", images=builder.add("VAEDecode", samples=drawn, vae=base["vae"]))
+    assert any("needs the two of SDXL" in each for each in problems(builder, small_folders))

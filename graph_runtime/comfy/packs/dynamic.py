@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 GROWING = "COMFY_AUTOGROW_V3"
 CHOOSING = "COMFY_DYNAMICCOMBO_V3"
 SLOT = "COMFY_DYNAMICSLOT_V3"
 MATCHING = "COMFY_MATCHTYPE_V3"
+GROUP = "COMFY_DYNAMICGROUP_V3"
+
+ROWS = 50
+"""How many rows a group has at most, where it does not say."""
 
 Spec: TypeAlias = Any  # what a class declares for an input: a type and options, as a pack wrote it
 Sections: TypeAlias = Mapping[str, Mapping[str, Spec]]
+Role: TypeAlias = Literal["others", "chosen", "rows"]
+"""What a dynamic input holds: others, a value of its own beside them, or rows of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,11 @@ def _live(name: str, section: str, spec: Spec, given: Mapping[str, object]) -> I
     match kind:
         case "COMFY_AUTOGROW_V3":
             yield from _grown(name, options, given)
+        case "COMFY_DYNAMICGROUP_V3":
+            low, high = int(options.get("min", 0)), int(options.get("max", ROWS))
+            yield Live(name, "optional", ("INT", {"default": low, "min": low, "max": high}))
+            for row in range(_rows_of(name, options, given)):
+                yield from live(options.get("template", {}), given, f"{name}.{row}.")
         case "COMFY_DYNAMICCOMBO_V3":
             keys = [one.get("key") for one in _options(options)]
             yield Live(name, section, ("COMBO", {**options, "options": keys}), closed=True)
@@ -77,6 +88,15 @@ def _grown(name: str, options: Mapping[str, Any], given: Mapping[str, object]) -
             yield Live(f"{name}.{row}", "required" if place < needed else "optional", spec)
 
 
+def _rows_of(name: str, options: Mapping[str, Any], given: Mapping[str, object]) -> int:
+    """How many rows of a group there are: as many as are needed, said or given, and no more than there may be."""
+    said = _lone(given.get(name))
+    inside = [one.removeprefix(f"{name}.").partition(".")[0] for one in given if one.startswith(f"{name}.")]
+    counts = [int(options.get("min", 0)), *(int(row) + 1 for row in inside if row.isdecimal() and len(row) < 4)]
+    counts += [said] if isinstance(said, int) else []
+    return min(max(counts), int(options.get("max", ROWS)))
+
+
 def _row(options: Mapping[str, Any]) -> tuple[str, Spec]:
     """Where a row stands and what it takes: the one input of the template."""
     template = options["template"]["input"]
@@ -86,7 +106,7 @@ def _row(options: Mapping[str, Any]) -> tuple[str, Spec]:
 def is_dynamic(found: Sections, name: str) -> bool:
     """Tell whether a name belongs to a dynamic input."""
     root = name.partition(".")[0]
-    return any(_parts(part.get(root))[0] in (GROWING, CHOOSING, SLOT) for part in found.values())
+    return any(_parts(part.get(root))[0] in (GROWING, CHOOSING, SLOT, GROUP) for part in found.values())
 
 
 def rows(options: Mapping[str, Any]) -> list[str]:
@@ -107,7 +127,9 @@ def _chosen(options: Mapping[str, Any], key: object) -> Sections:
 
 
 def folded(found: Sections, values: Mapping[str, Any], paired: bool = False) -> dict[str, Any]:
-    """Gather what belongs together: a dict for each dynamic input. What belongs to another choice is dropped.
+    """Gather what belongs together: a dict for each dynamic input, a list of dicts for a group of rows.
+
+    What belongs to another choice is dropped.
 
     Args:
         found: What the class declares, by section and name.
@@ -116,9 +138,9 @@ def folded(found: Sections, values: Mapping[str, Any], paired: bool = False) -> 
     """
     nests = dict(_nests(found, values, ""))
     result: dict[str, Any] = {}
-    for name, chosen in nests.items():
+    for name, role in nests.items():
         nest = _at(result, name)
-        if chosen:
+        if role == "chosen":
             nest[name.rpartition(".")[2]] = (values[name], name) if paired else values[name]
     for name, value in values.items():
         around, _, last = name.rpartition(".")
@@ -126,19 +148,28 @@ def folded(found: Sections, values: Mapping[str, Any], paired: bool = False) -> 
             _at(result, around)[last] = (value, name) if paired else value
         elif name not in nests:
             result[name] = value
+    for name in reversed([name for name, role in nests.items() if role == "rows"]):
+        around, _, last = name.rpartition(".")
+        nest = _at(result, around) if around else result
+        nest[last] = list(nest[last].values())
     return result
 
 
-def _nests(found: Sections, given: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, bool]]:
-    """The dynamic inputs by their whole names, outer ones first, and whether each has a value of its own."""
+def _nests(found: Sections, given: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Role]]:
+    """The dynamic inputs by their whole names, outer ones first, and what each holds."""
     for section in ("required", "optional"):
         for key, spec in found.get(section, {}).items():
             kind, options = _parts(spec)
             name = f"{prefix}{key}"
             if kind == GROWING:
-                yield name, False
+                yield name, "others"
+            elif kind == GROUP:
+                yield name, "rows"
+                for row in range(_rows_of(name, options, given)):
+                    yield f"{name}.{row}", "others"
+                    yield from _nests(options.get("template", {}), given, f"{name}.{row}.")
             elif kind in (CHOOSING, SLOT) and name in given:
-                yield name, True
+                yield name, "chosen"
                 inside = _chosen(options, given[name]) if kind == CHOOSING else options.get("inputs", {})
                 yield from _nests(inside, given, f"{name}.")
 

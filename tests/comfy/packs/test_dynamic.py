@@ -74,3 +74,30 @@ def test_saved_values_are_read_by_the_choice_that_they_come_with(shelf: Library)
     }  # fmt: skip
     workflow = from_document({"nodes": [item], "links": []}, shelf)
     assert workflow.nodes["1"].inputs == {"way": "stir", "way.times": 3, "way.spoon": "big"}
+
+
+@pytest.mark.parametrize("said", [{}, {"jars": 2}])
+def test_rows_of_a_group_come_as_a_list(shelf: Library, folders: Folders, said: dict[str, object]) -> None:
+    given = {**said, "jars.0.name": "plum", "jars.0.weight": 2.5, "jars.1.name": "fig"}
+    told = cook(shelf, folders, {"1": ("PantryStack", given)}, ["1"])
+    assert told.value("1") == "[{'name': 'plum', 'weight': 2.5}, {'name': 'fig'}]"
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({}, r"jars\.0\.name: is missing"),
+        ({"jars": 2, "jars.0.name": "plum"}, r"jars\.1\.name: is missing"),
+        ({"jars": 4, "jars.0.name": "plum"}, r"jars: found 4"),
+    ],
+)
+def test_rows_of_a_group_are_checked(shelf: Library, folders: Folders, given: dict[str, object], problem: str) -> None:
+    with pytest.raises(WorkflowError, match=problem):
+        cook(shelf, folders, {"1": ("PantryStack", given)}, ["1"])
+
+
+def test_the_editor_is_told_of_a_group(shelf: Library, folders: Folders) -> None:
+    kind, options = entry(shelf["PantryStack"], "pantry", folders)["input"]["required"]["jars"]
+    assert kind == "COMFY_DYNAMICGROUP_V3"
+    row = {"required": {"name": ["STRING", {}]}, "optional": {"weight": ["FLOAT", {"default": 1.0}]}}
+    assert options == {"template": row, "min": 1, "max": 3, "group_name": "Jar"}

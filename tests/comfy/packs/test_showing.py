@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import wave
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from graph_runtime import Folders, Library
 from graph_runtime.comfy.formats.metadata import read_texts
 from graph_runtime.comfy.showing import output_of
 from tests.comfy.packs.kitchen import cook
+from tests.comfy.packs.test_sounds import read_flac
 
 
 def shown(shelf: Library, folders: Folders, kind: str) -> dict[str, Any]:
@@ -45,8 +45,10 @@ def test_moving_pictures(shelf: Library, folders: Folders) -> None:
 def test_sounds(shelf: Library, folders: Folders) -> None:
     (one,) = shown(shelf, folders, "audio")["audio"]
     assert one["type"] == "temp"
-    with wave.open(str(folders.temp / one["filename"])) as sound:
-        assert (sound.getnchannels(), sound.getframerate(), sound.getnframes()) == (2, 8000, 80)
+    assert (folders.temp / one["filename"]).suffix == ".flac"
+    samples, rate, texts = read_flac((folders.temp / one["filename"]).read_bytes())
+    assert (samples.shape, rate) == ((80, 2), 8000)
+    assert b"ENCODER=ControlGraph" in texts
 
 
 @pytest.mark.parametrize(("kind", "found"), [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from ..dynamic import CHOOSING, GROWING, MATCHING, SLOT
+from ..dynamic import CHOOSING, GROUP, GROWING, MATCHING, ROWS, SLOT
 from .api_types import ComfyType, Input, Output
 
 
@@ -83,6 +83,21 @@ class DynamicCombo(ComfyType):
         """Declare a choice that brings inputs of its own."""
         choices = [option.as_dict() for option in options]
         return Input(cls.io_type, id, display_name, optional, options=choices, **more)
+
+
+class DynamicGroup(ComfyType):
+    """Rows of the same inputs, as many as the user adds; the node gets a list of dicts."""
+
+    io_type = GROUP
+    Type: ClassVar[Any] = list[dict[str, Any]]
+
+    @classmethod
+    def Input(  # type: ignore[override]
+        cls, id: str, template: Sequence[Input], display_name: str | None = None, optional: bool = False,
+        min: int = 0, max: int = ROWS, **options: Any,
+    ) -> Input:  # fmt: skip
+        """Declare rows."""
+        return Input(cls.io_type, id, display_name, optional, template=declared(template), min=min, max=max, **options)
 
 
 class DynamicSlot(ComfyType):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar
 
-from .api_dynamic import Autogrow, DynamicCombo, DynamicSlot, MatchType, declared
+from .api_dynamic import Autogrow, DynamicCombo, DynamicGroup, DynamicSlot, MatchType, declared
 from .api_types import Combo, ComfyType, Input, MultiCombo, MultiType, Output, custom
 
 _TYPES = {
@@ -39,6 +39,7 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 Custom = custom
 ComfyTypeI = ComfyTypeIO = ComfyType
+_DynamicGroup = DynamicGroup
 WidgetInput = Input
 
 
@@ -68,9 +69,9 @@ class FolderType(str, Enum):  # noqa: UP042
 
 
 __all__ = [
-    "Autogrow", "Combo", "ComfyNode", "ComfyType", "Custom", "DynamicCombo", "DynamicSlot", "FolderType", "Hidden",
-    "Input", "MatchType", "MultiCombo", "MultiType", "NodeOutput", "NumberDisplay", "Output", "Schema", "UploadType",
-    "declared",
+    "Autogrow", "Combo", "ComfyNode", "ComfyType", "Custom", "DynamicCombo", "DynamicGroup", "DynamicSlot",
+    "FolderType", "Hidden", "Input", "MatchType", "MultiCombo", "MultiType", "NodeOutput", "NumberDisplay", "Output",
+    "Schema", "UploadType", "declared",
 ]  # fmt: skip
 
 
@@ -103,6 +104,7 @@ class Hidden(str, Enum):  # noqa: UP042
     auth_token_comfy_org = "AUTH_TOKEN_COMFY_ORG"
     api_key_comfy_org = "API_KEY_COMFY_ORG"
     comfy_usage_source = "COMFY_USAGE_SOURCE"
+    execution_list = "EXECUTION_LIST"
 
 
 @dataclass
@@ -116,6 +118,7 @@ class HiddenHolder:
     auth_token_comfy_org: Any = None
     api_key_comfy_org: Any = None
     comfy_usage_source: Any = None
+    execution_list: Any = None
 
 
 @dataclass

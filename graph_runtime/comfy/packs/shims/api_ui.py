@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import wave
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..sounds import encoded
 from . import folder_paths
 from .api_io import FolderType
 
@@ -166,29 +166,25 @@ class AudioSaveHelper:
 
     @staticmethod
     def save_audio(
-        audio: Mapping[str, Any], filename_prefix: str, folder_type: FolderType, cls: Any = None, format: str = "wav",
-        quality: str = "",
+        audio: Mapping[str, Any], filename_prefix: str, folder_type: FolderType, cls: Any = None, format: str = "flac",
+        quality: str = "128k",
     ) -> list[SavedResult]:  # fmt: skip
-        """Save each as a WAV file of 16 bits, whatever format is named: nothing more is needed for that."""
+        """Save each: as FLAC or WAV, or as MP3 or Opus where PyAV is installed."""
         folder, name, counter, subfolder = _next(filename_prefix, folder_type)
         saved = []
         for place, samples in enumerate(audio["waveform"]):
-            file = f"{name.replace('%batch_num%', str(place))}_{counter + place:05}_.wav"
-            coded = (samples.float().clamp(-1, 1) * 32767).round().short().t().contiguous().cpu().numpy()
-            with wave.open(str(folder / file), "wb") as sound:
-                sound.setnchannels(samples.shape[0])
-                sound.setsampwidth(2)
-                sound.setframerate(int(audio["sample_rate"]))
-                sound.writeframes(coded.astype("<i2").tobytes())
+            file = f"{name.replace('%batch_num%', str(place))}_{counter + place:05}_.{format}"
+            data = encoded(samples, int(audio["sample_rate"]), format, quality, _texts(cls))
+            (folder / file).write_bytes(data)
             saved.append(SavedResult(file, subfolder, folder_type))
         return saved
 
     @staticmethod
     def get_save_audio_ui(
-        audio: Mapping[str, Any], filename_prefix: str, cls: Any, format: str = "wav", quality: str = ""
+        audio: Mapping[str, Any], filename_prefix: str, cls: Any, format: str = "flac", quality: str = "128k"
     ) -> SavedAudios:
         """Save each among the results, and show them."""
-        return SavedAudios(AudioSaveHelper.save_audio(audio, filename_prefix, FolderType.output, cls, format))
+        return SavedAudios(AudioSaveHelper.save_audio(audio, filename_prefix, FolderType.output, cls, format, quality))
 
 
 class PreviewImage(_UIOutput):

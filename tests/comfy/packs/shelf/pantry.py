@@ -102,6 +102,21 @@ class Same(io.ComfyNode):
         return io.NodeOutput(f"{a} {b} {rest}")
 
 
+class Stack(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        row = [io.String.Input("name"), io.Float.Input("weight", default=1.0, optional=True)]
+        return io.Schema(
+            "PantryStack",
+            inputs=[io.DynamicGroup.Input("jars", row, min=1, max=3, group_name="Jar")],
+            outputs=[io.String.Output()],
+        )
+
+    @classmethod
+    def execute(cls, jars):
+        return io.NodeOutput(f"{jars}")
+
+
 class Gallery(io.ComfyNode):
     """Shows what there is in one of several kinds."""
 
@@ -128,7 +143,7 @@ class Gallery(io.ComfyNode):
 
 class Pantry(ComfyExtension):
     async def get_node_list(self):
-        return [Jar, Shelf, Shut, Mix, Same, Gallery]
+        return [Jar, Shelf, Shut, Mix, Same, Stack, Gallery]
 
 
 async def comfy_entrypoint():

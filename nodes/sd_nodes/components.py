@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 from graph_runtime import NodeError, listed
+from sd_nodes.families import family_of_transformer
 from sd_nodes.headers import Header, read_header
 from sd_nodes.layouts import Names, parts
 from sd_nodes.open_clip import shape_of_piece
@@ -146,6 +147,8 @@ def _looks(header: Header) -> str:
     """Tell what a file seems to be that holds no part of a model."""
     if any("lora" in name for name in header):
         return "it looks like a LoRA"
+    if family := family_of_transformer({name: tensor.shape for name, tensor in header.items()}):
+        return f"it looks like a model of the family {family}, and of these no such file is read"
     return f"it holds {', '.join(sorted(header)[:3]) or 'nothing'}, ..."
 
 

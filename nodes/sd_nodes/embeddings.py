@@ -10,7 +10,7 @@ from graph_runtime import Folders, NodeError
 from sd_nodes.families import family_of
 from sd_nodes.headers import Header, read_header
 from sd_nodes.places import EMBEDDING, find, names
-from sd_nodes.sources import locate
+from sd_nodes.sources import embedding_width, locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from sd_nodes.types import Clip
 
 WORD = re.compile(r"embedding:([^\s,():]+)")
-TABLE = "embeddings.token_embedding.weight"
 OWN = {"text_encoder": "clip_l", "text_encoder_2": "clip_g"}
 """What a file for several text encoders calls the vectors of each."""
 
@@ -56,13 +55,16 @@ def demand_family(text: str, clip: Clip, folders: Folders) -> None:
             continue
         header = read_header(path)
         if not any(_entry(header, each.source.part, _width(each, folders)) for each in clip.encoders):
-            theirs, ours = sorted({(0, *tensor.shape)[-1] for tensor in header.values()}), _width(clip, folders)
+            theirs = sorted({(0, *tensor.shape)[-1] for tensor in header.values()})
+            widths = [width for each in clip.encoders if (width := _width(each, folders))]
+            several, verb = ("s", "are") if len(widths) > 1 else ("", "is")
             # SDXL's smaller text encoder has the width of Stable Diffusion 1, SD3's larger one that of SDXL.
             widest = max(theirs, default=0)
             family = FAMILIES.get(widest) or family_of(widest)
             raise NodeError(
                 f"the embedding “{name}” is {' and '.join(map(str, theirs))} wide, of the family {family}; the text "
-                f"encoder of “{clip.source.name}” is {ours} wide, of the family {clip.family}.",
+                f"encoder{several} of “{clip.source.name}” {verb} {' and '.join(map(str, widths))} wide, of the family "
+                f"{clip.family}.",
                 input="text",
             )
 
@@ -85,16 +87,16 @@ def finder(clip: Clip, folders: Folders) -> Callable[[str], torch.Tensor | None]
     return vectors
 
 
-def _entry(header: Header, part: str, width: int) -> str | None:
+def _entry(header: Header, part: str, width: int | None) -> str | None:
     """Return the tensor that one text encoder takes: its own where the file names it, else the one of its width."""
     own = OWN.get(part, "")
     wanted = [own] if own in header else [name for name in header if name not in OWN.values()]
     return next((name for name in wanted if header[name].shape[-1:] == (width,)), None)
 
 
-def _width(clip: Clip, folders: Folders) -> int:
-    header = locate(clip.source, folders).header()
-    return next(tensor.shape[1] for name, tensor in header.items() if name.endswith(TABLE))
+def _width(clip: Clip, folders: Folders) -> int | None:
+    """Return the width of a text encoder's tokens; None for T5, which is taught no words."""
+    return embedding_width(locate(clip.source, folders))
 
 
 def _stamp(path: Path | None) -> str:

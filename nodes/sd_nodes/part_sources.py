@@ -11,6 +11,7 @@ from sd_nodes.components import Component, components
 from sd_nodes.families import family_of
 from sd_nodes.places import BASE, CLIP_VISION, GLIGEN, STYLE, TEXT, UNET, UPSCALE, Shelf, find, is_there
 from sd_nodes.recipes import Clip, ClipVision, ControlNet, Gligen, Model, Source, StyleModel, UpscaleModel, Vae
+from sd_nodes.unread import demand_read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +41,8 @@ def unet(name: str, folders: Folders) -> Model:
 
 
 def _network(name: str, folders: Folders) -> Component:
-    found = components(find(name, UNET, folders))
+    found = components(root := find(name, UNET, folders))
+    demand_read(name, root, found)
     if part := next((part for part in sources.NETWORKS if part in found), None):
         return found[part]
     raise NodeError(f"“{name}” has no denoising network: it holds {', '.join(found) or 'nothing'}.")

@@ -51,10 +51,13 @@ def encoded(texts: Sequence[str], clip: Clip, store: WeightStore, progress: Prog
     """
     from sd_nodes.diffusion.weighting import side_by_side
 
-    if clip.family == "sd3":
-        return encoded_triple(texts, clip, store, progress)
     for text in dict.fromkeys(texts):
         demand_family(text, clip, store.folders)
+    missing = {word for text in texts for word in WORD.findall(text) if learned(word, store.folders) is None}
+    for word in sorted(missing):
+        progress.say(f"there is no embedding “{word}”: it is left out of the prompt")
+    if clip.family == "sd3":
+        return encoded_triple(texts, clip, store, progress)
     pairs = list(zip(texts, clip.encoders, strict=True))
     found = [_read(text, each, clip, store, progress) for text, each in pairs]
     windows = max(one.windows for one in found)
@@ -65,9 +68,6 @@ def encoded(texts: Sequence[str], clip: Clip, store: WeightStore, progress: Prog
     ]
     if windows > 1:
         progress.say(f"the prompt is long: it is encoded in {windows} parts")
-    missing = {word for text in texts for word in WORD.findall(text) if learned(word, store.folders) is None}
-    for word in sorted(missing):
-        progress.say(f"there is no embedding “{word}”: it is left out of the prompt")
     joined = whole[0] if len(whole) == 1 else side_by_side(*whole)
     pooled = None if joined.pooled is None else joined.pooled.cpu()
     return Condition(joined.states.cpu(), pooled, " ".join(dict.fromkeys(texts)))

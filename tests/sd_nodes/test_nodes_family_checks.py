@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from safetensors.torch import save_file
 
 from graph_runtime import Builder, Folders, Handle
-from tests.sd_nodes import models, saved_models
+from tests.sd_nodes import models, saved_models, saved_sd3_folder, saved_upscalers
 from tests.sd_nodes.test_nodes_checks import drawn, problems
 
 
@@ -140,3 +140,86 @@ def test_a_separate_vae_of_another_family_is_told_by_its_latents(
     found = problems(builder, replace(folders, models=(tmp_path,)))
     assert len(found) == bool(said), found
     assert all(f"the VAE “own” is of the family {said}; the latents come from node sampler" in one for one in found)
+
+
+@pytest.fixture
+def flows(folders, tmp_path):
+    """The folders with a small SD3, its ControlNet, and a Flux that is a folder of headers."""
+    saved_sd3_folder.save(tmp_path / "diffusers/three")
+    saved_sd3_folder.controlnet().save_pretrained(tmp_path / "controlnet/joint")
+    flux = tmp_path / "diffusers/flux/transformer"
+    flux.mkdir(parents=True)
+    (flux.parent / "model_index.json").write_text("{}")
+    (flux / "config.json").write_text(json.dumps({"_class_name": "FluxTransformer2DModel"}))
+    names = ("double_blocks.0.img_attn.qkv.weight", "single_blocks.0.linear1.weight")
+    stored = {name: torch.zeros(8, 8) for name in names}
+    save_file(stored, flux / "diffusion_pytorch_model.safetensors")
+    save_file(stored, shelf_of(tmp_path, "diffusion_models") / "flux-dev.safetensors")
+    autoencoder = {f"first_stage_model.{name}": tensor for name, tensor in models.vae().state_dict().items()}
+    whole = {f"model.diffusion_model.{name}": tensor for name, tensor in stored.items()}
+    save_file({**whole, **autoencoder}, shelf_of(tmp_path, "checkpoints") / "flux-whole.safetensors")
+    return replace(folders, models=(tmp_path, *folders.models))
+
+
+@pytest.mark.parametrize(
+    ("kind", "input", "name"),
+    [
+        ("LoadBaseModel", "name", "flux"),
+        ("CheckpointLoaderSimple", "ckpt_name", "flux-whole.safetensors"),
+        ("UNETLoader", "unet_name", "flux-dev.safetensors"),
+    ],
+)
+def test_a_model_of_flux_is_told_as_such(flows, kind, input, name):
+    builder = Builder()
+    base = builder.add("LoadBaseModel", name="small")
+    loaded = builder.add(kind, id="flux", **{input: name})
+    latents = drawn(builder, loaded["model" if kind == "LoadBaseModel" else "MODEL"], base["clip"])
+    builder.add("SaveImage", images=builder.add("VAEDecode", samples=latents, vae=base["vae"]))
+    (found,) = problems(builder, flows)
+    assert found.startswith(f"node flux ({kind})") and "a model of the family flux" in found
+
+
+def test_a_learned_word_of_another_family_is_told_for_three_text_encoders(flows, tmp_path):
+    """T5 is taught no words."""
+    save_file({"emb_params": torch.zeros(2, 1024)}, shelf_of(tmp_path, "embeddings") / "stranger.safetensors")
+    builder = Builder()
+    base = builder.add("LoadBaseModel", name="three")
+    told = builder.add("CLIPTextEncode", id="told", text="a embedding:stranger", clip=base["clip"])
+    size = builder.add("EmptyLatentImage", width=64, height=64)
+    latents = builder.add("Sampler", model=base["model"], positive=told, negative=told, latent=size)
+    builder.add("SaveImage", images=builder.add("VAEDecode", samples=latents, vae=base["vae"]))
+    (found,) = problems(builder, flows)
+    assert "1024 wide, of the family sd2; the text encoders of “three” are 24 and 40 wide, of the family sd3" in found
+
+
+@pytest.mark.parametrize("wired", [False, True])
+def test_a_controlnet_that_sees_latents_wants_the_autoencoder(flows, wired):
+    builder = Builder()
+    base = builder.add("LoadBaseModel", name="three")
+    net, picture = builder.add("ControlNetLoader", control_net_name="joint"), builder.add("LoadImage", image="a.png")
+    more = {"vae": base["vae"]} if wired else {}
+    latents = drawn(builder, base["model"], base["clip"], control_net=net, image=picture, **more)
+    builder.add("SaveImage", images=builder.add("VAEDecode", samples=latents, vae=base["vae"]))
+    found = problems(builder, flows)
+    assert len(found) == (not wired)
+    assert all("input vae: the ControlNet “joint” is of the family sd3, which sees latents" in one for one in found)
+
+
+def test_an_upscaler_is_no_base_model(folders, tmp_path):
+    save_file(saved_upscalers.esrgan(), shelf_of(tmp_path, "checkpoints") / "esrgan.safetensors")
+    builder = Builder()
+    base = builder.add("LoadBaseModel", name="esrgan.safetensors")
+    latents = drawn(builder, base["model"], base["clip"])
+    builder.add("SaveImage", images=builder.add("VAEDecode", samples=latents, vae=base["vae"]))
+    (found,) = problems(builder, replace(folders, models=(tmp_path, *folders.models)))
+    assert "it holds upscaler. Load Upscale Model loads it." in found
+
+
+def test_a_base_model_is_no_controlnet(folders):
+    builder = Builder()
+    base = builder.add("LoadBaseModel", name="small")
+    net, picture = builder.add("ControlNetLoader", control_net_name="small"), builder.add("LoadImage", image="a.png")
+    latents = drawn(builder, base["model"], base["clip"], control_net=net, image=picture)
+    builder.add("SaveImage", images=builder.add("VAEDecode", samples=latents, vae=base["vae"]))
+    (found,) = problems(builder, folders)
+    assert "It is a base model: Load Base Model and Load Checkpoint load it." in found

@@ -10,8 +10,8 @@ from sd_nodes.diffusion.scheduler_reasons import UNFIT
 FLOW_FAMILIES = ("sd3", "flux")
 """The families of models that follow flows."""
 
-TRAINED: Mapping[Kind, str] = {
-    "noise": "trained without EDM preconditioning",
+WHICH: Mapping[Kind, str] = {
+    "noise": "that predicts noise",
     "edm": "trained with EDM preconditioning",
     "flow": "that follows flows",
 }
@@ -43,9 +43,10 @@ def model_problems(name: str, options: Mapping[str, Value], kind: Kind) -> list[
     scheduler, chosen = named.scheduler, {**named.preset, **options}
     fits = FITTING[scheduler].models
     if kind not in fits:
-        there = [short for short, named in SHORT.items() if kind in FITTING[named.scheduler].models]
-        own = [short for short in there if not SHORT[short].preset]
-        return [f"{scheduler} does not fit a model {TRAINED[kind]}; these do: {', '.join(own)}."]
+        there = [short for short, one in SHORT.items() if kind in FITTING[one.scheduler].models]
+        plain = [short for short in there if not set(SHORT[short].preset) & set(SIGMAS)]
+        model = "trained without EDM preconditioning" if fits == ("edm",) and kind == "noise" else WHICH[kind]
+        return [f"{scheduler} does not fit a model {model}; these do: {', '.join(plain)}."]
     if kind == "noise":
         idle = [key for key in chosen if key == "flow_shift"]
         return [f"{scheduler}: {key} is for models that follow flows; this one predicts noise." for key in idle]

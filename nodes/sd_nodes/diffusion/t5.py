@@ -5,9 +5,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 from transformers import PreTrainedTokenizerBase, T5EncoderModel
 
-from sd_nodes.diffusion.prompts import segments
 from sd_nodes.diffusion.views import device_of
-from sd_nodes.diffusion.weighting import Weighted
+from sd_nodes.diffusion.weighting import Weighted, grouped
 
 WIDTH = 4096
 """The width of T5's states, which CLIP's are filled up to."""
@@ -21,6 +20,8 @@ def read(
 ) -> Tensor:
     """Reads a prompt of any length; weights move states away from those of an empty prompt, as for CLIP.
 
+    Learned words are those of other text encoders, and left out.
+
     Args:
         prompt: The prompt.
         tokenizer: The model's tokenizer.
@@ -31,11 +32,9 @@ def read(
     Returns:
         [1, tokens, width].
     """
-    ids: list[int] = []
-    weights: list[float] = []
-    for text, weight in segments(prompt):
-        found = tokenizer(text, add_special_tokens=False, verbose=False).input_ids
-        ids, weights = [*ids, *found], [*weights, *[weight] * len(found)]
+    groups, _ = grouped(prompt, tokenizer)
+    ids = [token.value for group in groups for token in group if isinstance(token.value, int)]
+    weights = [token.weight for group in groups for token in group]
     states = _states(ids, encoder, max(length, len(ids) + 1 + padding))
     if all(weight == 1.0 for weight in weights):
         return states

@@ -152,7 +152,7 @@ def test_options_win_over_presets() -> None:
     ("name", "options", "words"),
     [
         ("unipcc", {}, ["'unipcc'", "Did you mean 'unipc'?"]),
-        ("FlowMatchEulerDiscreteScheduler", {}, ["does not fit a model trained without EDM", "these do: ddim"]),
+        ("FlowMatchEulerDiscreteScheduler", {}, ["does not fit a model that predicts noise", "these do: ddim"]),
         ("unipc", {"flow_shift": 3.0}, ["flow_shift is for models that follow flows; this one predicts noise"]),
         ("IPNDMScheduler", {}, ["does not fit", "cannot start from a picture"]),
         ("ddim", {"use_karras_sigmas": True}, ["DDIMScheduler has no option 'use_karras_sigmas'", "unipc"]),

@@ -35,20 +35,22 @@ HERE_WHOLE = "On the demonstration model that ships"
 HERE_IN_PART = "With Stable Diffusion"
 """The parts of the gallery."""
 
-GALLERY = 1400
-"""The width of the small gallery in pixels."""
+SMALL = 1200
+"""The width in pixels of the sheet that stands in the README."""
 
 
 def main() -> None:
-    """Draw what the command line names: pictures of the README by name, `graph`, `thumbnails`, `gallery`."""
+    """Draw what the command line names: pictures by name, `graph`, `thumbnails`, `workflows`, `gallery`."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    chosen = sys.argv[1:] or [*KEPT, "graph", "thumbnails"]
+    chosen = sys.argv[1:] or [*KEPT, "graph", "thumbnails", "workflows"]
     for name in chosen:
         print(f"drawing {name}", flush=True)
         if name == "gallery":
             gallery(ROOT / "out/gallery.png")
         elif name == "graph":
             graph(HERE / "graph.png")
+        elif name == "workflows":
+            workflows(HERE / "workflows.jpg")
         elif name == "thumbnails":
             thumbnails(WORKFLOWS / "thumbnails")
         else:
@@ -73,23 +75,34 @@ def thumbnails(folder: Path) -> None:
         picture.save(folder / f"{path.stem}.webp", quality=80, method=6)
 
 
-def gallery(file: Path) -> None:
-    """Run every workflow as far as its weights are here, and draw one sheet of what came out; a small one beside it."""
+def workflows(file: Path) -> None:
+    """Draw what the workflows of the demonstration model show, on one sheet, small."""
     from pictures.gallery import sheet
 
+    drawn = sheet({HERE_WHOLE: _parts()[HERE_WHOLE]}, "The workflows of ControlGraph")
+    size = (SMALL, round(drawn.height * SMALL / drawn.width))
+    drawn.resize(size, Pillow.Resampling.LANCZOS).save(file, quality=85, optimize=True)
+
+
+def gallery(file: Path) -> None:
+    """Run every workflow as far as its weights are here, and draw one sheet of what came out."""
+    from pictures.gallery import sheet
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    parts = {name: entries for name, entries in _parts().items() if entries}
+    sheet(parts, "The workflows of ControlGraph").save(file, optimize=True)
+    print(file)
+
+
+def _parts() -> dict[str, list[Shown]]:
+    """What each workflow shows of itself, by the part of the gallery that it stands in."""
     parts: dict[str, list[Shown]] = {HERE_WHOLE: [], CONDITIONINGS: [], HERE_IN_PART: []}
     for path in sorted(WORKFLOWS.glob("*.json")):
         print(f"  {path.stem}", flush=True)
         entry = shown(path.stem)
         part = HERE_WHOLE if entry.whole else HERE_IN_PART
         parts[CONDITIONINGS if path.stem.startswith("conditioning_") else part].append(entry)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    drawn = sheet({name: entries for name, entries in parts.items() if entries}, "The workflows of ControlGraph")
-    drawn.save(file, optimize=True)
-    drawn.resize((GALLERY, round(drawn.height * GALLERY / drawn.width)), Pillow.Resampling.LANCZOS).save(
-        file.with_suffix(".jpg"), quality=85, optimize=True
-    )
-    print(file)
+    return parts
 
 
 if __name__ == "__main__":

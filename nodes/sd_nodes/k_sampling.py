@@ -104,6 +104,8 @@ def draw(
     if not sigmas:
         return Drawn(latent, latent)
     model = guider.model
+    if model.tweaks.reused is not None:
+        raise NodeError("features of earlier steps are used by Sampler alone: leave Reuse Features out.", input="model")
     with ExitStack() as lent:
         unet = _tweaked(as_unet(lent.enter_context(store.unet(model, guided(latent["samples"])))), model.tweaks)
         latent = fitting(latent, model, unet.config.out_channels)

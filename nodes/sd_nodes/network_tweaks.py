@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Annotated, Literal
 
 from graph_runtime import Range, node
-from sd_nodes.tweaks import Shrinking
+from sd_nodes.tweaks import Reused, Shrinking
 from sd_nodes.types import Model
 
 Fraction = Annotated[float, Range(0.0, 1.0, 0.001)]
@@ -63,3 +63,22 @@ def tome_patch_model(model: Model, ratio: Annotated[float, Range(0.0, 1.0, 0.01)
         MODEL: The model, computed this way.
     """
     return replace(model, tweaks=replace(model.tweaks, merged=ratio))
+
+
+@node("Reuse Features", category="model/settings", static=True)
+def reuse_features(
+    model: Model, every: Annotated[int, Range(1, 20)] = 2, depth: Annotated[int, Range(1, 4)] = 1
+) -> Model:
+    """Compute a UNet's inner blocks, and its ControlNets, every few steps only (DeepCache): faster, and not the same.
+
+    Figures are in the README. Sampler follows it; steps are not recorded as CUDA graphs.
+
+    Args:
+        model: The model.
+        every: Every so many steps all of it is computed; 1 changes nothing.
+        depth: How many of the decoder's last layers are computed in the steps between: more are slower, and nearer.
+
+    Returns:
+        model: The model, computed this way.
+    """
+    return replace(model, tweaks=replace(model.tweaks, reused=Reused(every, depth) if every > 1 else None))

@@ -73,6 +73,7 @@ def sampler(
     from sd_nodes.diffusion.denoise import seeded, seeded_each
     from sd_nodes.diffusion.mmdit import as_unet
     from sd_nodes.diffusion.predicting import Sampling
+    from sd_nodes.diffusion.reusing import Reuse
     from sd_nodes.diffusion.schedulers import make_scheduler
     from sd_nodes.drawing import Run, takes_picture
     from sd_nodes.previews import shown_by
@@ -97,8 +98,9 @@ def sampler(
         both = told(wanted, unet, latent["samples"]), told(unwanted, unet, latent["samples"], negative=True)
         guide = _guidance(both, guidance, rescale, way)
         replayer = store.replayer(*networks)
+        reuse = model.tweaks.reused and Reuse(model.tweaks.reused.every, model.tweaks.reused.depth)
         sampling = Sampling(
-            unet, scheduler, guide, steps, controls, start=start, end=end, replayer=replayer, weaker=weaker
+            unet, scheduler, guide, steps, controls, start=start, end=end, replayer=replayer, weaker=weaker, reuse=reuse
         )
         show = shown_by(store, model)
         generator = seeded(seed) if seeds == "one" else seeded_each(seed, len(latent["samples"]))
@@ -114,7 +116,7 @@ def _demand_followed(model: Model) -> None:
     """Refuse models that are read or steered in ways that only KSampler knows."""
     told = model.tweaks.prediction
     shifted = told is not None and told == Prediction("flow", shift=told.shift)
-    followed = replace(model.tweaks.unperturbed, skipped=None, prediction=None if shifted else told)
+    followed = replace(model.tweaks.unperturbed, skipped=None, reused=None, prediction=None if shifted else told)
     if followed != Tweaks():
         message = "how it is read or steered was changed; that is followed by KSampler and SamplerCustom."
         raise NodeError(message, input="model")

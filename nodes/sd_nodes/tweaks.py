@@ -113,6 +113,20 @@ class Blurred:
     sigma: float
 
 
+@final
+@dataclass(frozen=True)
+class Reused:
+    """How often all of a network is computed; in the steps between, its deep features are used again (DeepCache).
+
+    Args:
+        every: Every so many steps.
+        depth: How many of the decoder's last layers are computed in the steps between.
+    """
+
+    every: int
+    depth: int
+
+
 Rule = Literal["zero star", "norm", "towards prompt", "less noise"]
 """What needs nothing but the predictions: arXiv:2503.18886, no longer than the prompt's, along the prompt's,
 arXiv:2308.15321."""
@@ -147,6 +161,7 @@ class Tweaks:
         shrinking: How its inner features are made smaller.
         skipped: How samples are led away from what a transformer predicts without some of its blocks.
         merged: Which part of the tokens is merged where it attends to itself, 0 to 1 (arXiv:2303.17604).
+        reused: How often all of it is computed.
     """
 
     prediction: Prediction | None = None
@@ -158,6 +173,7 @@ class Tweaks:
     shrinking: Shrinking | None = None
     skipped: SkippedLayers | None = None
     merged: float = 0.0
+    reused: Reused | None = None
 
     @property
     def perturbed(self) -> float:

@@ -3,12 +3,14 @@
 import pytest
 import torch
 
-from graph_runtime import Folders
+from graph_runtime import Folders, NodeError
 from sd_nodes.custom_sampling import sampler_custom
+from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.k_samplers import ksampler
 from sd_nodes.loaders import BaseModel, controlnet_loader, load_base_model
-from sd_nodes.network_tweaks import patch_model_add_downscale, tome_patch_model
+from sd_nodes.network_tweaks import patch_model_add_downscale, reuse_features, tome_patch_model
 from sd_nodes.samplers import sampler_euler_cfg_pp, sampler_lcm_upscale
+from sd_nodes.sampling import sampler
 from sd_nodes.sampling_types import Sampler, Sigmas
 from sd_nodes.text import clip_text_encode
 from sd_nodes.types import Conditioning, Control, Image, Model
@@ -98,3 +100,18 @@ def test_controlnets_steer_where_features_keep_their_size(base: BaseModel, small
         for positive in (steered, texts(base, small_store)[0])
     )  # fmt: skip
     assert found.isfinite().all() and not torch.allclose(found, plain, atol=1e-3)
+
+
+def test_features_are_used_again_by_sampler_alone(base: BaseModel, small_store: WeightStore) -> None:
+    texts_ = texts(base, small_store)
+
+    def draw(model: Model) -> torch.Tensor:
+        return sampler(model, *texts_, {"samples": torch.zeros(1, 4, 8, 8)}, steps=4, store=small_store)["samples"]
+
+    plain = draw(base.model)
+    assert torch.equal(draw(reuse_features(base.model, every=1)), plain)
+    assert not torch.equal(draw(reuse_features(base.model, every=2)), plain)
+    with pytest.raises(SettingError, match="needed are 1 or more and 1 to"):
+        draw(reuse_features(base.model, every=2, depth=4))
+    with pytest.raises(NodeError, match="leave Reuse Features out"):
+        drawn(reuse_features(base.model), base, small_store)

@@ -16,6 +16,8 @@ from sd_nodes.diffusion.joint_control import JointConditioned, JointControl, joi
 from sd_nodes.diffusion.mmdit import Mmdit, identity
 from sd_nodes.diffusion.perturbed import with_perturbed_attention
 from sd_nodes.diffusion.replaying import Replayer, directly
+from sd_nodes.diffusion.reusing import Reuse, Reusing
+from sd_nodes.diffusion.reusing import problems as reuse_problems
 from sd_nodes.diffusion.schedulers import Scheduler
 
 
@@ -36,6 +38,7 @@ class Sampling:
         replayer: Computes the steps: each anew, or as a replay of the first.
         weaker: A worse model of the same kind, whose prediction for the prompt stands in for that for the negative one
             (arXiv:2406.02507).
+        reuse: How often all of the network is computed; None for each step. Steps are not recorded then.
     """
 
     unet: UNet2DConditionModel
@@ -48,6 +51,7 @@ class Sampling:
     end: float = 1.0
     replayer: Replayer = directly
     weaker: UNet2DConditionModel | None = None
+    reuse: Reuse | None = None
 
     def mixing(self) -> Mixing:
         """Begins a run's guidance; a UNet that is told the scale has no use for any."""
@@ -98,6 +102,7 @@ class Predictor:
     mixing: Mixing
     batches: Sequence[_Batch]
     told_scale: Tensor | None
+    reusing: Reusing | None
 
     @classmethod
     def of(cls, sampling: Sampling, latents: Tensor, steps: int) -> "Predictor":
@@ -119,12 +124,23 @@ class Predictor:
         acting = [one for one in sampling.controls if any(one.acts_at(index, steps) for index in range(steps))]
         batches = {one: _Batch.of(sampling, one, latents, acting) for one in dict.fromkeys(sides)}
         told_scale = _told_scale(sampling.unet, guidance.scale, latents)
-        return cls(sampling, mixing, [batches[one] for one in sides], told_scale)
+        reusing = None if sampling.reuse is None else Reusing(sampling.reuse)
+        return cls(sampling, mixing, [batches[one] for one in sides], told_scale, reusing)
 
     def __call__(self, latents: Tensor, timestep: Tensor, index: int, steps: int) -> Tensor:
         batch = self.batches[index]
         seen = torch.cat([latents] * batch.told.count) if batch.told.count > 1 else latents
         acting = [one for one in batch.controls if one.control.acts_at(index, steps)]
+        if self.reusing is not None:
+            prediction = self._reused(self.reusing, batch, acting, index, seen, timestep)
+        else:
+            prediction = self._replayed(batch, acting, seen, timestep)
+        return self.sampling.guidance.mix(self.mixing, index, steps, batch.sides, prediction)
+
+    def _replayed(
+        self, batch: _Batch, acting: Sequence[Conditioned | JointConditioned], seen: Tensor, timestep: Tensor
+    ) -> Tensor:
+        """Computes a step anew, or by a recording."""
         weaker = self.sampling.weaker
         networks = (identity(self.sampling.unet), weaker and identity(weaker))
         guidance = self.sampling.guidance
@@ -132,8 +148,25 @@ class Predictor:
         given = [one for one in (self.told_scale, self.sampling.beside) if one is not None]
         told = (*batch.tensors(acting), *given)
         compute = partial(self._predicted, batch, acting)
-        prediction = self.sampling.replayer(key, compute, seen, timestep, told)
-        return guidance.mix(self.mixing, index, steps, batch.sides, prediction)
+        return self.sampling.replayer(key, compute, seen, timestep, told)
+
+    def _reused(
+        self,
+        reusing: Reusing,
+        batch: _Batch,
+        acting: Sequence[Conditioned | JointConditioned],
+        index: int,
+        seen: Tensor,
+        timestep: Tensor,
+    ) -> Tensor:
+        """Computes a step with deep features of an earlier one, as far as those are not too old."""
+        return reusing(
+            batch.unet,
+            (batch.sides, *map(id, acting)),
+            index,
+            lambda: total(one.residuals(seen, timestep, batch.condition) for one in acting),
+            lambda unet, residuals: self._by(unet, batch, residuals, seen, timestep),
+        )
 
     def _predicted(
         self, batch: _Batch, acting: Sequence[Conditioned | JointConditioned], seen: Tensor, timestep: Tensor
@@ -182,6 +215,10 @@ def _problems(sampling: Sampling, condition: Condition, drawn: Tensor) -> list[s
     if config.in_channels != drawn.shape[1] + beside:
         found.append(f"The latents have {drawn.shape[1] + beside} channels, this UNet takes {config.in_channels}.")
     weaker = [] if sampling.weaker is None else [sampling.weaker]
+    if sampling.reuse is not None:
+        found += reuse_problems(sampling.reuse, sampling.unet)
+        if weaker or sampling.guidance.perturbed:
+            found.append("Features of earlier steps are not used beside a weaker or a disturbed model: choose one.")
     if weaker and sampling.guidance.perturbed:
         found.append("A weaker model and a disturbed one guide at once: choose one of them.")
     if any(net.config.in_channels != config.in_channels for net in weaker):

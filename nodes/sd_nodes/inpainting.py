@@ -1,4 +1,4 @@
-"""Pictures of which a part is drawn anew."""
+"""Pictures that are drawn anew: a part of them, or all as an instruction says."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def vae_encode_for_inpaint(
 
 
 class Inpainting(NamedTuple):
-    """What an inpainting model draws from.
+    """What a model draws from that sees a picture beside its latents.
 
     Args:
         positive: What the picture should show, and the picture around it.
@@ -109,3 +109,34 @@ def inpaint_model_conditioning(
     hole = Hole(around, fitted)
     told, kept_from = (one.map(lambda each: replace(each, hole=hole)) for one in (positive, negative))
     return Inpainting(told, kept_from, {**latent, "noise_mask": fitted[:, None]} if noise_mask else latent)
+
+
+@node(
+    "InstructPixToPix Conditioning",
+    category="conditioning/instructpix2pix",
+    id="InstructPixToPixConditioning",
+    resource="gpu",
+)
+def instruct_pix_to_pix_conditioning(
+    positive: Conditioning,
+    negative: Conditioning,
+    vae: Vae,
+    pixels: Image,
+    *,
+    store: WeightStore,
+    progress: Progress = SILENT,
+) -> Inpainting:
+    """Show a picture to a model that changes it as the prompt says (InstructPix2Pix, arXiv:2211.09800).
+
+    Args:
+        positive: What is to be changed.
+        negative: What is not to be seen.
+        vae: The autoencoder.
+        pixels: The picture; what is over a multiple of 8 is cut off on all sides alike.
+    """
+    import torch
+
+    around = vae_encode(pixels, vae, store=store, progress=progress)
+    hole = Hole({"samples": around["samples"]})
+    told, kept_from = (one.map(lambda each: replace(each, hole=hole)) for one in (positive, negative))
+    return Inpainting(told, kept_from, {"samples": torch.zeros_like(around["samples"])})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from graph_runtime import Range, node
 from sd_nodes.diffusion.footprint import PIXELS
@@ -102,6 +102,24 @@ def rebatch_latents(latents: list[Latent], batch_size: Annotated[int, Range(1, 4
         else:
             batches.append([one])
     return [_joined(batch) for batch in batches]
+
+
+@node("Latent Batch Seed Behavior", category="latent/advanced", id="LatentBatchSeedBehavior")
+def latent_batch_seed_behavior(samples: Latent, seed_behavior: Literal["random", "fixed"] = "fixed") -> Latent:
+    """Say whether the latents of a batch get noise of their own.
+
+    Args:
+        samples: The batch.
+        seed_behavior: `random` gives each its own noise, `fixed` all the noise of the first.
+
+    Returns:
+        LATENT: The batch.
+    """
+    changed: Latent = {**samples}
+    places = changed.pop("batch_index", [0])
+    if seed_behavior == "fixed":
+        changed["batch_index"] = places[:1] * len(samples["samples"])
+    return changed
 
 
 def spread(items: torch.Tensor, batch: int) -> torch.Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from graph_runtime import Range, node
+from graph_runtime import NodeError, Range, node
 from sd_nodes.types import Image, Latent
 
 if TYPE_CHECKING:
@@ -157,6 +157,56 @@ def latent_flip(
     """
     side = 2 if flip_method.startswith("x") else 3
     return mapped(samples, lambda one: one.flip(side))
+
+
+@node("Latent Concat", category="latent/advanced", id="LatentConcat")
+def latent_concat(samples1: Latent, samples2: Latent, dim: Literal["x", "-x", "y", "-y"] = "x") -> Latent:
+    """Put latents beside or below others.
+
+    Args:
+        samples1: The first latents.
+        samples2: The second latents; as many are taken as there are first ones.
+        dim: `x` puts them to the right and `y` below; with a minus the other way.
+
+    Returns:
+        LATENT: Both together.
+    """
+    import torch
+
+    from sd_nodes.imaging.pasting import fit_batch
+
+    first = samples1["samples"]
+    second = fit_batch(samples2["samples"], len(first))
+    side = 3 if dim.endswith("x") else 2
+    if first.shape[1] != second.shape[1] or first.shape[5 - side] != second.shape[5 - side]:
+        found, needed = list(second.shape[1:]), list(first.shape[1:])
+        raise NodeError(f"found latents of {found}; those that they are put beside are {needed}.", input="samples2")
+    parts = (second, first) if dim.startswith("-") else (first, second)
+    return edited(samples1, torch.cat(parts, dim=side))
+
+
+@node("Latent Cut", category="latent/advanced", id="LatentCut")
+def latent_cut(
+    samples: Latent,
+    dim: Literal["x", "y"] = "x",
+    index: Annotated[int, Range(-16384, 16384, 1)] = 0,
+    amount: Annotated[int, Range(1, 16384, 1)] = 1,
+) -> Latent:
+    """Cut a strip out of latents.
+
+    Args:
+        samples: The latents.
+        dim: Whether columns (`x`) or rows are counted.
+        index: The first latent pixel of the strip; below zero it is counted from the end.
+        amount: How many it has, as far as there are so many.
+
+    Returns:
+        LATENT: The strip.
+    """
+    side = 3 if dim == "x" else 2
+    length = samples["samples"].shape[side]
+    first = min(index, length - 1) if index >= 0 else length + max(index, -length)
+    return mapped(samples, lambda one: one.narrow(side, first, min(amount, length - first)))
 
 
 def resized(samples: torch.Tensor, width: int, height: int, method: Method, crop: bool = False) -> torch.Tensor:

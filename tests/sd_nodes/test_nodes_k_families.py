@@ -16,7 +16,7 @@ from torch.nn.functional import interpolate
 from graph_runtime import Folders
 from sd_nodes.controlnet import controlnet_apply_advanced
 from sd_nodes.diffusion.latents import GREY
-from sd_nodes.inpainting import inpaint_model_conditioning
+from sd_nodes.inpainting import inpaint_model_conditioning, instruct_pix_to_pix_conditioning
 from sd_nodes.k_samplers import ksampler_advanced
 from sd_nodes.latents import vae_encode
 from sd_nodes.loaders import BaseModel, controlnet_loader, load_base_model
@@ -124,6 +124,24 @@ def test_an_inpainting_model_sees_a_picture_of_another_size_scaled_to_the_latent
     mask = interpolate(hole[:, None, 16:48], (8, 8), mode="bilinear").round()
     scaled = interpolate(around[:, :, 2:6], (8, 8), mode="bilinear")
     close(drawn(base, store, tuple(pair)), expected(beside(nine, tuple(pair), mask, scaled)))
+
+
+def test_a_model_that_follows_instructions_sees_the_picture_unscaled(small_shelf: Path, tmp_path: Path) -> None:
+    """InstructPix2Pix (arXiv:2211.09800): the latents of the picture stand beside its own, as the autoencoder gave."""
+    folder = shelf(small_shelf, tmp_path)
+    shutil.rmtree(folder / "unet")
+    models.ready(models.unet(in_channels=8)).save_pretrained(folder / "unet")
+    folders = Folders(models=(tmp_path,))
+    base, store = load_base_model("small", folders), WeightStore(folders)
+    *pair, latent = instruct_pix_to_pix_conditioning(*told(base, store), base.vae, picture(), store=store)
+    assert latent["samples"].shape == (1, 4, 8, 8) and not latent["samples"].any()
+    around = vae_encode(picture(), base.vae, store=store)["samples"]
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet")
+
+    def predict(x: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+        return unet(torch.cat([x, around.repeat(2, 1, 1, 1)], dim=1), timestep, states(tuple(pair))).sample
+
+    close(drawn(base, store, tuple(pair)), expected(predict))
 
 
 def test_an_inpainting_model_without_a_picture_sees_a_grey_one(nine: Folders) -> None:

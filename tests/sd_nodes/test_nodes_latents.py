@@ -7,10 +7,19 @@ from torch.nn.functional import interpolate
 from graph_runtime import NodeError
 from sd_nodes.compositing import latent_composite_masked
 from sd_nodes.latent_arithmetic import latent_add, latent_blend, latent_interpolate, latent_multiply, latent_subtract
-from sd_nodes.latent_batches import latent_batch, latent_from_batch, rebatch_latents, repeat_latent_batch, spread
+from sd_nodes.latent_batches import (
+    latent_batch,
+    latent_batch_seed_behavior,
+    latent_from_batch,
+    rebatch_latents,
+    repeat_latent_batch,
+    spread,
+)
 from sd_nodes.latent_edits import (
     latent_composite,
+    latent_concat,
     latent_crop,
+    latent_cut,
     latent_flip,
     latent_rotate,
     latent_upscale,
@@ -194,6 +203,32 @@ def test_taking_from_a_batch_takes_its_mask():
     masks = torch.arange(3.0).reshape(3, 1, 1, 1)
     assert latent_from_batch(latent(3, noise_mask=masks), 1, 2)["noise_mask"].flatten().tolist() == [1, 2]
     assert latent_from_batch(latent(3, noise_mask=masks[:1]), 1, 2)["noise_mask"].equal(masks[:1])
+
+
+def test_seeds_in_a_batch():
+    given = latent(3, batch_index=[4, 5, 6])
+    assert latent_batch_seed_behavior(given, "fixed")["batch_index"] == [4, 4, 4]
+    assert latent_batch_seed_behavior(latent(2))["batch_index"] == [0, 0]
+    assert "batch_index" not in latent_batch_seed_behavior(given, "random") and given["batch_index"] == [4, 5, 6]
+
+
+@pytest.mark.parametrize(("dim", "order", "side"), [("x", 1, 3), ("-x", -1, 3), ("y", 1, 2), ("-y", -1, 2)])
+def test_latents_side_by_side(dim, order, side):
+    first, second = latent(2, 4, 4), latent(1, 4, 4, seed=1)
+    parts = [first["samples"], second["samples"].expand(2, -1, -1, -1)][::order]
+    assert latent_concat(first, second, dim)["samples"].equal(torch.cat(parts, dim=side))
+    with pytest.raises(NodeError, match="put beside"):
+        latent_concat(first, latent(1, 5, 5), dim)
+
+
+@pytest.mark.parametrize(
+    ("index", "amount", "chosen"),
+    [(0, 1, [0]), (2, 9, [2, 3, 4]), (9, 1, [4]), (-2, 1, [3]), (-2, 9, [3, 4]), (-9, 2, [0, 1])],
+)
+def test_a_strip_is_cut(index, amount, chosen):
+    given = encoded(height=5, width=5)
+    assert latent_cut(given, "y", index, amount)["samples"].equal(given["samples"][:, :, chosen])
+    assert latent_cut(given, "x", index, amount)["deviation"].equal(given["deviation"][..., chosen])
 
 
 def test_joining_batches():

@@ -15,7 +15,7 @@ from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.unclip import MERGED, Glance, Normalizer, noisy, told_pictures
 from sd_nodes.diffusion.vision import prepared
 from sd_nodes.k_samplers import ksampler
-from sd_nodes.novel_views import stable_zero123_conditioning
+from sd_nodes.novel_views import stable_zero123_conditioning, stable_zero123_conditioning_batched
 from sd_nodes.types import ClipVisionOutput, Condition, Conditioning, Image, Latent
 from sd_nodes.vision import (
     clip_vision_encode,
@@ -173,6 +173,24 @@ def test_a_view_is_drawn_beside_the_picture(folders: Folders, store: WeightStore
         for view in views
     ]  # fmt: skip
     assert not torch.allclose(*drawn, atol=1e-4)
+
+
+def test_views_of_a_batch_share_their_noise(folders: Folders, store: WeightStore) -> None:
+    """Each picture has its own camera, and is the one that this camera draws alone."""
+    parts = image_only_checkpoint_loader("views", folders)
+    places = (parts.CLIP_VISION, PICTURE, parts.VAE, 64, 32)
+    batch = stable_zero123_conditioning_batched(*places, 3, 10.0, 20.0, 5.0, 30.0, store=store)
+    alone = stable_zero123_conditioning(*places, 1, 20.0, 80.0, store=store)
+    assert batch.latent["batch_index"] == [0, 0, 0]
+    torch.testing.assert_close(batch.positive.conditions[0].embedding[2:], alone.positive.conditions[0].embedding)
+    last, single = (
+        ksampler(
+            parts.MODEL, seed=1, steps=2, cfg=4.0, positive=view.positive, negative=view.negative,
+            latent_image=view.latent, store=store,
+        )["samples"][-1]
+        for view in (batch, alone)
+    )  # fmt: skip
+    torch.testing.assert_close(last, single, rtol=1e-4, atol=1e-4)
 
 
 def test_a_checkpoint_without_an_encoder_is_told(folders: Folders, tmp_path: Path) -> None:

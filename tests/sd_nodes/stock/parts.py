@@ -59,6 +59,20 @@ NODES: Nodes = {
         },
         ["positive", "negative", "latent"],
     ),
+    "StableZero123_Conditioning_Batched": (
+        {
+            "clip_vision": "CLIP_VISION", "init_image": "IMAGE", "vae": "VAE", "width": side(256, 16, 8),
+            "height": side(256, 16, 8), "batch_size": BATCH, "elevation": number(0.0, -180.0, 180.0, 0.1),
+            "azimuth": number(0.0, -180.0, 180.0, 0.1),
+            "elevation_batch_increment": number(0.0, -180.0, 180.0, 0.1),
+            "azimuth_batch_increment": number(0.0, -180.0, 180.0, 0.1),
+        },
+        ["positive", "negative", "latent"],
+    ),
+    "InstructPixToPixConditioning": (
+        {"positive": "CONDITIONING", "negative": "CONDITIONING", "vae": "VAE", "pixels": "IMAGE"},
+        ["positive", "negative", "latent"],
+    ),
     "PatchModelAddDownscale": (
         {
             "model": "MODEL", "block_number": count(3, 1, 32), "downscale_factor": number(2.0, 0.1, 9.0, 0.001),

@@ -26,6 +26,42 @@ NODES: Nodes = {
         ["IMAGE", "MASK"],
     ),
     "ImageInvert": ({"image": "IMAGE"}, ["IMAGE"]),
+    "ImageRotate": (
+        {"image": "IMAGE", "rotation": ["none", "90 degrees", "180 degrees", "270 degrees"]},
+        ["IMAGE"],
+    ),
+    "ImageFlip": ({"image": "IMAGE", "flip_method": ["x-axis: vertically", "y-axis: horizontally"]}, ["IMAGE"]),
+    "ImageScaleToMaxDimension": (
+        {
+            "image": "IMAGE", "upscale_method": ["area", "lanczos", "bilinear", "nearest-exact", "bicubic"],
+            "largest_size": side(512, 0, 1),
+        },
+        ["IMAGE"],
+    ),
+    "ResizeAndPadImage": (
+        {
+            "image": "IMAGE", "target_width": side(512, 1, 1), "target_height": side(512, 1, 1),
+            "padding_color": ["white", "black"],
+            "interpolation": ["area", "bicubic", "nearest-exact", "bilinear", "lanczos"],
+        },
+        ["IMAGE"],
+    ),
+    "ImageStitch": (
+        {
+            "image1": "IMAGE", "direction": ["right", "down", "left", "up"], "match_image_size": ("BOOLEAN", True),
+            "spacing_width": ("INT", 0, 0, 1024, 2), "spacing_color": ["white", "black", "red", "green", "blue"],
+            "image2": "IMAGE?",
+        },
+        ["IMAGE"],
+    ),
+    "Morphology": (
+        {
+            "image": "IMAGE",
+            "operation": ["erode", "dilate", "open", "close", "gradient", "bottom_hat", "top_hat"],
+            "kernel_size": count(3, 3, 999),
+        },
+        ["IMAGE"],
+    ),
     "ImageBatch": ({"image1": "IMAGE", "image2": "IMAGE"}, ["IMAGE"]),
     "RebatchImages": ({"images": "IMAGE", "batch_size": BATCH}, ["IMAGE"]),
     "EmptyImage": (

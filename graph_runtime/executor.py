@@ -94,6 +94,7 @@ class Executor:
         lanes: How many nodes of each resource run at the same time.
         previews: Whether nodes draw previews of work in progress.
         metadata: What saved files carry of the workflow that made them.
+        results: Whether outcomes hold the results of targets; without, kept ones are not read where nothing runs.
     """
 
     def __init__(
@@ -103,12 +104,14 @@ class Executor:
         lanes: Mapping[Resource, int] = LANES,
         previews: bool = False,
         metadata: Metadata = "full",
+        results: bool = True,
     ) -> None:
         self.folders = folders or Folders()
         self.cache = cache
         self.lanes = dict(lanes)
         self.previews = previews
         self.metadata = metadata
+        self.results = results
         self.workers = {name: Workers(count, f"node-{name}") for name, count in lanes.items()}
         self._services: dict[type[Service], Service] = {}
         self._lock = threading.RLock()
@@ -150,7 +153,7 @@ class Executor:
         seconds = time.perf_counter() - started
         emit(RunFinished(state, seconds))
         account, names = run.account, run.names
-        results = account.results(graph.targets)
+        results = account.results(graph.targets) if self.results else {}
         return Outcome(
             state, results, account.failures, seconds, account.timings, tuple(account.reused), names.keys,
             names.ingredients,

@@ -28,6 +28,10 @@ class Plan:
     keys: Mapping[str, str]
     ingredients: Mapping[str, Ingredients]
 
+    def asks_nothing(self, steps: Mapping[str, Step]) -> bool:
+        """Tell whether no kept result is needed for anything: nothing runs, and nothing is shown again."""
+        return not self.order and not any(steps[id].node.sink for id in self.reused)
+
 
 class Names:
     """The keys of a run's steps, each made once.

@@ -107,6 +107,7 @@ class Run:
         """Plan the run for the graph's targets, tell of it, and take its steps in."""
         first = self.plan(self.graph.targets)
         self.account.planned(first)
+        self.recall.idle = not self.executor.results and first.asks_nothing(self.names.steps)
         self.admit(first)
 
     def admit(self, planned: Plan) -> None:

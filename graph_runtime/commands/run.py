@@ -82,7 +82,7 @@ def command(
         return 2
     display = _display(as_json, traceback, len(jobs) > 1)
     cache = None if no_cache else _cache(places, nodes, memory, display)
-    with display, Executor(folders, cache, metadata=metadata) as executor:
+    with display, Executor(folders, cache, metadata=metadata, results=False) as executor:
         return _run_all(jobs, executor, display, places.state)
 
 

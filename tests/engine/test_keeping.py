@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from graph_runtime import Folders, Library, Result, WorkflowError, node
+from graph_runtime import Executor, Folders, Library, Result, WorkflowError, node
 from graph_runtime.cache import MemoryCache
 from graph_runtime.events import NodeShowed
 from tests.engine.apples import LIBRARY
@@ -28,6 +28,28 @@ def test_a_second_run_computes_nothing(cache: MemoryCache) -> None:
     assert len(run(chain(20), "19", cache=cache).started) == 20
     told = run(chain(20), "19", cache=cache)
     assert (told.started, told.reused, told.value("19")) == ([], ["19"], 19)
+
+
+class Watched(MemoryCache):
+    """Counts what is read."""
+
+    read = 0
+
+    def get(self, key: str) -> Result | None:
+        self.read += 1
+        return super().get(key)
+
+
+def test_what_nobody_asks_for_is_not_read() -> None:
+    """Of a run whose results nobody wants: kept ones are read only where something runs, or is shown."""
+    cache = Watched(1 << 24)
+    nodes = chain(3) | {"show": ("Tell", {"value": ["2", 0]})}
+    with Executor(cache=cache, results=False) as executor:
+        for target, started, read in (("2", 3, 0), ("2", 0, 0), ("show", 1, 1), ("show", 0, 2)):
+            told = run(nodes, target, executor=executor)
+            assert told.outcome.state == "succeeded" and not told.outcome.results
+            assert (len(told.started), cache.read) == (started, read), target
+    assert run(chain(3), "2", cache=cache).value("2") == 2
 
 
 def test_a_changed_value_runs_what_follows_from_it_and_no_more(cache: MemoryCache) -> None:

@@ -105,10 +105,11 @@ def _of_file(step: Step, folders: Folders) -> tuple[int, int] | None:
     name = step.values.get("image")
     if not isinstance(name, str):
         return None
+    from sd_nodes.picture_files import find_picture
     from sd_nodes.picture_headers import opened
 
     try:
-        with opened(folders.input / name) as picture:
+        with opened(find_picture(name, folders)) as picture:
             return picture.size
     except NodeError:
         return None

@@ -11,6 +11,7 @@ from sd_nodes.control_loras import on_model
 from sd_nodes.diffusion.scheduler_checks import shift_option
 from sd_nodes.latent_channels import fitting
 from sd_nodes.needs import guided
+from sd_nodes.refusals import demand_window
 from sd_nodes.sampling_types import CFG, GuidanceMethod
 from sd_nodes.telling import told
 from sd_nodes.tweaks import Prediction, Tweaks
@@ -79,7 +80,7 @@ def sampler(
     from sd_nodes.previews import shown_by
     from sd_nodes.steering import Steered, demand_same
 
-    _demand_window(start, end)
+    demand_window(start, end)
     if denoise == 0.0 and start == 0.0:
         return latent
     _demand_followed(model)
@@ -134,11 +135,6 @@ def _networks(model: Model, wanted: Condition, way: GuidanceMethod) -> list[Reci
     """The networks that compute in a step."""
     weaker = [way.weaker] if way.weaker else []
     return [model, *(control.net for control in wanted.controls), *weaker]
-
-
-def _demand_window(start: float, end: float) -> None:
-    if not start < end:
-        raise NodeError(f"found {start:g} to {end:g}: it ends before it starts.", input="end")
 
 
 def _only(conditioning: Conditioning, name: str) -> Condition:

@@ -16,6 +16,9 @@ TELLING = "output_blocks.11.1.transformer_blocks.0.norm1.bias"
 SPREAD = 0.09
 """The standard deviation of that tensor above which the model predicts velocities."""
 
+PLAIN = 4
+"""The channels that the second generation's models of velocities take; those for inpainting predict noise."""
+
 MARK, ZERO_SNR = "v_pred", "ztsnr"
 """Tensors by which fine-tunes of SDXL say that they predict velocities, and that they start from pure noise."""
 
@@ -30,7 +33,8 @@ def prediction(component: Component, family: str) -> Config:
     header = read_header(component.root)
     if MARK in header:
         return {"prediction_type": "v_prediction", "rescale_betas_zero_snr": ZERO_SNR in header}
-    if family != "sd2":
+    into = component.header().get("conv_in.weight")
+    if family != "sd2" or into is None or into.shape[1:2] != (PLAIN,):
         return {}
     name = next((old for old in (component.names or {}).values() if old.endswith(TELLING)), None)
     return {"prediction_type": "v_prediction"} if name and _spread(component, name) > SPREAD else {}

@@ -91,14 +91,22 @@ def test_a_file_tells_what_its_model_predicts(folders: Folders, store: WeightSto
 
 
 @pytest.mark.parametrize(
-    ("context", "spread", "kind"), [(1024, 0.2, "v_prediction"), (1024, 0.02, "epsilon"), (768, 0.2, "epsilon")]
-)
-def test_the_second_generation_tells_it_by_its_weights(context: int, spread: float, kind: str, tmp_path: Path) -> None:
-    """The last level's norms have a larger bias in models that were trained on velocities; the first knows none."""
+    ("context", "channels", "spread", "kind"),
+    [
+        (1024, 4, 0.2, "v_prediction"), (1024, 4, 0.02, "epsilon"), (1024, 9, 0.2, "epsilon"), (768, 4, 0.2, "epsilon"),
+    ],
+)  # fmt: skip
+def test_the_second_generation_tells_it_by_its_weights(
+    context: int, channels: int, spread: float, kind: str, tmp_path: Path
+) -> None:
+    """The last level's norms have a larger bias in models that were trained on velocities.
+
+    The first generation knows none, nor do the second's models for inpainting, whatever their weights are like.
+    """
     path = tmp_path / "checkpoints/deep.safetensors"
     bias = torch.randn(320, generator=torch.Generator().manual_seed(0)) * spread
     telling = {"model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias": bias}
-    original.write(path, original.unet(context=context), *sd2()[1:], telling)
+    original.write(path, original.unet(context=context, channels=channels), *sd2()[1:], telling)
     folders = Folders(models=(tmp_path,))
     config = WeightStore(folders).scheduler_config(checkpoint("deep", folders).model)
     assert config["prediction_type"] == kind

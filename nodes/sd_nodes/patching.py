@@ -13,9 +13,11 @@ from sd_nodes import sd3_loras, unet_loras
 from sd_nodes.control_loras import completed
 from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.lora import changes, merged
+from sd_nodes.diffusion.mixing import mixed
 from sd_nodes.headers import read_header
 from sd_nodes.layouts import CONTROL_LORA
 from sd_nodes.loading import Loaded, load
+from sd_nodes.patches import PART as LORA
 from sd_nodes.patches import located
 from sd_nodes.sources import locate
 from sd_nodes.types import ControlNet
@@ -87,6 +89,9 @@ def patch(module: torch.nn.Module, part: str, patches: Iterable[Patch], folders:
     """
     notes: list[str] = []
     for each in patches:
+        if each.source.part != LORA:
+            notes += _mix(module, each, folders) if each.source.part == part else []
+            continue
         file = renamed(load_file(located(each, folders)), list(module.state_dict()), part)
         try:
             others = ORIGINAL[part](module.state_dict()) if part in ORIGINAL else None
@@ -97,6 +102,14 @@ def patch(module: torch.nn.Module, part: str, patches: Iterable[Patch], folders:
         if unknown:
             told = f"{len(unknown)} of its changes fit no weight of the {part}, such as {unknown[0]}"
             notes.append(f"the LoRA “{each.source.name}”: {told}")
+    return notes
+
+
+def _mix(module: torch.nn.Module, patch_: Patch, folders: Folders) -> list[str]:
+    """Mix a module's weights with those of another one."""
+    other = load(locate(patch_.source, folders), torch.float32).module
+    notes = patch(other, patch_.source.part, patch_.patches, folders)
+    module.load_state_dict(mixed(module.state_dict(), other.state_dict(), patch_.kept, patch_.strength, patch_.within))
     return notes
 
 

@@ -37,10 +37,22 @@ class Source:
 @final
 @dataclass(frozen=True)
 class Patch:
-    """Low-rank or other changes to weights: `strength` times what `source` holds is added."""
+    """Changes to weights: `strength` times what `source` holds is added.
+
+    Args:
+        source: Where a LoRA lies, or another model or text encoder of the same form.
+        strength: What it is multiplied by.
+        kept: What the weights themselves are multiplied by before, where the source is another model.
+        within: The parts of a UNet that are changed: `input`, `middle`, `out`, and `told`, the layers that are told the
+            time; all where none is named.
+        patches: Changes to the other model, in the order in which they are added.
+    """
 
     source: Source
     strength: float = 1.0
+    kept: float = 1.0
+    within: tuple[str, ...] = ()
+    patches: tuple[Patch, ...] = ()
 
 
 @final

@@ -1,6 +1,6 @@
 """The stock nodes that load single parts of models, and those that use them, as ComfyUI has them."""
 
-from tests.sd_nodes.stock.specs import BATCH, STRENGTH, Nodes, count, number, place, side
+from tests.sd_nodes.stock.specs import BATCH, SHARE, STRENGTH, Nodes, count, number, place, side
 
 CHOICES = "CHOICES"
 """Files to choose from; there are none in the tests."""
@@ -51,6 +51,16 @@ NODES: Nodes = {
         },
         ["CONDITIONING"],
     ),
+    "ModelMergeSimple": ({"model1": "MODEL", "model2": "MODEL", "ratio": SHARE}, ["MODEL"]),
+    "ModelMergeBlocks": (
+        {"model1": "MODEL", "model2": "MODEL", "input": SHARE, "middle": SHARE, "out": SHARE},
+        ["MODEL"],
+    ),
+    "ModelMergeSubtract": ({"model1": "MODEL", "model2": "MODEL", "multiplier": number(1.0, -10.0, 10.0)}, ["MODEL"]),
+    "ModelMergeAdd": ({"model1": "MODEL", "model2": "MODEL"}, ["MODEL"]),
+    "CLIPMergeSimple": ({"clip1": "CLIP", "clip2": "CLIP", "ratio": SHARE}, ["CLIP"]),
+    "CLIPMergeSubtract": ({"clip1": "CLIP", "clip2": "CLIP", "multiplier": number(1.0, -10.0, 10.0)}, ["CLIP"]),
+    "CLIPMergeAdd": ({"clip1": "CLIP", "clip2": "CLIP"}, ["CLIP"]),
     "StableZero123_Conditioning": (
         {
             "clip_vision": "CLIP_VISION", "init_image": "IMAGE", "vae": "VAE", "width": side(256, 16, 8),

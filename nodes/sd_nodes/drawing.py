@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sd_nodes.diffusion.denoise import OnStep
     from sd_nodes.diffusion.predicting import Sampling
-    from sd_nodes.diffusion.schedulers import Generators
+    from sd_nodes.diffusion.schedule import Generators
     from sd_nodes.types import Hole, Latent
 
 

@@ -27,7 +27,7 @@ from sd_nodes.places import (
 )
 from sd_nodes.shapes import config_of, known_families, text_width
 from sd_nodes.types import Clip, ControlNet, Model, Recipe, SafetyChecker, Source, Vae
-from sd_nodes.unread import demand_read
+from sd_nodes.unread import demand_read, loaded_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,14 +64,6 @@ LATENT_SCALE = 0.18215
 ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
 STEERING = ("controlnet", "t2i_adapter", CONTROL_LORA)
 """The parts by which pictures steer a network: ControlNets, and what is loaded like them."""
-
-LOADERS = {
-    "controlnet": "Load ControlNet Model", "upscaler": "Load Upscale Model", "gligen": "GLIGENLoader",
-    "style_model": "Load Style Model", "image_encoder": "Load CLIP Vision", "unet": "Load Diffusion Model",
-    "transformer": "Load Diffusion Model", "text_encoder": "Load CLIP", "text_encoder_2": "Load CLIP",
-    "text_encoder_3": "Load CLIP", "vae": "Load VAE", "safety_checker": "Load Safety Checker",
-}  # fmt: skip
-"""The node that loads each kind of model by itself."""
 
 NETWORKS = ("unet", "transformer")
 """The part that denoises, by its class."""
@@ -296,12 +288,4 @@ def demand(name: str, found: dict[str, Component], needed: tuple[str, ...]) -> N
     """
     if missing := [part for part in needed if part not in found]:
         held = ", ".join(found) or "nothing"
-        raise NodeError(f"“{name}” has no {' and no '.join(missing)}: it holds {held}.{_loading(found)}")
-
-
-def _loading(found: dict[str, Component]) -> str:
-    """Tell what loads a model that is of another kind than the one that is looked for."""
-    if "vae" in found and any(part in found for part in NETWORKS):
-        return " It is a base model: Load Base Model and Load Checkpoint load it."
-    loader = next((LOADERS[part] for part in found if part in LOADERS), "")
-    return f" {loader} loads it." if loader else ""
+        raise NodeError(f"“{name}” has no {' and no '.join(missing)}: it holds {held}.{loaded_by(found)}")

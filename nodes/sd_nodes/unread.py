@@ -1,4 +1,4 @@
-"""Models of families that are known and not read here: told by name, before anything else is said of them."""
+"""What is said of models that are not what is looked for: of a family that is not read here, or of another kind."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sd_nodes.components import Component
+
+LOADERS = {
+    "controlnet": "Load ControlNet Model", "upscaler": "Load Upscale Model", "gligen": "GLIGENLoader",
+    "style_model": "Load Style Model", "image_encoder": "Load CLIP Vision", "unet": "Load Diffusion Model",
+    "transformer": "Load Diffusion Model", "text_encoder": "Load CLIP", "text_encoder_2": "Load CLIP",
+    "text_encoder_3": "Load CLIP", "vae": "Load VAE", "safety_checker": "Load Safety Checker",
+}  # fmt: skip
+"""The node that loads each kind of model by itself."""
 
 READ = "sd3"
 """The family of transformers that is read."""
@@ -45,3 +53,11 @@ def _family(root: Path, found: Mapping[str, Component]) -> str:
     if network is not None or "unet" in found or "controlnet" in found or not root.is_file():
         return ""
     return family_of_transformer({name: tensor.shape for name, tensor in read_header(root).items()})
+
+
+def loaded_by(found: Mapping[str, Component]) -> str:
+    """Tell what loads a model that is of another kind than the one that is looked for."""
+    if "vae" in found and ("unet" in found or "transformer" in found):
+        return " It is a base model: Load Base Model and Load Checkpoint load it."
+    loader = next((LOADERS[part] for part in found if part in LOADERS), "")
+    return f" {loader} loads it." if loader else ""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.predicting import Predictor, Sampling
-from sd_nodes.diffusion.schedulers import Generators, Schedule, ended, full_schedule, last_part, resumed
+from sd_nodes.diffusion.schedule import Generators, Schedule, ended, full_schedule, last_part, resumed
 from sd_nodes.diffusion.views import device_of
 
 OnStep = Callable[[int, int, Tensor], None]

@@ -41,7 +41,7 @@ def read(
     empty = _states([], encoder, states.shape[1])
     each = torch.ones(states.shape[1], 1)
     each[: len(weights), 0] = torch.tensor(weights)
-    return empty + (states - empty) * each.to(states)
+    return torch.where(each.to(states) == 1.0, states, empty + (states - empty) * each.to(states))
 
 
 def _states(ids: list[int], encoder: T5EncoderModel, length: int) -> Tensor:

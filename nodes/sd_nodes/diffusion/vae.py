@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sd_nodes.diffusion.errors import SettingError
 from sd_nodes.diffusion.pictures import to_channels_first, to_picture
-from sd_nodes.diffusion.schedulers import Generators
+from sd_nodes.diffusion.schedule import Generators
 from sd_nodes.diffusion.views import device_of, view_of
 
 

@@ -113,6 +113,33 @@ def test_options_of_a_scheduler(plain: Models, options: dict[str, bool | str | i
     assert not torch.equal(made, ours.from_text(plain, Ask("UniPCMultistepScheduler")))
 
 
+@pytest.mark.filterwarnings("ignore:__array_wrap__:DeprecationWarning")
+@pytest.mark.parametrize("name", [name for name, fit in FITTING.items() if "rescale_betas_zero_snr" in fit.options])
+def test_velocities_from_pure_noise(plain: Models, name: str) -> None:
+    """With betas rescaled to a last timestep of pure noise (arXiv:2305.08891), by each scheduler that can."""
+    options = {"prediction_type": "v_prediction", "rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+    rescaled = Ask(name, options=options, rescale=0.7)
+    assert same(ours.from_text(plain, rescaled), theirs.from_text(plain, rescaled))
+    ask = Ask(name, options=options)
+    assert same(ours.from_image(plain, ask, PHOTO), theirs.from_image(plain, ask, PHOTO))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("LCMScheduler", {"original_inference_steps": 100}),
+        ("LCMScheduler", {"timestep_scaling": 5.0}),
+        ("TCDScheduler", {"original_inference_steps": 20}),
+    ],
+    ids=str,
+)
+def test_options_of_consistency_models(plain: Models, name: str, options: dict[str, float]) -> None:
+    ask = Ask(name, options=options)
+    made = ours.from_text(plain, ask)
+    assert same(made, theirs.from_text(plain, ask))
+    assert not torch.equal(made, ours.from_text(plain, Ask(name)))
+
+
 def test_a_batch_from_one_prompt(plain: Models) -> None:
     ask = Ask(batch=3)
     assert same(ours.from_text(plain, ask, two(plain)), theirs.from_text(plain, ask, two(plain)))

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from sd_nodes.diffusion.denoise import draw_noise, seeded, text_to_image
 from sd_nodes.diffusion.errors import SettingError
+from sd_nodes.diffusion.schedule import full_schedule
 from sd_nodes.diffusion.scheduler_checks import model_problems, option_problems
 from sd_nodes.diffusion.scheduler_names import FITTING, NAMES, SHORT, resolve
 from sd_nodes.diffusion.scheduler_reasons import UNFIT
-from sd_nodes.diffusion.schedulers import full_schedule, make_scheduler
+from sd_nodes.diffusion.schedulers import make_scheduler
 from tests.sd_nodes.diffusion import ours
 from tests.sd_nodes.diffusion.ours import Ask
 from tests.sd_nodes.models import SCHEDULER_CONFIG, Models, small_models
@@ -115,7 +116,8 @@ def test_a_missing_package_is_told() -> None:
 import sys, torch
 sys.modules["torchsde"] = sys.modules["scipy"] = None
 from sd_nodes.diffusion.errors import SettingError
-from sd_nodes.diffusion.schedulers import full_schedule, make_scheduler
+from sd_nodes.diffusion.schedule import full_schedule
+from sd_nodes.diffusion.schedulers import make_scheduler
 full_schedule(make_scheduler("unipc", {}), 3, torch.Generator(), torch.device("cpu"))
 for name, options in [("dpmpp_sde", {}), ("lms", {}), ("unipc", {"use_beta_sigmas": True})]:
     try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import io
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -82,7 +83,7 @@ class ComfyUI:
     def folders(self) -> Folders:
         """ComfyUI's own folders."""
         paths = _module("folder_paths")
-        models = (Path(paths.models_dir),)
+        models = (Path(paths.models_dir), *_lists_of_models())
         inputs, outputs = Path(paths.get_input_directory()), Path(paths.get_output_directory())
         return Folders(inputs, outputs, models, Path(paths.get_temp_directory()))
 
@@ -120,6 +121,13 @@ class ComfyUI:
     def take(self, value: object) -> object:
         """As it is."""
         return value
+
+
+def _lists_of_models() -> Iterator[Path]:
+    """The files that say where further models lie, as ComfyUI's command line names them."""
+    options = getattr(sys.modules.get("comfy.cli_args"), "args", None)
+    for given in getattr(options, "extra_model_paths_config", None) or ():
+        yield from (Path(path) for path in ([given] if isinstance(given, str) else given))
 
 
 @cache

@@ -79,6 +79,14 @@ def test_what_came_last_is_declared_as_the_editor_wants_it(guests: Library, fold
     assert cook(guests, folders, {"1": call}, ["1"]).value("1") == ["blue", 3, "#000000"]
 
 
+def test_what_blocks_is_one_thing_wherever_it_is_imported_from() -> None:
+    with importable():
+        from comfy_execution.graph import ExecutionBlocker as older
+        from comfy_execution.graph_utils import ExecutionBlocker as newer
+
+    assert older is newer and older("enough").message == "enough"
+
+
 def test_hollow_modules_leave_with_the_last_call() -> None:
     with importable():
         import comfy.text_encoders.guest as guest

@@ -18,7 +18,7 @@ ROOT = HERE.parents[2]
 PRELUDE = """
 import asyncio, inspect, json, sys
 from pathlib import Path
-import folder_paths, nodes, comfy.utils, comfy.model_management
+import folder_paths, nodes, comfy.utils, comfy.model_management, comfy.cli_args
 nodes.load_custom_node(Path("custom_nodes/control.graph-1"))
 known, early = nodes.NODE_CLASS_MAPPINGS, set(sys.modules)
 def run(id, **given):
@@ -46,6 +46,8 @@ say({
     "kept": known["VAEDecode"] is object, "samples": inputs["samples"][0], "vae": inputs["vae"][0],
     "returns": source.RETURN_TYPES, "category": source.CATEGORY, "place": sys.modules["sd_nodes"].__file__,
     "title": nodes.NODE_DISPLAY_NAME_MAPPINGS["ControlGraphVAEDecode"], "torch": "torch" in early,
+    "listed": [one[0] for one in known["ControlGraphLoraLoader"].INPUT_TYPES()["required"].values()
+               if isinstance(one[0], list)],
     "path": [Path(folder).name for folder in sys.path], "shape": list(latent["samples"].shape), "refusal": refusal,
 })
 """
@@ -106,6 +108,10 @@ def comfyui(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("comfyui")
     for name in ("input", "output", "temp", "models", "custom_nodes"):
         (path / name).mkdir()
+    for place in ("models/loras/near", "elsewhere/loras/far"):
+        (path / place).parent.mkdir(parents=True)
+        (path / f"{place}.safetensors").touch()
+    (path / "more.yaml").write_text("more:\n  base_path: elsewhere\n  loras: loras\n")
     (path / "custom_nodes" / "control.graph-1").symlink_to(ROOT, target_is_directory=True)
     return path
 
@@ -149,6 +155,10 @@ def test_a_node_computes_there_and_refuses_in_words(pack: dict[str, Any]) -> Non
 def test_values_are_checked_before_the_run(pack: dict[str, Any]) -> None:
     assert pack["takes"] == [[], True], "ComfyUI then leaves the checks to the class"
     assert "gone.png" in pack["gone"] and pack["linked"] is True and pack["odd"].startswith("height: ")
+
+
+def test_models_of_further_folders_are_listed(pack: dict[str, Any]) -> None:
+    assert pack["listed"] == [["near.safetensors", "far.safetensors"]]
 
 
 def test_progress_and_interrupting_are_bridged(toys: dict[str, Any]) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..calling import current
+from .blocking import ExecutionBlocker
+
+__all__ = ["ExecutionBlocker", "GraphBuilder", "Node", "add_graph_prefix", "is_link"]
 
 
 def is_link(value: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import sys
@@ -15,11 +16,22 @@ from ..errors import shown
 _LONGEST_LINE = 2000
 
 
+_PLAIN = {"“": '"', "”": '"', "‘": "'", "’": "'", "…": "...", "→": "->", "×": "x", "–": "-", "·": "-"}
+"""What stands for letters that an encoding lacks."""
+
+
 def prepare() -> None:
-    """Let the streams take any text: what their encoding lacks is written as an escape."""
+    """Let the streams take any text: what their encoding lacks is written as a plain letter, or as an escape."""
+    codecs.register_error("plainly", _plainly)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors="plainly")
+
+
+def _plainly(error: UnicodeError) -> tuple[str | bytes, int]:
+    if isinstance(error, UnicodeEncodeError) and (letter := error.object[error.start]) in _PLAIN:
+        return _PLAIN[letter], error.start + 1
+    return codecs.backslashreplace_errors(error)
 
 
 def say(text: str = "") -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from graph_runtime import NodeError, Problem
 from sd_nodes.sources import locate
-from sd_nodes.types import Clip, Gligen
+from sd_nodes.tweaks import Prediction, Tweaks
+from sd_nodes.types import Clip, Gligen, Model
 from sd_nodes.upstream import recipe_of
 
 if TYPE_CHECKING:
@@ -56,27 +58,37 @@ def demand_layers_for(gligen_textbox_model: Gligen, clip: Clip) -> None:
         raise NodeError(message, input="gligen_textbox_model")
 
 
-RULES: Mapping[str, Rule] = {
-    "ControlNetApplyMasked": demand_window,
-    "Sampler": demand_window,
-    "Canny": demand_thresholds,
-    "CLIPTextEncodeSDXL": demand_two_encoders,
-    "CLIPTextEncodeSD3": demand_sd3,
-    "GLIGENTextBoxApply": demand_layers_for,
+def demand_followed(model: Model) -> None:
+    """Refuse models that are read or steered in ways that only KSampler knows."""
+    told = model.tweaks.prediction
+    shifted = told is not None and told == Prediction("flow", shift=told.shift)
+    followed = replace(model.tweaks.unperturbed, skipped=None, reused=None, prediction=None if shifted else told)
+    if followed != Tweaks():
+        message = "how it is read or steered was changed; that is followed by KSampler and SamplerCustom."
+        raise NodeError(message, input="model")
+
+
+RULES: Mapping[str, tuple[Rule, ...]] = {
+    "ControlNetApplyMasked": (demand_window,),
+    "Sampler": (demand_window, demand_followed),
+    "Canny": (demand_thresholds,),
+    "CLIPTextEncodeSDXL": (demand_two_encoders,),
+    "CLIPTextEncodeSD3": (demand_sd3,),
+    "GLIGENTextBoxApply": (demand_layers_for,),
 }
-"""What each kind of node refuses; the parameters are inputs of the node, which calls the rule itself, too."""
+"""What each kind of node refuses; the parameters are inputs of the node, which calls the rules itself, too."""
 
 
 def refusals(steps: Steps, folders: Folders) -> Iterator[Problem]:
     """Find nodes that would refuse the values that they are given."""
     for step in steps.values():
-        rule = RULES.get(step.node.id)
-        if rule is None or (given := _given(rule, step, steps)) is None:
-            continue
-        try:
-            rule(**given)
-        except NodeError as error:
-            yield Problem("refused", error.message, step.id, step.title, step.node.id, error.input)
+        for rule in RULES.get(step.node.id, ()):
+            if (given := _given(rule, step, steps)) is None:
+                continue
+            try:
+                rule(**given)
+            except NodeError as error:
+                yield Problem("refused", error.message, step.id, step.title, step.node.id, error.input)
 
 
 def clip_skips(steps: Steps, folders: Folders) -> Iterator[Problem]:

@@ -11,10 +11,9 @@ from sd_nodes.control_loras import on_model
 from sd_nodes.diffusion.scheduler_checks import shift_option
 from sd_nodes.latent_channels import fitting
 from sd_nodes.needs import guided
-from sd_nodes.refusals import demand_window
+from sd_nodes.refusals import demand_followed, demand_window
 from sd_nodes.sampling_types import CFG, GuidanceMethod
 from sd_nodes.telling import told
-from sd_nodes.tweaks import Prediction, Tweaks
 from sd_nodes.types import Condition, Conditioning, Latent, Model, Option, Recipe
 from sd_nodes.weights import WeightStore
 
@@ -83,7 +82,7 @@ def sampler(
     demand_window(start, end)
     if denoise == 0.0 and start == 0.0:
         return latent
-    _demand_followed(model)
+    demand_followed(model)
     wanted, unwanted = _only(positive, "positive"), _only(negative, "negative")
     demand_same(wanted.controls, unwanted.controls)
     with ExitStack() as lent:
@@ -111,16 +110,6 @@ def sampler(
         if model.settings.graphs and store.replaying_problem:
             progress.say(store.replaying_problem, once=True)
     return {"samples": finite(drawn)}
-
-
-def _demand_followed(model: Model) -> None:
-    """Refuse models that are read or steered in ways that only KSampler knows."""
-    told = model.tweaks.prediction
-    shifted = told is not None and told == Prediction("flow", shift=told.shift)
-    followed = replace(model.tweaks.unperturbed, skipped=None, reused=None, prediction=None if shifted else told)
-    if followed != Tweaks():
-        message = "how it is read or steered was changed; that is followed by KSampler and SamplerCustom."
-        raise NodeError(message, input="model")
 
 
 def options_of(model: Model) -> dict[str, Option]:

@@ -131,6 +131,13 @@ def test_any_text_survives_a_terminal_that_knows_ascii_alone(cli: Cli) -> None:
         assert b"Traceback" not in err
 
 
+def test_quotation_marks_are_plain_where_the_terminal_has_no_others(cli: Cli) -> None:
+    nodes = {"1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "é/x"}}}
+    process = cli.start("validate", cli.write("none.json", nodes), "--to", "1", env={"PYTHONIOENCODING": "ascii"})
+    _, err = process.communicate(timeout=20)
+    assert b'There is no base model "\\xe9/x"' in err
+
+
 def test_no_control_codes_without_a_terminal(cli: Cli, plate: Path) -> None:
     process = cli.start("run", plate, env={"TERM": "xterm-256color", "FORCE_COLOR": ""})
     out, err = process.communicate(timeout=20)

@@ -22,7 +22,7 @@ def problems(builder: Builder, folders: Folders) -> list[str]:
 
 
 def test_rules_are_about_inputs_of_their_nodes() -> None:
-    for id, rule in RULES.items():
+    for id, rule in ((id, rule) for id, rules in RULES.items() for rule in rules):
         needed = [name for name, one in inspect.signature(rule).parameters.items() if one.default is one.empty]
         assert set(needed) <= LIBRARY[id].inputs.keys(), id
     assert {refusals, clip_skips} <= set(CHECKS)
@@ -54,6 +54,21 @@ def test_a_sampler_whose_window_ends_before_it_starts(
     builder.add("SaveImage", images=builder.add("VAEDecode", samples=drawn, vae=base["vae"]))
     told = problems(builder, small_folders)
     assert told == ([f"Sampler end: the window is {start:g} to {end:g}: it ends before it starts."] if wrong else [])
+
+
+def test_a_model_that_the_sampler_does_not_follow(small_folders: Folders) -> None:
+    """It was put on another way of predicting, which only KSampler knows."""
+    builder = Builder()
+    base = builder.add("LoadBaseModel", name="small")
+    model = builder.add("ModelSamplingDiscrete", model=base["model"], sampling="v_prediction")
+    prompt = builder.add("CLIPTextEncode", text="a", clip=base["clip"])
+    size = builder.add("EmptyLatentImage", width=64, height=64)
+    for sampler in ("Sampler", "KSampler"):
+        latent = {"latent" if sampler == "Sampler" else "latent_image": size}
+        drawn = builder.add(sampler, model=model, positive=prompt, negative=prompt, **latent)
+        builder.add("SaveImage", images=builder.add("VAEDecode", samples=drawn, vae=base["vae"]))
+    (told,) = problems(builder, small_folders)
+    assert told.startswith("Sampler model: how it is read or steered was changed")
 
 
 @pytest.mark.parametrize("skip", [1, models.text_encoder().config.num_hidden_layers + 1])

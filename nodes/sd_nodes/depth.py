@@ -12,7 +12,7 @@ from sd_nodes.types import Image
 DepthName = Annotated[str, Choices(depth_names, open=True)]
 
 
-@node("Depth Map", category="control/depth", version=2, resource="gpu", fingerprint=depth_digest)
+@node("Depth Map", category="control/depth", version=3, resource="gpu", fingerprint=depth_digest)
 def depth_map(image: Image, model: DepthName = FASTDEPTH, *, folders: Folders, progress: Progress = SILENT) -> Depth:
     """Estimate how near each point of a picture is.
 
@@ -20,7 +20,7 @@ def depth_map(image: Image, model: DepthName = FASTDEPTH, *, folders: Folders, p
         image: The picture.
         model: `fastdepth` is small and knows rooms (fetch it once: `controlgraph fetch depth`); its coarse map is then
             brought to the edges of the picture. Any depth model of transformers can be named too, by its folder or
-            hub id: Depth Anything, DPT, ZoeDepth, GLPN, Depth Pro.
+            hub id: Depth Anything, DPT, ZoeDepth, GLPN, and, where torchvision is installed, Depth Pro.
 
     Returns:
         depth: Grey, near is white, in the size of the picture.

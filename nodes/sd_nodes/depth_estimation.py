@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -88,9 +89,12 @@ def _transformers(image: Image, folder: Path, digest: str) -> NDArray[np.float32
 
     processor, network = _network(folder, digest)
     inputs = processor(Pillow.fromarray(bytes_of(image)[0]), return_tensors="pt")
-    predicted = network(**inputs.to(network.device)).predicted_depth
-    sized = interpolate(predicted[:, None].float(), image.shape[1:3], mode="bicubic", align_corners=False)
-    depth: NDArray[np.float32] = sized[0, 0].cpu().numpy()
+    predicted = network(**inputs.to(network.device)).predicted_depth[:, None].float()
+    height, width = image.shape[1:3]
+    down, right = (_frame(side) if _is_framed(processor, network) else 0 for side in (height, width))
+    seen = (height + 2 * down, width + 2 * right)
+    sized = interpolate(predicted, seen, mode="bicubic", align_corners=False)
+    depth: NDArray[np.float32] = sized[0, 0, down : down + height, right : right + width].cpu().numpy()
     return _nearness(depth) if _is_metric(network) else depth
 
 
@@ -106,3 +110,13 @@ def _is_metric(network: PreTrainedModel) -> bool:
     """Tell whether a network gives metres, which grow with the distance, rather than nearness."""
     config = network.config
     return config.model_type in METRIC or getattr(config, "depth_estimation_type", "") == "metric"
+
+
+def _is_framed(processor: BaseImageProcessor, network: PreTrainedModel) -> bool:
+    """Tell whether a network is shown its picture in a frame of mirrored pixels: ZoeDepth is worst at the border."""
+    return network.config.model_type == "zoedepth" and bool(processor.do_pad)
+
+
+def _frame(side: int) -> int:
+    """How wide ZoeDepth's frame is at both ends of a side, in pixels of the picture (arXiv:2302.12288, its code)."""
+    return int(math.sqrt(side / 2) * 3)

@@ -1,5 +1,7 @@
 """Edges, depth and ControlNets as nodes."""
 
+import importlib.util
+import json
 import shutil
 from pathlib import Path
 
@@ -7,17 +9,20 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image as Pillow
+from transformers import pipeline
 
 from graph_runtime import Folders, NodeError
 from sd_nodes import LIBRARY
+from sd_nodes.arrays import bytes_of
 from sd_nodes.assets import DEPTH, present
 from sd_nodes.controlnet import controlnet_apply, controlnet_apply_advanced
 from sd_nodes.depth import depth_map
-from sd_nodes.depth_estimation import near_is_white
+from sd_nodes.depth_estimation import estimator, near_is_white
 from sd_nodes.depth_models import depth_digest, depth_names
 from sd_nodes.edges import canny_edges
 from sd_nodes.types import Condition, Conditioning, ControlNet, Image, Source
-from tests.sd_nodes.saved_depth import save_depth
+from tests.sd_nodes.saved_depth import save_depth, save_glpn, save_zoedepth
 
 NET = ControlNet(Source("a", "0" * 64, "controlnet"), "sd1", "canny")
 
@@ -73,6 +78,40 @@ def test_a_depth_model_of_transformers_is_named_by_its_folder(depth_shelf):
     assert depth.shape == (2, 40, 56, 3)
     assert depth.amin(dim=(1, 2, 3)).tolist() == [0, 0] and depth.amax(dim=(1, 2, 3)).tolist() == [1, 1]
     assert "tiny" in depth_names(folders)
+
+
+@pytest.mark.parametrize(("save", "metric"), [(save_depth, False), (save_glpn, True)])
+def test_the_depth_is_that_of_the_pipeline_of_transformers(save, metric, tmp_path):
+    folder = save(tmp_path / "depth/tiny")
+    expected = pipeline("depth-estimation", model=str(folder))(Pillow.fromarray(bytes_of(noise())[0]))
+    predicted = expected["predicted_depth"].numpy()
+    nearness = 1 / predicted if metric else predicted
+    found = depth_map(noise(), "tiny", folders=Folders(models=(tmp_path,)))
+    torch.testing.assert_close(found, near_is_white(nearness), atol=1e-4, rtol=0)
+
+
+def test_the_frame_that_zoedepth_sees_around_a_picture_is_cut_off(tmp_path):
+    """The same picture, mirrored over its border by hand and seen without a frame, has the depth in its middle."""
+    save_zoedepth(tmp_path / "depth/framed")
+    save_zoedepth(tmp_path / "depth/bare", framed=False)
+    folders, across, down = Folders(models=(tmp_path,)), 15, 13
+    framed = np.pad(noise()[0].numpy(), ((down, down), (across, across), (0, 0)), mode="reflect")
+    nearness = estimator("bare", folders)(Image(torch.from_numpy(framed)[None]))[down:-down, across:-across]
+    found = depth_map(noise(), "framed", folders=folders)
+    torch.testing.assert_close(found, near_is_white(nearness), atol=1e-3, rtol=0)
+
+
+def test_a_depth_model_saved_in_half_precision_is_computed_in_single(tmp_path):
+    save_depth(tmp_path / "depth/half", torch.float16)
+    assert depth_map(noise(), "half", folders=Folders(models=(tmp_path,))).max() == 1
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torchvision") is not None, reason="torchvision is installed")
+def test_a_depth_model_that_needs_torchvision_says_so(tmp_path):
+    folder = save_depth(tmp_path / "depth/pro")
+    (folder / "preprocessor_config.json").write_text(json.dumps({"image_processor_type": "DepthProImageProcessor"}))
+    with pytest.raises(NodeError, match=r"cannot be loaded as a depth model: .* dependencies: torchvision"):
+        depth_map(noise(), "pro", folders=Folders(models=(tmp_path,)))
 
 
 def test_the_fingerprint_of_a_depth_model_follows_its_weights(depth_shelf, tmp_path):

@@ -41,7 +41,7 @@ def load_network(
         kind = kind_of(AutoConfig.from_pretrained(folder, local_files_only=True))
         processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, backend="pil")
         with torch.inference_mode(False):  # tensors made inside inference mode could not be used outside of it
-            network = kind.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+            network = kind.from_pretrained(folder, use_safetensors=True, local_files_only=True, dtype=torch.float32)
     except (OSError, ValueError, KeyError) as error:
         raise NodeError(f"{folder} cannot be loaded as a {purpose}: {error}", input="model") from error
     network.eval().requires_grad_(False)

@@ -15,8 +15,8 @@ from benchmarks.table import Table
 MODULES = ("engine", "cli_start", "server", "pipeline", "stock")
 """What is measured everywhere; `gpu` comes with them where there is one, and `full_size` only when it is named."""
 
-APART = ("schedulers",)
-"""What takes long, so that it is measured only when it is named; it has a place of its own in the README."""
+APART = ("schedulers", "options", "levers", "full_size")
+"""What takes long, so that it is measured only when it is named; what has a place of its own in the README goes there."""
 
 
 def machine() -> str:
@@ -52,7 +52,7 @@ def main() -> None:
     for name in chosen:
         measured = list(importlib.import_module(f"benchmarks.{name}").measure())
         print("\n\n".join(table.markdown() for table in measured), end="\n\n", flush=True)
-        if name in APART:
+        if name in APART and readme.has_place(name):
             readme.write(name, "\n\n".join([described, *(table.markdown() for table in measured)]))
         tables += measured
     if tuple(chosen) == everything:

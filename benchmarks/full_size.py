@@ -1,9 +1,12 @@
 """Networks of Stable Diffusion 1.5's full size on this machine's CPU: our loop against diffusers' pipeline.
 
-Takes minutes and 5 GB; so it runs only when it is named: `python -m benchmarks full_size`.
+Takes minutes and 5 GB; so it runs only when it is named: `python -m benchmarks full_size`. With `full` in the
+environment's CONTROLGRAPH_BENCH pictures are twice as wide and high, and each is drawn more often.
 """
 
 from __future__ import annotations
+
+import os
 
 import torch
 
@@ -13,7 +16,8 @@ from benchmarks.table import Table, median_pair
 from sd_nodes.diffusion import footprint
 from sd_nodes.diffusion.footprint import Latents
 
-SIDE, STEPS = 256, 2
+STEPS = 2
+SIDE, RUNS = (256, 3) if os.environ.get("CONTROLGRAPH_BENCH") == "full" else (128, 1)
 
 
 def measure() -> list[Table]:
@@ -21,7 +25,7 @@ def measure() -> list[Table]:
     subject = Subject.of(FULL, "cpu", torch.bfloat16).smaller(SIDE, STEPS)
     ours, theirs = subject.ours(1), subject.theirs(1)
     same = "bit-equal" if torch.equal(ours()[0], theirs()[0]) else "NOT equal"
-    mine, other, ratio = median_pair(ours, theirs, runs=3)
+    mine, other, ratio = median_pair(ours, theirs, runs=RUNS)
     latents = Latents(2, SIDE // 8, SIDE // 8)
     step = footprint.unet(subject.unet.config, latents, controls=1)
     decoding = footprint.decoder(subject.vae.config, Latents(1, SIDE // 8, SIDE // 8))

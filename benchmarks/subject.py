@@ -18,6 +18,7 @@ from sd_nodes.diffusion.denoise import draw_noise, seeded, text_to_image
 from sd_nodes.diffusion.guidance import Guidance
 from sd_nodes.diffusion.predicting import Sampling
 from sd_nodes.diffusion.replaying import Replayer, directly
+from sd_nodes.diffusion.reusing import Reuse
 from sd_nodes.diffusion.schedulers import make_scheduler
 
 SCHEDULE = {
@@ -134,8 +135,10 @@ class Subject:
 
         return run
 
-    def ours(self, batch: int, replayer: Replayer = directly) -> Callable[[], tuple[Tensor, Tensor]]:
-        """Return what draws by our loop: the latents, and the picture."""
+    def ours(
+        self, batch: int, replayer: Replayer = directly, reuse: Reuse | None = None, decoded: bool = True
+    ) -> Callable[[], tuple[Tensor, Tensor]]:
+        """Return what draws by our loop: the latents, and the picture, or the latents twice where none is `decoded`."""
         negative, positive = map(Condition, self.states)
         sampling = Sampling(
             self.unet,
@@ -144,6 +147,7 @@ class Subject:
             self.shape.steps,
             [Control(self.net, self.picture)],
             replayer=replayer,
+            reuse=reuse,
         )
         side = self.shape.side // autoencoding.factor(self.vae)
 
@@ -151,6 +155,8 @@ class Subject:
             generator = seeded(SEED)
             noise = draw_noise((batch, 4, side, side), generator, self.unet)
             latents = text_to_image(sampling, noise, generator)
+            if not decoded:
+                return latents, latents
             return latents, autoencoding.decode_unbounded(latents / self.vae.config.scaling_factor, self.vae)
 
         return run

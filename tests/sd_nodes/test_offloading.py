@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from diffusers.hooks import group_offloading
 from torch import Tensor
 
 from graph_runtime import Folders, NodeError, OutOfMemory
@@ -16,7 +15,7 @@ from sd_nodes.sampling import sampler
 from sd_nodes.types import Condition, Conditioning, Control, Image, Latent, Model, Settings
 from sd_nodes.weights import WeightStore
 from tests.sd_nodes import models, toy_device
-from tests.sd_nodes.toy_device import limited
+from tests.sd_nodes.toy_device import limited, swapping
 
 pytestmark = pytest.mark.skipif(not toy_device.available(), reason="this torch has no devices written in Python")
 
@@ -37,14 +36,9 @@ UNET, VAE = weight(models.unet()), weight(models.vae())
 
 
 @pytest.fixture(autouse=True)
-def swapped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Torch lets `.data` be set across its own kinds of devices only; on this one whole parameters are swapped."""
-
-    def swap(own: Tensor, other: Tensor) -> None:
-        torch.utils.swap_tensors(own, torch.nn.Parameter(other, requires_grad=False))
-
-    monkeypatch.setattr(group_offloading, "_is_torchao_tensor", lambda each: isinstance(each, torch.nn.Parameter))
-    monkeypatch.setattr(group_offloading, "_swap_torchao_tensor", swap)
+def swapped() -> Iterator[None]:
+    with swapping():
+        yield
 
 
 @pytest.fixture

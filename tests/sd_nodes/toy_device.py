@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 import torch
+from diffusers.hooks import group_offloading
 from torch import Tensor, UntypedStorage
 from torch.utils import backend_registration
 from torch.utils._pytree import tree_map
@@ -86,6 +87,23 @@ def limited(limit: int | None) -> Iterator[Memory]:
         yield MEMORY
     finally:
         MEMORY.limit = None
+
+
+@contextmanager
+def swapping() -> Iterator[None]:
+    """Let diffusers bring groups of layers here: torch lets `.data` be set across its own kinds of devices only, so on
+    this one whole parameters are swapped."""
+
+    def swap(own: Tensor, other: Tensor) -> None:
+        torch.utils.swap_tensors(own, torch.nn.Parameter(other, requires_grad=False))
+
+    usual = group_offloading._is_torchao_tensor, group_offloading._swap_torchao_tensor
+    group_offloading._is_torchao_tensor = lambda each: isinstance(each, torch.nn.Parameter)
+    group_offloading._swap_torchao_tensor = swap
+    try:
+        yield
+    finally:
+        group_offloading._is_torchao_tensor, group_offloading._swap_torchao_tensor = usual
 
 
 @cache

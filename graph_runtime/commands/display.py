@@ -58,12 +58,13 @@ class Plain:
 
     Args:
         traceback: Whether to show the traceback of an unforeseen exception.
-        several: Whether the name of each file is told.
+        runs: How many runs there will be; of several each is named.
     """
 
-    def __init__(self, traceback: bool = False, several: bool = False) -> None:
+    def __init__(self, traceback: bool = False, runs: int = 1) -> None:
         self._traceback = traceback
-        self._several = several
+        self._runs = runs
+        self._begun = 0
         self._names: dict[str, str] = {}
         self._skipped: list[tuple[str, str]] = []
         self._running: dict[str, float] = {}
@@ -84,8 +85,9 @@ class Plain:
         self._running.clear()
         self._stopped.clear()
         self._done = self._total = 0
-        if self._several:
-            self.note(f"{job.name}:")
+        self._begun += 1
+        if self._runs > 1:
+            self.note(f"({self._begun}/{self._runs}) {job.name}:")
         for warning in graph.warnings:
             self.note(f"warning: {clean(str(warning))}")
 
@@ -161,7 +163,7 @@ class Plain:
 
     def close(self, states: Sequence[str], wanted: int) -> None:
         """Write how many runs went well, where there were several."""
-        if self._several:
+        if self._runs > 1:
             self.note(telling.together(states, wanted))
 
     def causes(self) -> Iterable[tuple[str, list[str]]]:

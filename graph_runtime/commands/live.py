@@ -53,11 +53,11 @@ class Live(Plain):
 
     Args:
         traceback: Whether to show the traceback of an unforeseen exception.
-        several: Whether the name of each file is told.
+        runs: How many runs there will be; of several each is named, and no times of single nodes are told.
     """
 
-    def __init__(self, traceback: bool = False, several: bool = False) -> None:
-        super().__init__(traceback, several)
+    def __init__(self, traceback: bool = False, runs: int = 1) -> None:
+        super().__init__(traceback, runs)
         self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._bars = self._progress()
         self._tasks: dict[str, TaskID] = {}
@@ -122,7 +122,8 @@ class Live(Plain):
 
     def summary(self, outcome: Outcome) -> list[str]:
         """A table of times, and how the run ended."""
-        return [*telling.timings(outcome, self._graph, self._names), *super().summary(outcome)]
+        times = telling.timings(outcome, self._graph, self._names) if self._runs == 1 else ()
+        return [*times, *super().summary(outcome)]
 
     def _progress(self) -> Progress:
         title = TextColumn("{task.description}", markup=False)

@@ -123,7 +123,7 @@ def jobs(
 
 
 def _bracketed(settings: Sequence[str]) -> str:
-    return f"[{', '.join(terminal.clean(one, 60) for one in settings)}]" if settings else ""
+    return f"[{'; '.join(terminal.clean(one, 60) for one in settings)}]" if settings else ""
 
 
 def graph(

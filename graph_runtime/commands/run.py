@@ -80,7 +80,7 @@ def command(
     if errors:
         _refuse(errors, as_json)
         return 2
-    display = _display(as_json, traceback, len(jobs) > 1)
+    display = _display(as_json, traceback, len(jobs))
     cache = None if no_cache else _cache(places, nodes, memory, display)
     with display, Executor(folders, cache, metadata=metadata, results=False) as executor:
         return _run_all(jobs, executor, display, places.state)
@@ -118,14 +118,14 @@ def _refuse(errors: Sequence[WorkflowError], as_json: bool) -> None:
         terminal.complain(line)
 
 
-def _display(as_json: bool, traceback: bool, several: bool) -> Display:
+def _display(as_json: bool, traceback: bool, runs: int) -> Display:
     if as_json:
         return JsonLines(traceback)
     if terminal.is_live():
         from .live import Live
 
-        return Live(traceback, several)
-    return Plain(traceback, several)
+        return Live(traceback, runs)
+    return Plain(traceback, runs)
 
 
 def _cache(places: Places, nodes: Library, memory: int, display: Display) -> Cache:

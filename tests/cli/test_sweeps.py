@@ -22,9 +22,9 @@ def test_a_run_for_each_number(cli: Cli, plate: Path) -> None:
     found = cli("run", plate, "--each", "1.count=1,2, 5")
     assert found.exit_code == 0
     assert [line for line in found.stderr.splitlines() if line.endswith(":")] == [
-        f"{plate} [1.count=1]:",
-        f"{plate} [1.count=2]:",
-        f"{plate} [1.count=5]:",
+        f"(1/3) {plate} [1.count=1]:",
+        f"(2/3) {plate} [1.count=2]:",
+        f"(3/3) {plate} [1.count=5]:",
     ]
     assert found.stderr.splitlines()[-1] == "3 runs: 3 done"
     assert (cli.folder / "output/plate.txt").read_text() == "5 fuji so fresh"
@@ -88,7 +88,7 @@ def test_nothing_runs_unless_every_value_fits(cli: Cli, plate: Path) -> None:
     found = cli("run", plate, "--each", "1.count=1,-1", "--each", "3.text=[1, 2]")
     assert found.exit_code == 2
     assert found.stderr.count("input count: found -1") == 1
-    assert "plate.json [1.count=-1, 3.text=1]: 1 problem" in found.stderr
+    assert "plate.json [1.count=-1; 3.text=1]: 1 problem" in found.stderr
     assert not (cli.folder / "output").exists()
 
 

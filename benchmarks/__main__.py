@@ -16,7 +16,7 @@ MODULES = ("engine", "cli_start", "server", "pipeline", "stock")
 """What is measured everywhere; `gpu` comes with them where there is one, and `full_size` only when it is named."""
 
 APART = ("schedulers", "options", "levers", "full_size")
-"""What takes long, so that it is measured only when it is named; what has a place of its own in the README goes there."""
+"""What takes long, so that it is measured only when it is named; some of it has a place of its own in the README."""
 
 
 def machine() -> str:

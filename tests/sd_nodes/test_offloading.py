@@ -75,6 +75,20 @@ def test_nothing_stays_on_the_device(store: WeightStore, recipe: Callable[..., M
     assert store.bytes == pytest.approx(UNET, rel=0.01)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.parametrize("offload", ["model", "group", "sequential"])
+def test_on_a_gpu_nothing_changes(store: WeightStore, small_folders: Folders, offload: str) -> None:
+    """Three passes: groups come on a stream of their own from the second one on."""
+    model = sources.checkpoint("small", small_folders).model
+    found = []
+    for how, passes in (("none", 1), (offload, 3)):
+        settings = Settings(dtype="float32", device="cuda", offload=how)  # type: ignore[arg-type]
+        for _ in range(passes):
+            with torch.inference_mode(), store.unet(replace(model, settings=settings)) as unet:
+                found.append(unet(LATENTS.to("cuda"), 7, PROMPT.to("cuda")).sample.cpu())
+    assert all(torch.equal(one, found[0]) for one in found)
+
+
 def test_each_offloading_takes_less_than_the_one_before(store: WeightStore, recipe: Callable[..., Model]) -> None:
     """Whole: all weights and the activations. In blocks: less. Layer by layer: the activations and a few layers."""
     peaks = {}

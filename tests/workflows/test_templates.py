@@ -12,6 +12,7 @@ from benchmarks.templates.running import NAMES, prepare, run, templates_folder
 from graph_runtime import Folders, WorkflowError, join
 from graph_runtime.comfy.formats.reading import read_any
 from sd_nodes import LIBRARY
+from sd_nodes.inventory import described, inventory
 
 FOLDER = templates_folder()
 pytestmark = pytest.mark.skipif(FOLDER is None, reason="comfyui-workflow-templates is not installed")
@@ -29,6 +30,30 @@ def test_a_template_is_found_good_with_models_of_its_names(name: str, folders: F
     workflow = read_any(FOLDER / f"{name}.json", LIBRARY)
     prepare(workflow, folders)
     assert not join(workflow, LIBRARY, folders).warnings
+
+
+@pytest.mark.parametrize(
+    ("template", "families"),
+    [
+        ("default", {"sd1"}),
+        ("embedding_example", {"sd2"}),
+        ("inpaint_example", {"sd2"}),
+        ("mixing_controlnets", {"sd1", "sd1 or sdxl"}),
+        ("sdxl_refiner_prompt_example", {"sdxl", "sdxl-refiner"}),
+        ("sdxlturbo_example", {"sdxl"}),
+        ("sd3.5_large_blur", {"sd3"}),
+        ("gligen_textbox_example", {"sd1"}),
+    ],
+)
+def test_the_families_of_its_models_are_told_by_their_headers(
+    template: str, families: set[str], folders: Folders
+) -> None:
+    assert FOLDER
+    workflow = read_any(FOLDER / f"{template}.json", LIBRARY)
+    prepare(workflow, folders)
+    wanted = {Path(origin.name).stem for origin in workflow.origins}
+    found = {described(item, None).family for item in inventory(folders) if Path(item.name).stem in wanted}
+    assert found == families
 
 
 @pytest.mark.parametrize("name", NAMES)

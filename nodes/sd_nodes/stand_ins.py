@@ -72,6 +72,28 @@ class StandInVae(StandIn):
     what = "VAE"
     recipe: Vae
 
+    @property
+    def downscale_ratio(self) -> int:
+        """How many pixels a latent spans, each way."""
+        from sd_nodes.diffusion.vae import factor
+
+        with self._store.vae(self.recipe) as module:
+            return factor(module)
+
+    upscale_ratio = downscale_ratio
+
+    @property
+    def latent_channels(self) -> int:
+        """How many channels latents have."""
+        with self._store.vae(self.recipe) as module:
+            return int(module.config.latent_channels)
+
+    def spacial_compression_encode(self) -> int:
+        """How many pixels a latent spans, each way."""
+        return self.downscale_ratio
+
+    spacial_compression_decode = spacial_compression_encode
+
     def decode(self, samples_in: torch.Tensor) -> torch.Tensor:
         """Turn latents, `[batch, channels, height / 8, width / 8]`, into pictures."""
         from sd_nodes.diffusion.vae import decode

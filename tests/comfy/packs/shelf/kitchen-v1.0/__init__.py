@@ -451,6 +451,8 @@ class ThroughVae(Base):
 
     def cook(self, vae, image):
         latent = vae.encode(image[:, :, :, :3])
+        size = (1, vae.latent_channels, *(side // vae.spacial_compression_encode() for side in image.shape[1:3]))
+        assert latent.shape == size and vae.downscale_ratio == vae.spacial_compression_decode()
         return vae.decode(latent), {"samples": latent}
 
 

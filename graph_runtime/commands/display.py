@@ -19,7 +19,7 @@ from ..events import (
 )
 from ..executor import Outcome
 from . import telling
-from .opening import Job
+from .jobs import Job
 from .terminal import clean, complain, say
 
 _EACH_NODE = 100

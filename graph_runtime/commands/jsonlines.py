@@ -21,7 +21,7 @@ from ..events import (
     RunStarted,
 )
 from ..executor import Outcome
-from .opening import Job
+from .jobs import Job
 from .terminal import say
 
 FIELDS = """\b

@@ -12,7 +12,7 @@ from ..events import NodeFailed, NodeFinished, NodeProgressed, NodeStarted
 from ..executor import Outcome
 from . import telling
 from .display import Plain
-from .opening import Job
+from .jobs import Job
 from .terminal import clean
 
 _STYLES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,6 @@ from ..workflow import Workflow
 from . import terminal
 from .assign import assigned
 from .options import Places, pack_folder, state_folder
-from .sweep import combinations
 
 if TYPE_CHECKING:
     from ..cache import DiskCache
@@ -68,62 +67,6 @@ def _no_folder(folder: Path) -> str:
     close = nearest(folder.name, siblings)
     hint = f" Did you mean {terminal.clean(str(folder.parent / close))}?" if close else ""
     return f"--nodes {terminal.clean(str(folder))}: there is no such folder.{hint}"
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One run that a command makes.
-
-    Attributes:
-        file: The workflow file.
-        graph: What runs.
-        settings: The values that tell this run from others of the file, as `node.input=value`.
-    """
-
-    file: Path
-    graph: Graph
-    settings: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The file, with its settings."""
-        return f"{terminal.clean(str(self.file))} {_bracketed(self.settings)}".rstrip()
-
-
-def jobs(
-    files: Sequence[Path],
-    nodes: Library,
-    folders: Folders,
-    settings: Sequence[str],
-    sweeps: Sequence[str],
-    targets: Sequence[str],
-) -> tuple[list[Job], list[WorkflowError]]:
-    """Open what is to run: every file with every combination of swept values; and what is wrong with those that cannot.
-
-    What is wrong with several combinations alike is given once.
-
-    Raises:
-        GraphError: A sweep is none.
-    """
-    found: list[Job] = []
-    errors: dict[object, WorkflowError] = {}
-    for file in files:
-        try:
-            workflow = read(file, nodes)
-        except WorkflowError as error:
-            errors[file] = error
-            continue
-        for swept in combinations(workflow, sweeps, nodes, folders):
-            named = replace(workflow, source=f"{workflow.source} {_bracketed(swept)}".rstrip())
-            try:
-                found.append(Job(file, checked(named, nodes, folders, (*settings, *swept), targets), swept))
-            except WorkflowError as error:
-                errors.setdefault((file, error.problems), error)
-    return found, list(errors.values())
-
-
-def _bracketed(settings: Sequence[str]) -> str:
-    return f"[{'; '.join(terminal.clean(one, 60) for one in settings)}]" if settings else ""
 
 
 def graph(

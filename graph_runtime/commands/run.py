@@ -18,8 +18,8 @@ from ..metadata import Metadata
 from . import opening, terminal
 from .display import Display, Plain
 from .interrupts import interrupts
+from .jobs import Job, jobs_of
 from .jsonlines import FIELDS, JsonLines, invalid
-from .opening import Job
 from .options import (
     FILES,
     MEMORY,
@@ -76,7 +76,7 @@ def command(
     refuse_unwritable(out=out, state=places.state)
     nodes = opening.library(places.nodes, places.folders())
     folders = places.folders(out, fetch, model_memory)
-    jobs, errors = opening.jobs(files, nodes, folders, settings, sweeps, targets)
+    jobs, errors = jobs_of(files, nodes, folders, settings, sweeps, targets)
     if errors:
         _refuse(errors, as_json)
         return 2

@@ -229,7 +229,7 @@ class TestReadAny:
     def test_a_file_that_is_not_there_is_told(self, tmp_path: Path) -> None:
         with pytest.raises(WorkflowError, match="is not there"):
             read_any(tmp_path / "nothing.json", LIBRARY)
-        with pytest.raises(WorkflowError, match="cannot be read: Is a directory"):
+        with pytest.raises(WorkflowError, match="is a directory, needs a workflow file"):
             read_any(tmp_path, LIBRARY)
 
     @pytest.mark.parametrize("wrap", ["prompt", "extra", "workflow", "bare"])

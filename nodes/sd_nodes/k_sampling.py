@@ -59,6 +59,13 @@ FLOW = "FlowMatchEulerDiscreteScheduler"
 """The scheduler of flow models."""
 
 
+MEANS, DEVIATIONS = (-1.6574, 1.886, -1.383, 2.5155), (8.4927, 5.9022, 6.5498, 5.2299)
+"""The latents of Playground 2.5, channel by channel (arXiv:2402.17245)."""
+
+DEVIATION = 0.5
+"""What its latents are brought to; the deviation that the mixtures of clean latents and noise are made for."""
+
+
 class Drawn(NamedTuple):
     """What a run drew: latents at its last noise level, and what they denoise to."""
 
@@ -79,6 +86,15 @@ def parameterization(model: Model, store: WeightStore) -> Parameterization:
     if told.levels is not None:
         return Parameterization.continuous(told.kind, *told.levels)
     return Parameterization.discrete(noise_table(config), told.kind, told.zero_snr)
+
+
+def latent_form(model: Model, store: WeightStore) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what an autoencoder's latents are multiplied by for a model, and what is taken from them before."""
+    told = model.tweaks.prediction
+    if told is not None and told.by_channel:
+        means, deviations = (torch.tensor(each).reshape(1, -1, 1, 1) for each in (MEANS, DEVIATIONS))
+        return DEVIATION / deviations, means
+    return torch.tensor(store.latent_scale(model)), torch.tensor(store.latent_shift(model))
 
 
 def draw(
@@ -119,12 +135,14 @@ def draw(
         if any(not isinstance(one, Ruled) for one in model.tweaks.corrections) and not attends_in_middle(unet):
             progress.say("the model has no attention in its middle block: guidance by that is left out")
         form, show = parameterization(model, store), shown_by(store, model)
-        scale, shift = store.latent_scale(model), store.latent_shift(model)
+        scale, shift = latent_form(model, store)
         demand_sampler(sampler.name, form)
         named = sampler_of(sampler)
         drawing = _drawing(latent, noise.seed, named.own_mask_noise)
         network = Network(unet, form, _stepwise(model.tweaks, form, drawing))
-        scene = Scene(unet, latent, scale, Nets(store, model, lent), noise.seed, beside(model, store.folders))
+        scene = Scene(
+            unet, latent, store.latent_scale(model), Nets(store, model, lent), noise.seed, beside(model, store.folders)
+        )
         watched, watch = watching(network, model.tweaks)
         guide = _guide(guider, network, watched, watch, scene)
         strength = model.tweaks.gradual
@@ -132,6 +150,7 @@ def draw(
         sampling = Sampling(watched, guide, named, sigmas, noise.seed, seed_rule(), rule, drawing)
 
         samples = latent["samples"].float().to(device_of(unet))
+        scale, shift = scale.to(samples), shift.to(samples)
         samples = (samples - shift) * scale if samples.any() else samples
         started = _start(samples, noise, latent)
         mask = latent.get("noise_mask")
@@ -144,7 +163,7 @@ def noised(model: Model, noise: Noise, sigmas: Sequence[float], latent: Latent, 
     if not sigmas:
         return latent
     level = abs(sigmas[0] - sigmas[-1]) if len(sigmas) > 1 else sigmas[0]
-    scale, shift = store.latent_scale(model), store.latent_shift(model)
+    scale, shift = latent_form(model, store)
     samples = latent["samples"].float()
     drawn = _start(samples, noise, latent)
     clean = (samples - shift) * scale if samples.any() else samples

@@ -35,7 +35,7 @@ def model_sampling_discrete(
 @node("ModelSamplingContinuousEDM", category="advanced/model", id="ModelSamplingContinuousEDM", static=True)
 def model_sampling_continuous_edm(
     model: Model,
-    sampling: Literal["v_prediction", "edm", "eps"] = "v_prediction",
+    sampling: Literal["v_prediction", "edm", "edm_playground_v2.5", "eps"] = "v_prediction",
     sigma_max: Level = 120.0,
     sigma_min: Level = 0.002,
 ) -> Model:
@@ -43,7 +43,8 @@ def model_sampling_continuous_edm(
 
     Args:
         model: The model.
-        sampling: Velocities, a mixture of clean latents and noise, or the noise.
+        sampling: Velocities, a mixture of clean latents and noise, the same over the latents of Playground 2.5, or the
+            noise.
         sigma_max: The highest noise level.
         sigma_min: The lowest noise level, over 0.
 
@@ -53,7 +54,9 @@ def model_sampling_continuous_edm(
     if not 0.0 < sigma_min < sigma_max:
         message = f"the noise levels are {sigma_min:g} to {sigma_max:g}, needed is 0 < sigma_min < sigma_max."
         raise NodeError(message, input="sigma_min")
-    return _tweaked(model, replace(model.tweaks, prediction=Prediction(sampling, levels=(sigma_min, sigma_max))))
+    kind = "edm" if sampling == "edm_playground_v2.5" else sampling
+    told = Prediction(kind, levels=(sigma_min, sigma_max), by_channel=sampling != kind)
+    return _tweaked(model, replace(model.tweaks, prediction=told))
 
 
 @node("FreeU", category="model_patches/unet", id="FreeU", static=True)

@@ -20,12 +20,14 @@ class Prediction:
         shift: How far the noise levels of a flow model are shifted towards noise; None for other models.
         levels: The lowest and the highest noise level of a network that is told the logarithm of the noise level; None
             for one that is told numbered timesteps.
+        by_channel: Whether its latents are scaled channel by channel, as those of Playground 2.5 are.
     """
 
     kind: Kind
     zero_snr: bool = False
     levels: tuple[float, float] | None = None
     shift: float | None = None
+    by_channel: bool = False
 
 
 @final

@@ -10,6 +10,7 @@ from graph_runtime import Folders, NodeError
 from sd_nodes.conditionings import conditioning_combine
 from sd_nodes.controlnet import controlnet_apply, controlnet_apply_advanced
 from sd_nodes.custom_sampling import (
+    add_noise,
     basic_guider,
     cfg_guider,
     disable_noise,
@@ -33,6 +34,7 @@ from sd_nodes.guidance_tweaks import (
 )
 from sd_nodes.inpainting import set_latent_noise_mask
 from sd_nodes.k_samplers import ksampler, ksampler_advanced
+from sd_nodes.k_sampling import DEVIATIONS
 from sd_nodes.latents import empty_latent_image, empty_sd3_latent_image
 from sd_nodes.loaders import BaseModel, controlnet_loader, load_base_model
 from sd_nodes.model_tweaks import (
@@ -54,6 +56,7 @@ from sd_nodes.samplers import (
     sampler_sa_solver,
 )
 from sd_nodes.sampling import sampler
+from sd_nodes.sampling_types import Sigmas
 from sd_nodes.seeding import VARIABLE
 from sd_nodes.sigma_edits import flip_sigmas, set_first_sigma, split_sigmas, split_sigmas_denoise
 from sd_nodes.sigmas import basic_scheduler
@@ -339,6 +342,21 @@ def test_noise_levels_split_and_turned(base, small_store):
     assert flip_sigmas(sigmas).tolist()[1:] == sigmas.tolist()[-2::-1]
     assert flip_sigmas(sigmas)[0] == pytest.approx(1e-4) and sigmas[-1] == 0
     assert set_first_sigma(sigmas, 20.0)[0] == 20 and sigmas[0] < 15
+
+
+def test_latents_of_playground_are_scaled_channel_by_channel(base, prompts, small_store):
+    """A run that goes nowhere gives them back; noise is put on them in the scale of each channel."""
+    model = model_sampling_continuous_edm(base.model, "edm_playground_v2.5", 80.0, 0.002)
+    given, level = latent(), Sigmas(torch.tensor([2.0]))
+    still = sampler_custom(
+        model, add_noise=False, cfg=1.0, **prompts, sampler=ksampler_select("euler"), sigmas=level, latent_image=given,
+        store=small_store,
+    ).output["samples"]  # fmt: skip
+    torch.testing.assert_close(still, given["samples"], rtol=1e-4, atol=1e-5)
+    noisy = add_noise(model, random_noise(3), level, given, store=small_store)["samples"] - given["samples"]
+    drawn = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(3))
+    deviations = torch.tensor(DEVIATIONS).reshape(1, 4, 1, 1)
+    torch.testing.assert_close(noisy, 2 * drawn * deviations / 0.5, rtol=1e-4, atol=1e-4)
 
 
 def test_noise_levels_that_cannot_be_are_refused(base):

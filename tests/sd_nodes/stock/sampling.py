@@ -153,7 +153,7 @@ NODES: Nodes = {
     ),
     "ModelSamplingContinuousEDM": (
         {
-            "model": "MODEL", "sampling": ["v_prediction", "edm", "eps"],
+            "model": "MODEL", "sampling": ["v_prediction", "edm", "edm_playground_v2.5", "eps"],
             "sigma_max": number(120.0, 0.0, 1000.0, 0.001), "sigma_min": number(0.002, 0.0, 1000.0, 0.001),
         },
         ["MODEL"],

@@ -56,10 +56,10 @@ parity: $(DEV)
 templates: $(DEV)
 	$(BIN)/python -m benchmarks.templates
 
-pictures: $(READY)
+pictures: $(DEV)
 	$(BIN)/python -m pictures
 
-gallery: $(READY)
+gallery: $(DEV)
 	$(BIN)/python -m pictures gallery
 
 clean:

@@ -56,6 +56,9 @@ def fit_to_size(
 ) -> Image:
     """Bring pictures or control maps to a size.
 
+    For a map that is exact to the pixel, bring the picture to the size of the latents first, and let the detector see
+    it at a resolution of 0, its own.
+
     Args:
         image: The pictures.
         width: The new width in pixels.

@@ -30,6 +30,7 @@ PARTS = {
     "text_encoder_3": "third text encoder",
     "controlnet": "ControlNet",
     "t2i_adapter": "T2I adapter",
+    "control_lora": "control-LoRA",
     "safety_checker": "safety checker",
     "image_encoder": "image encoder",
     "gligen": "GLIGEN",

@@ -9,7 +9,7 @@ from graph_runtime import NodeError
 from sd_nodes.diffusion import footprint
 from sd_nodes.diffusion.footprint import PIXELS, Latents
 from sd_nodes.memory import Part, Stage
-from sd_nodes.shapes import config_of
+from sd_nodes.shapes import READERS, config_of
 from sd_nodes.sources import locate, readable_family
 from sd_nodes.types import (
     Clip,
@@ -106,6 +106,8 @@ def _config(component: Component, header: Header) -> Config | None:
     """The configuration of a part, or what its shapes tell of it; None where it cannot be told."""
     if component.folder is not None:
         return component.config()
+    if component.part not in READERS:
+        return None
     try:
         return config_of(
             component.part, readable_family(component), {name: tensor.shape for name, tensor in header.items()}

@@ -12,7 +12,9 @@ from graph_runtime import Folders, NodeError
 from sd_nodes.controlnet import controlnet_apply, controlnet_apply_advanced, controlnet_apply_masked
 from sd_nodes.custom_sampling import sampler_custom
 from sd_nodes.diffusion.adapter import Adapted, adapter_of, adapter_problem, as_trained
+from sd_nodes.diffusion.footprint import Latents
 from sd_nodes.loaders import controlnet_loader, load_base_model
+from sd_nodes.needs import stage
 from sd_nodes.sampling import sampler
 from sd_nodes.sampling_types import Sampler, Sigmas
 from sd_nodes.sources import locate
@@ -184,3 +186,9 @@ def test_light_adapters_have_a_last_level_as_wide_as_the_one_before() -> None:
     assert adapter_problem(adapter("full"), [32, 64]) is None
     shapes = {name: tuple(tensor.shape) for name, tensor in adapter("light").state_dict().items()}
     assert list(adapter_of(shapes).config.channels) == [32, 64]
+
+
+def test_the_weights_of_an_adapter_are_told_before_a_run(folders: Folders) -> None:
+    """What it computes is not; nothing is known of it but its weights."""
+    part = stage("x", [controlnet_loader("light", folders)], folders, Latents(2, 64, 64, True)).parts[0]
+    assert part.parameters == sum(each.numel() for each in adapter("light").parameters()) and part.numbers == 0

@@ -86,7 +86,7 @@ def _saved(model: Model, vae: Vae, words: tuple[Conditioning, Conditioning], fol
 
 def _change(picture: Tensor, reference: Tensor) -> str:
     apart = 255 * (picture - reference).abs()
-    return "none, to the bit" if torch.equal(picture, reference) else f"{apart.mean():.3f} (most {apart.max():.1f})"
+    return "none, to the bit" if torch.equal(picture, reference) else f"{apart.mean():.2g} (most {apart.max():.2g})"
 
 
 def _settings(model: Model, vae: Vae) -> Iterator[Parts]:

@@ -61,7 +61,7 @@ class Workers:
         Raises:
             RuntimeError: The workers were sent home.
         """
-        if self._own.leaving and self._jobs.empty():
+        if self._own.leaving and self._jobs.empty() and not self._closed:
             self._own.next, self._own.leaving = job, False
             return
         with self._lock:

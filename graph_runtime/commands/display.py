@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Protocol, Self
 
 from ..events import (
@@ -65,6 +66,7 @@ class Plain:
         self._traceback = traceback
         self._runs = runs
         self._begun = 0
+        self._warned: set[tuple[Path, str]] = set()
         self._names: dict[str, str] = {}
         self._skipped: list[tuple[str, str]] = []
         self._running: dict[str, float] = {}
@@ -88,8 +90,10 @@ class Plain:
         self._begun += 1
         if self._runs > 1:
             self.note(f"({self._begun}/{self._runs}) {job.name}:")
-        for warning in graph.warnings:
-            self.note(f"warning: {clean(str(warning))}")
+        for warning in dict.fromkeys(clean(str(warning)) for warning in graph.warnings):
+            if (job.file, warning) not in self._warned:
+                self._warned.add((job.file, warning))
+                self.note(f"warning: {warning}")
 
     def note(self, text: str) -> None:
         """Write a line."""

@@ -89,8 +89,13 @@ class JsonLines:
 
 def invalid(error: WorkflowError) -> None:
     """Write that a file cannot run, and why, as a line of JSON."""
+    _line({"event": "invalid", "file": error.source, **plain_problems(error)})
+
+
+def plain_problems(error: WorkflowError) -> dict[str, object]:
+    """What is wrong with a workflow as plain JSON data."""
     problems, warnings = ([plain_problem(one) for one in found] for found in (error.problems, error.warnings))
-    _line({"event": "invalid", "file": error.source, "problems": problems, "warnings": warnings})
+    return {"problems": problems, "warnings": warnings}
 
 
 def plain_problem(problem: Problem) -> dict[str, object]:

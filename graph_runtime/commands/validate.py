@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from ..graph import Graph
 from ..injected import Folders
 from ..plan import upstream
 from . import opening
+from .jsonlines import plain_problem, plain_problems
 from .options import FILES, MODEL_MEMORY, SETTINGS, TARGETS, Places, places
 from .telling import counted, named
 from .terminal import clean, complain, say
@@ -23,12 +25,16 @@ from .terminal import clean, complain, say
 @TARGETS
 @places
 @MODEL_MEMORY
+@click.option(
+    "--json", "as_json", is_flag=True, help="Write a line of JSON for each file: file, problems, warnings, notes."
+)
 def command(
     files: tuple[Path, ...],
     settings: tuple[str, ...],
     targets: tuple[str, ...],
     places: Places,
     model_memory: int | None,
+    as_json: bool,
 ) -> int:
     """Check workflows in full without running them.
 
@@ -43,17 +49,30 @@ def command(
         try:
             graph = opening.graph(file, nodes, folders, settings, targets)
         except WorkflowError as error:
-            complain(error.brief)
             errors.append(error)
+            if as_json:
+                say(json.dumps({"file": error.source, **plain_problems(error), "notes": []}))
+            else:
+                complain(error.brief)
         else:
-            say(f"{graph.workflow.source}: {counted(len(graph.workflow.nodes), 'node')}, no problems")
-            for note in notes(graph, folders):
-                say(f"  {note}")
-            for warning in () if targets else warnings(graph):
-                complain(f"  warning: {warning}")
-    for line in remedies(errors):
+            told = [*notes(graph, folders)], [*(() if targets else warnings(graph))]
+            _tell(graph, *told, as_json)
+    for line in () if as_json else remedies(errors):
         complain(line)
     return 2 if errors else 0
+
+
+def _tell(graph: Graph, notes: Sequence[str], warnings: Sequence[str], as_json: bool) -> None:
+    """Say that a graph can run, what it takes, and what is odd about it."""
+    if as_json:
+        problems = [plain_problem(one) for one in graph.warnings]
+        say(json.dumps({"file": graph.workflow.source, "problems": [], "warnings": problems, "notes": notes}))
+        return
+    say(f"{graph.workflow.source}: {counted(len(graph.workflow.nodes), 'node')}, no problems")
+    for note in notes:
+        say(f"  {note}")
+    for warning in warnings:
+        complain(f"  warning: {warning}")
 
 
 def notes(graph: Graph, folders: Folders) -> Iterator[str]:

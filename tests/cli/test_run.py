@@ -226,6 +226,17 @@ def test_a_pack_that_cannot_be_loaded_is_told(cli: Cli, plate: Path) -> None:
     assert "warning: the pack broken cannot be loaded: ModuleNotFoundError" in found.stderr
 
 
+def test_validate_tells_programs(cli: Cli, plate: Path) -> None:
+    """A line for each file, with what is wrong in the same words as for people."""
+    broken = cli.write("broken.json", {"1": {"class_type": "ServApples", "inputs": {}}})
+    found = cli("validate", plate, broken, "--json")
+    whole, wrong = map(json.loads, found.stdout.splitlines())
+    assert found.exit_code == 2 and found.stderr == ""
+    assert whole == {"file": str(plate), "problems": [], "warnings": [], "notes": []}
+    assert wrong["file"] == str(broken)
+    assert [problem["kind"] for problem in wrong["problems"]] == ["unknown_node"]
+
+
 def test_a_folder_that_was_made_is_told(cli: Cli, plate: Path) -> None:
     assert "made the folder new/here\n" in cli("run", plate, "--out", "new/here").stderr
     assert "made the folder" not in cli("run", plate, "--out", "new/here", "--set", "4.name=other").stderr

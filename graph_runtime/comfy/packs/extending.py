@@ -55,4 +55,8 @@ def _connect(server: Server) -> None:
         message = Picture({}, data) if isinstance(data, Preview) else Message(type, dict(data))
         server.hub.post(client, [message])
 
-    PromptServer.instance.connect(send, asyncio.get_running_loop())
+    def running() -> tuple[str, str] | None:
+        found = server.queue.running
+        return None if found is None else (found.job.summary.client, found.job.summary.id)
+
+    PromptServer.instance.connect(send, asyncio.get_running_loop(), running)

@@ -23,7 +23,7 @@ from .adapting import adapted
 from .calling import Call, entered
 from .digests import digest_of_pack
 from .foreign import ForeignNode, ForeignPack
-from .modules import importable
+from .modules import importable, settled
 from .offering import Classes
 from .schemas import as_class
 from .shims import folder_paths
@@ -50,6 +50,7 @@ class Comfy:
         server = PromptServer.instance
         nodes_module.NODE_CLASS_MAPPINGS.behind = Classes(library)
         try:
+            settled(folder_paths.own_folder(self.folders))
             with importable(), entered(Call(self.folders)):
                 folder_paths.add_model_folder_path("custom_nodes", str(path.parent.absolute()))
                 _prepare(path)

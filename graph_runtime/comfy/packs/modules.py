@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 
 from .unoffered import FINDER, ROOTS, filled_up, hollow
@@ -68,6 +69,12 @@ def _modules() -> Mapping[str, ModuleType]:
         found[name] = package
     vars(found["comfy"])["__getattr__"] = lambda part: hollow(f"comfy.{part}")
     return found
+
+
+def settled(home: Path) -> None:
+    """Let the modules seem to lie in a folder: packs make their way from there, and write below it."""
+    for name in ("execution", "folder_paths", "latent_preview", "nodes", "server"):
+        _modules()[name].__file__ = str(home / f"{name}.py")
 
 
 @contextmanager

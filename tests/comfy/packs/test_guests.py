@@ -14,6 +14,7 @@ from graph_runtime.comfy.packs.modules import importable
 from graph_runtime.comfy.serving import Options
 from tests.comfy.packs.kitchen import cook, load, places
 from tests.comfy.server.live import Client, talk
+from tests.engine.apples import LIBRARY as APPLES
 
 HERE = Path(__file__).parent / "guests"
 NOT_HERE = "is not offered here: models are passed on as recipes"
@@ -42,6 +43,23 @@ def test_a_pack_names_folders_of_its_own(guests: Library) -> None:
     names = guests["GuestPlain"].source.tell.__globals__  # type: ignore[attr-defined]
     assert names["BOOKS"] == ["page.txt"]
     assert str(HERE) in names["NEIGHBOURS"]
+
+
+def test_what_a_pack_puts_beside_comfyui_lands_in_the_state_folder(guests: Library, folders: Folders) -> None:
+    assert folders.state is not None
+    marks = guests["GuestPlain"].source.tell.__globals__["MARKS"]  # type: ignore[attr-defined]
+    assert marks == [str(folders.state / "comfyui/web/guest")] * 3 and Path(marks[0]).is_dir()
+
+
+def test_a_pack_knows_whose_prompt_runs(guests: Library, tmp_path: Path) -> None:
+    async def conversation(client: Client) -> None:
+        async with client.listen() as listener, client.listen("somebody else"):
+            nodes = {"5": ("GuestPlain", {"name": "euler"}), "6": ("Tell", {"value": ["5", 0]})}
+            said = await client.prompt(nodes, client_id="me")
+            assert await listener.until("guest") == {"prompt": said["prompt_id"], "node": "5"}
+            await listener.end(said["prompt_id"])
+
+    talk(tmp_path, conversation, library=APPLES + guests, options=Options(port=0, extensions=extensions(guests)))
 
 
 def test_routes_that_go_to_the_application_are_served(guests: Library, tmp_path: Path) -> None:

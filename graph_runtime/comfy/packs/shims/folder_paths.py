@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 from pathlib import Path, PurePosixPath
 
 from ....file_trees import files_in
+from ....injected import Folders
 from ....model_folders import OTHER_NAMES, is_paths_file, models_folder
 from ..calling import current
 
@@ -25,7 +26,7 @@ _SUFFIXES = ("input", "output", "temp")
 def __getattr__(name: str) -> object:
     """The folders that packs read as plain attributes."""
     known: Mapping[str, Callable[[], object]] = {
-        "base_path": lambda: str(Path.cwd()),
+        "base_path": lambda: str(own_folder(current().folders)),
         "models_dir": _models_dir,
         "input_directory": get_input_directory,
         "output_directory": get_output_directory,
@@ -36,6 +37,11 @@ def __getattr__(name: str) -> object:
     if found is None:
         raise AttributeError(f"there is no folder_paths.{name} here")
     return found()
+
+
+def own_folder(folders: Folders) -> Path:
+    """What stands for the folder that ComfyUI lies in: packs put files of their own below it."""
+    return ((folders.state or folders.temp) / "comfyui").absolute()
 
 
 def _models_dir() -> str:

@@ -14,6 +14,9 @@ from ..unoffered import stand_in
 from .progress import drawn
 
 Handler: TypeAlias = Callable[[dict[str, Any]], Any]  # a pack's function: what it takes was posted by a client
+Running: TypeAlias = Callable[[], tuple[str, str] | None]
+"""Tells the client whose prompt runs and the id of that prompt, or None."""
+
 Send: TypeAlias = Callable[[str | None, str, Mapping[str, Any] | Preview], None]
 """Takes the client or None for all, the type of a message, and its data or a picture."""
 
@@ -119,8 +122,6 @@ class PromptServer:
     def __init__(self) -> None:
         self.routes = _Routes()
         self.app = _App(self.routes)
-        self.client_id: str | None = None
-        self.last_prompt_id: str | None = None
         self.supports = ["custom_nodes_from_web"]
         self.handlers: list[Handler] = []
         self.sockets: dict[str, object] = {}
@@ -128,6 +129,19 @@ class PromptServer:
         self.prompt_queue = stand_in("server.PromptServer.prompt_queue")
         self.user_manager = stand_in("server.PromptServer.user_manager")
         self._send: Send | None = None
+        self._running: Running = lambda: None
+
+    @property
+    def client_id(self) -> str | None:
+        """The client whose prompt runs."""
+        running = self._running()
+        return running[0] if running is not None else None
+
+    @property
+    def last_prompt_id(self) -> str | None:
+        """The id of the prompt that runs."""
+        running = self._running()
+        return running[1] if running is not None else None
 
     @property
     def last_node_id(self) -> str | None:
@@ -139,9 +153,15 @@ class PromptServer:
         """The functions that look at each prompt."""
         return self.handlers
 
-    def connect(self, send: Send | None, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        """Say where messages go, to one client, or to all for None; and the loop in which the server runs."""
-        self._send, self.loop = send, loop
+    def connect(self, send: Send, loop: asyncio.AbstractEventLoop, running: Running) -> None:
+        """Connect it with a server.
+
+        Args:
+            send: Sends messages.
+            loop: The loop in which the server runs.
+            running: Tells what runs.
+        """
+        self._send, self.loop, self._running = send, loop, running
 
     def send_sync(self, event: str | int, data: Any, sid: str | None = None) -> None:
         """Send a message to a client, or to all: data by name, or a picture of Pillow's with a format and a size."""
@@ -173,3 +193,4 @@ class PromptServer:
 
 
 PromptServer.instance = PromptServer()
+PromptServer.__module__ = "server"  # packs ask for the file that it stands in

@@ -1,6 +1,7 @@
-# ruff: noqa: F401, PTH118, PTH120 - it is written as packs are
+# ruff: noqa: F401, PTH103, PTH118, PTH120 - it is written as packs are
 """A pack that imports far more of ComfyUI than its nodes need, as large packs do."""
 
+import inspect
 import os
 
 import comfy
@@ -27,6 +28,12 @@ from comfy_extras.nodes_mask import MaskComposite
 from node_helpers import hasher, pillow
 from server import PromptServer
 
+MARKS = [
+    os.path.join(os.path.dirname(file), "web", "guest")
+    for file in (folder_paths.__file__, inspect.getfile(PromptServer), os.path.join(folder_paths.base_path, "main.py"))
+]
+for mark in MARKS:
+    os.makedirs(mark, exist_ok=True)
 HERE = os.path.dirname(__file__)
 folder_paths.folder_names_and_paths["guest_books"] = ([os.path.join(HERE, "pages")], {".txt"})
 folder_paths.folder_names_and_paths["guest_books"][0].append(os.path.join(folder_paths.models_dir, "books"))
@@ -70,6 +77,8 @@ class Plain:
         bar = ProgressBar(2)
         bar.update(1)
         context = get_executing_context()
+        server = PromptServer.instance
+        server.send_sync("guest", {"prompt": server.last_prompt_id, "node": server.last_node_id}, server.client_id)
         return (f"{name} {hasher()(b'').hexdigest()[:4]} {context is not None}",)
 
 

@@ -10,15 +10,19 @@ from graph_runtime import NodeError, files_in
 from sd_nodes import embeddings, hub, places
 from sd_nodes.components import components
 from sd_nodes.digests import digest_file, digest_files, known_digest
+from sd_nodes.families import kind_of
 from sd_nodes.headers import Header, read_header
 from sd_nodes.part_sources import family_of_parts
 from sd_nodes.patches import family_of_lora, is_lora
-from sd_nodes.pickles import PICKLES
+from sd_nodes.pickles import PICKLES, UNREAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from graph_runtime import Folders
+
+GGUF = ".gguf"
+"""The ending of the other files with weights that people keep beside these."""
 
 HUB, SHIPPED = "hub cache", "ships with the pack"
 PARTS = {
@@ -88,9 +92,12 @@ def described(item: Item, state: Path | None) -> Item:
         item = replace(item, bytes=size)
         if item.path.suffix.lower() in PICKLES:
             return replace(item, problem="a pickle: not opened, since it could run any program")
+        if item.path.suffix.lower() == GGUF:
+            return replace(item, problem=f"not opened: {UNREAD[GGUF]}")
         known = known_digest(item.path, state) if item.path.is_file() else ""
         holds, family = _told(item.path)
-        return replace(item, digest=known, holds=holds, family=family)
+        kind = kind_of(PurePosixPath(item.name).name) if holds == PARTS["controlnet"] else ""
+        return replace(item, digest=known, holds=f"{holds} ({kind})" if kind else holds, family=family)
     except NodeError as error:
         return replace(item, problem=error.message)
     except OSError as error:
@@ -109,7 +116,7 @@ def hashed(item: Item, state: Path | None) -> Item:
 
 def _models_in(root: Path) -> list[str]:
     """The names of weight files, pickles among them, and of folders as diffusers saves them."""
-    suffixes = {*places.WEIGHTS, *PICKLES}
+    suffixes = {*places.WEIGHTS, *PICKLES, GGUF}
     found = files_in(root, lambda name: name in places.FOLDER_MARKERS or PurePosixPath(name).suffix.lower() in suffixes)
     paths = [PurePosixPath(each) for each in found]
     whole = {path.parent for path in paths if path.name == "model_index.json"}

@@ -28,6 +28,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     low.add("lora_up", 64, 2, bias=False)
     original.write(root / "loras/style.safetensors", low.tensors)
     (root / "checkpoints/old.ckpt").write_bytes(b"pickled")
+    (root / "checkpoints/small.Q4_K.gguf").write_bytes(b"GGUF")
     (root / "loras/cut.safetensors").write_bytes(b"\x10")
     return root
 
@@ -50,13 +51,15 @@ def test_every_model_is_told_by_its_header(folders: Folders) -> None:
     assert {name: (item.kind, item.holds, item.family) for name, item in told.items() if item.kind != SHIPPED} == {
         "SD1/dream.safetensors": ("checkpoints", "UNet, VAE, text encoder", "sd1"),
         "old.ckpt": ("checkpoints", "", ""),
-        "canny.safetensors": ("controlnet", "ControlNet", "sd1"),
+        "canny.safetensors": ("controlnet", "ControlNet (canny)", "sd1"),
+        "small.Q4_K.gguf": ("checkpoints", "", ""),
         "own.safetensors": ("vae", "VAE", "sd1 or sdxl"),
         "word.safetensors": ("embeddings", "embedding", "sd1"),
         "style.safetensors": ("loras", "LoRA", "sd1"),
         "cut.safetensors": ("loras", "", ""),
     }
     assert told["old.ckpt"].problem.startswith("a pickle")
+    assert told["small.Q4_K.gguf"].problem.startswith("not opened: GGUF holds quantised weights")
     assert "not a safetensors file" in told["cut.safetensors"].problem
     assert told["emoji"].holds == "UNet, text encoder, VAE"
     assert not any(item.digest for item in told.values())

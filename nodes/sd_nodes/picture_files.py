@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from graph_runtime import Folders
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jp2", ".ppm"))
+NAME = 235
+"""The bytes that a prefix may take up in a file's name of 255, with a number and an ending behind it."""
+
 PLACE = re.compile(r"^(.*) \[(input|output|temp)\]$")
 
 
@@ -74,9 +77,13 @@ def split_prefix(prefix: str) -> tuple[PurePosixPath, str]:
     """Split the prefix of saved pictures into a folder below the output folder and the beginning of the files' names.
 
     Raises:
-        NodeError: It leads out of the output folder.
+        NodeError: It leads out of the output folder, or a name in it is longer than file systems take.
     """
     path = inside(prefix, "the output folder", "filename_prefix")
+    longest = max((len(part.encode("utf-8", "surrogatepass")) for part in path.parts), default=0)
+    if longest > NAME:
+        message = f"a name in it takes {longest} bytes; with its number a file's name may take {NAME}."
+        raise NodeError(message, input="filename_prefix")
     return (path, "") if prefix.endswith(("/", "\\")) else (path.parent, path.name)
 
 

@@ -93,3 +93,12 @@ def test_encoders_that_are_not_those_of_sdxl(small_folders: Folders) -> None:
     drawn = builder.add("Sampler", model=base["model"], positive=prompt, negative=prompt, latent=size)
     builder.add("SaveImage", images=builder.add("VAEDecode", samples=drawn, vae=base["vae"]))
     assert any("needs the two of SDXL" in each for each in problems(builder, small_folders))
+
+
+@pytest.mark.parametrize(("prefix", "wrong"), [("é" * 117, False), ("é" * 118, True), ("a/" * 200, False)])
+def test_a_name_that_no_file_system_takes(prefix: str, wrong: bool) -> None:
+    builder = Builder()
+    builder.add("SaveImage", images=builder.add("EmptyImage", width=64, height=64), filename_prefix=prefix)
+    told = problems(builder, Folders())
+    needed = "SaveImage filename_prefix: a name in it takes 236 bytes; with its number a file's name may take 235."
+    assert told == ([needed] if wrong else [])

@@ -59,4 +59,6 @@ def _connect(server: Server) -> None:
         found = server.queue.running
         return None if found is None else (found.job.summary.client, found.job.summary.id)
 
+    queue = PromptServer.instance.prompt_queue
+    queue.remaining, queue.free = (lambda: server.queue.remaining), server.queue.free
     PromptServer.instance.connect(send, asyncio.get_running_loop(), running)

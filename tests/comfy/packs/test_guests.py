@@ -11,6 +11,7 @@ import pytest
 from graph_runtime import Folders, Library, NodeError
 from graph_runtime.comfy.packs.extending import extensions
 from graph_runtime.comfy.packs.modules import importable
+from graph_runtime.comfy.packs.shims.prompt_server import PromptServer
 from graph_runtime.comfy.serving import Options
 from tests.comfy.packs.kitchen import cook, load, places
 from tests.comfy.server.live import Client, talk
@@ -62,9 +63,12 @@ def test_a_pack_knows_whose_prompt_runs(guests: Library, tmp_path: Path) -> None
     talk(tmp_path, conversation, library=APPLES + guests, options=Options(port=0, extensions=extensions(guests)))
 
 
-def test_routes_that_go_to_the_application_are_served(guests: Library, tmp_path: Path) -> None:
+def test_routes_that_go_to_the_application_are_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PromptServer, "instance", PromptServer())  # no server has run yet
+    guests = load(places(tmp_path), shelf=HERE)
+
     async def conversation(client: Client) -> None:
-        assert await client.get("/guest/menu") == {"busy": False}
+        assert await client.get("/guest/menu") == {"busy": False, "left": 0, "begun": True}
         async with client.session.get(f"{client.running.url}/guest/pages/page.txt") as response:
             assert await response.text() == "a page\n"
         for path in ("..%2F__init__.py", "none.txt"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -101,6 +102,8 @@ class _App:
         self.on_startup: list[object] = []
         self.on_shutdown: list[object] = []
         self.on_cleanup: list[object] = []
+        self.cleanup_ctx: list[object] = []
+        self.frozen = False
 
     def add_routes(self, routes: Iterable[Any]) -> None:
         """Add routes, and folders whose files are shown."""
@@ -109,6 +112,45 @@ class _App:
                 self.router.add_route(route.method, route.path, route.handler)
             else:
                 self.router.add_static(route.prefix, route.path)
+
+
+class _Later:
+    """Stands in for the server's loop until one runs: keeps what is to be done in it."""
+
+    def __init__(self) -> None:
+        self.kept: list[Callable[[asyncio.AbstractEventLoop], object]] = []
+
+    def create_task(self, work: Any, **_: object) -> None:
+        """Keep a coroutine; where no server ever runs, it is never begun."""
+        atexit.register(work.close)
+        self.kept.append(lambda loop: loop.create_task(work))
+
+    def call_soon_threadsafe(self, work: Callable[..., object], *given: object) -> None:
+        """Keep a call."""
+        self.kept.append(lambda loop: loop.call_soon(work, *given))
+
+    call_soon = call_soon_threadsafe
+
+
+class _Queue:
+    """What packs may ask of the queue: how much is left, and to give back memory."""
+
+    def __init__(self) -> None:
+        self.remaining: Callable[[], int] = lambda: 0
+        self.free: Callable[[bool, bool], None] = lambda models, results: None
+
+    def get_tasks_remaining(self) -> int:
+        """How many prompts wait or run."""
+        return self.remaining()
+
+    def set_flag(self, name: str, data: object) -> None:
+        """Ask for memory to be given back once nothing runs: `unload_models` or `free_memory`."""
+        self.free(name == "unload_models" and bool(data), name == "free_memory" and bool(data))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return stand_in(f"server.PromptServer.prompt_queue.{name}")
 
 
 class PromptServer:
@@ -125,11 +167,18 @@ class PromptServer:
         self.supports = ["custom_nodes_from_web"]
         self.handlers: list[Handler] = []
         self.sockets: dict[str, object] = {}
-        self.loop: asyncio.AbstractEventLoop | None = None
-        self.prompt_queue = stand_in("server.PromptServer.prompt_queue")
+        self._loop: asyncio.AbstractEventLoop | _Later = _Later()
+        self.prompt_queue = _Queue()
         self.user_manager = stand_in("server.PromptServer.user_manager")
         self._send: Send | None = None
         self._running: Running = lambda: None
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | _Later:
+        """The loop in which the server runs, or what stands in for it until one does."""
+        if isinstance(self._loop, asyncio.AbstractEventLoop) and self._loop.is_closed():
+            self._loop = _Later()
+        return self._loop
 
     @property
     def client_id(self) -> str | None:
@@ -161,7 +210,10 @@ class PromptServer:
             loop: The loop in which the server runs.
             running: Tells what runs.
         """
-        self._send, self.loop, self._running = send, loop, running
+        later, self._send, self._loop, self._running = self.loop, send, loop, running
+        if isinstance(later, _Later):
+            for begin in later.kept:
+                begin(loop)
 
     def send_sync(self, event: str | int, data: Any, sid: str | None = None) -> None:
         """Send a message to a client, or to all: data by name, or a picture of Pillow's with a format and a size."""

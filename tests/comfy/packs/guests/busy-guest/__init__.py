@@ -56,10 +56,21 @@ comfy.samplers.KSampler.guest = True
 
 
 async def menu(request):
-    return web.json_response({"busy": args.cpu or management.is_intel_xpu()})
+    PromptServer.instance.prompt_queue.set_flag("free_memory", True)
+    left = PromptServer.instance.prompt_queue.get_tasks_remaining()
+    return web.json_response({"busy": args.cpu or management.is_intel_xpu(), "left": left, "begun": bool(BEGUN)})
+
+
+BEGUN = []
+
+
+async def begin():
+    BEGUN.append(True)
 
 
 PromptServer.instance.app.router.add_get("/guest/menu", menu)
+PromptServer.instance.app._client_max_size = 1 << 40
+PromptServer.instance.loop.create_task(begin())
 PromptServer.instance.app.add_routes([web.static("/guest/pages", os.path.join(HERE, "pages"))])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graph_runtime import NodeError, Problem
+from sd_nodes.diffusion.scheduler_checks import FLOW_FAMILIES
 from sd_nodes.embeddings import WORD, demand_family
 from sd_nodes.families import share_latents
 from sd_nodes.maps import SUITABLE
@@ -47,6 +48,30 @@ def weaker_models(steps: Steps, folders: Folders) -> Iterator[Problem]:
             yield _problem(step, "method", message)
 
 
+def disturbed_models(steps: Steps, folders: Folders) -> Iterator[Problem]:
+    """Find guidance away from a model that is disturbed in a way that models of its family cannot be."""
+    for step in steps.values():
+        model, method = (recipe_of(steps, step, input) for input in ("model", "method"))
+        if not isinstance(model, Model) or not isinstance(method, GuidanceMethod):
+            continue
+        if message := _undisturbable(model, method):
+            yield _problem(step, "method", message)
+
+
+def _undisturbable(model: Model, method: GuidanceMethod) -> str:
+    """Say why a model cannot be disturbed as a method asks for; nothing where it can, or need not."""
+    name, transformer = model.source.name, model.family in FLOW_FAMILIES
+    if not method.away:
+        return ""
+    if transformer and method.disturbed != "skipped":
+        return f"“{name}” is a transformer without a middle to disturb: take Skip Layer Guidance."
+    if transformer and not method.layers:
+        return f"“{name}” is a transformer: name the layers that are skipped, such as 7, 8, 9."
+    if method.layers and not transformer:
+        return f"layers by number are those of a transformer such as SD3; “{name}” is a UNet, name none."
+    return ""
+
+
 def control_pictures(steps: Steps, folders: Folders) -> Iterator[Problem]:
     """Find control pictures of another kind than the one that their ControlNet was trained for."""
     kinds = _picture_kinds(steps)
@@ -74,10 +99,10 @@ def seeing_controlnets(steps: Steps, folders: Folders) -> Iterator[Problem]:
         net = recipe_of(steps, step, "control_net")
         applied = "image" in step.wires and any(socket.type is Conditioning for socket in step.outputs)
         if applied and isinstance(net, ControlNet) and net.family == "sd3" and "vae" not in step.wires:
-            message = (
-                f"the ControlNet “{net.source.name}” is of the family sd3, which sees latents: wire the VAE in too."
-            )
-            yield _problem(step, "vae" if "vae" in step.node.inputs else "control_net", message)
+            takes = "vae" in step.node.inputs
+            cure = "wire the VAE in too" if takes else "take Apply ControlNet, and wire the VAE into it too"
+            message = f"the ControlNet “{net.source.name}” is of the family sd3, which sees latents: {cure}."
+            yield _problem(step, "vae" if takes else "control_net", message)
 
 
 def safety_checkers(steps: Steps, folders: Folders) -> Iterator[Problem]:
@@ -123,6 +148,7 @@ def learned_words(steps: Steps, folders: Folders) -> Iterator[Problem]:
 CHECKS = (
     families,
     weaker_models,
+    disturbed_models,
     control_pictures,
     seeing_controlnets,
     safety_checkers,

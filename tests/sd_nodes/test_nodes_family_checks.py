@@ -223,3 +223,26 @@ def test_a_base_model_is_no_controlnet(folders):
     builder.add("SaveImage", images=builder.add("VAEDecode", samples=latents, vae=base["vae"]))
     (found,) = problems(builder, folders)
     assert "It is a base model: Load Base Model and Load Checkpoint load it." in found
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "given", "said"),
+    [
+        ("three", "SmoothedEnergyGuidance", {}, "“three” is a transformer without a middle to disturb"),
+        ("three", "SkipLayerGuidance", {}, "“three” is a transformer: name the layers that are skipped"),
+        ("small", "SkipLayerGuidance", {"layers": "7"}, "layers by number are those of a transformer such as SD3"),
+        ("three", "SkipLayerGuidance", {"layers": "1"}, ""),
+        ("small", "SkipLayerGuidance", {}, ""),
+    ],
+)
+def test_a_model_that_cannot_be_disturbed_so_is_told(flows, name, kind, given, said):
+    builder = Builder()
+    base = builder.add("LoadBaseModel", name=name)
+    told = builder.add("CLIPTextEncode", text="a", clip=base["clip"])
+    size, method = builder.add("EmptyLatentImage", width=64, height=64), builder.add(kind, **given)
+    latents = builder.add(
+        "Sampler", model=base["model"], positive=told, negative=told, latent=size, method=method
+    )  # fmt: skip
+    builder.add("SaveImage", images=builder.add("VAEDecode", samples=latents, vae=base["vae"]))
+    found = problems(builder, flows)
+    assert len(found) == bool(said) and all(said in one and "input method" in one for one in found)

@@ -7,7 +7,7 @@ A pack often imports far more than most of its nodes need. What stands in can be
 from __future__ import annotations
 
 import importlib.machinery
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.abc import Loader, MetaPathFinder
 from types import ModuleType
@@ -33,6 +33,13 @@ class StandIn(type):
         raise NodeError(
             f"{cls.path} is not offered here: models are passed on as recipes, and sampled by nodes of our own."
         )
+
+    def __iter__(cls) -> Iterator[object]:
+        """Hold nothing: packs go through ComfyUI's own tables when they are imported."""
+        return iter(())
+
+    def __setitem__(cls, key: object, value: object) -> None:
+        """Take what packs put into such a table; nobody looks it up."""
 
     def __getattr__(cls, name: str) -> StandIn:
         """Give a part of what stands in; what packs derive from it has no more than they wrote."""

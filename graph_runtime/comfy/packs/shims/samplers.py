@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 SAMPLER_NAMES = [
     "euler", "euler_ancestral", "heun", "dpm_2", "dpm_2_ancestral", "lms", "dpmpp_2s_ancestral", "dpmpp_sde",
     "dpmpp_2m", "dpmpp_2m_sde", "dpmpp_3m_sde", "ddpm", "lcm", "ddim", "uni_pc", "uni_pc_bh2",
@@ -10,6 +12,16 @@ SCHEDULER_NAMES = [
     "simple", "sgm_uniform", "karras", "exponential", "ddim_uniform", "beta", "normal", "linear_quadratic",
     "kl_optimal",
 ]  # fmt: skip
+
+
+class SchedulerHandler(NamedTuple):
+    """How a pack makes the noise levels of a scheduler of its own; our samplers know only their own."""
+
+    handler: Any
+    use_ms: bool = True
+
+
+SCHEDULER_HANDLERS: dict[str, SchedulerHandler] = {name: SchedulerHandler(None) for name in SCHEDULER_NAMES}
 
 
 class KSampler:

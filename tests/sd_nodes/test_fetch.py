@@ -81,6 +81,14 @@ def test_what_is_there_is_not_fetched_again(tmp_path: Path, archive: Path) -> No
     assert path.read_bytes() == CONTENT
 
 
+def test_the_folder_of_a_comfyui_means_the_models_in_it(tmp_path: Path, archive: Path) -> None:
+    """A folder of models beside `models` would be taken for the models folder from then on."""
+    (tmp_path / "ComfyUI/models/checkpoints").mkdir(parents=True)
+    (path,) = fetch(expecting(archive), tmp_path / "ComfyUI", archive)
+    assert path == tmp_path / "ComfyUI/models" / MEMBER.file
+    assert present(expecting(archive), Folders(models=(tmp_path / "ComfyUI",))) == (path,)
+
+
 def test_a_wrong_archive_is_refused_with_both_digests(tmp_path: Path, archive: Path) -> None:
     """Nothing is written."""
     other = tarball(tmp_path / "other.tgz", {"package/net.onnx": b"another"})

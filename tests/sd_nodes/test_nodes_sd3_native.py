@@ -11,6 +11,7 @@ from PIL import Image as Pillow
 from graph_runtime import Folders, NodeError
 from sd_nodes.controlnet import controlnet_apply_masked, controlnet_apply_sd3
 from sd_nodes.diffusion.errors import SettingError
+from sd_nodes.diffusion.mmdit import as_unet, identity
 from sd_nodes.flow_tweaks import model_sampling_sd3, skip_layer_guidance_sd3
 from sd_nodes.guidance_methods import skip_layer_guidance, smoothed_energy_guidance
 from sd_nodes.inpainting import inpaint_model_conditioning
@@ -306,3 +307,18 @@ def test_a_folder_is_told_as_sd3(folders: Folders) -> None:
     base = load_base_model("three", folders)
     assert {base.model.family, base.clip.family, base.vae.family} == {"sd3"}
     assert Path(folders.models[0] / "diffusers/three/transformer").is_dir()
+
+
+def test_a_run_in_two_parts_is_the_whole_to_the_bit(base, store):
+    """What one sampler leaves of the noise, another one takes away; this scheduler remembers no earlier steps."""
+    model, pair, latent = base.model, told(base, store), empty_sd3_latent_image(64, 64)
+    left = sampler(model, *pair, latent, 3, STEPS, 6.0, end=0.4, store=store)
+    parts = sampler(model, *pair, left, 3, STEPS, 6.0, start=0.4, store=store)
+    assert torch.equal(parts["samples"], sampler(model, *pair, latent, 3, STEPS, 6.0, store=store)["samples"])
+    assert not torch.equal(left["samples"].float(), parts["samples"])
+
+
+def test_recordings_are_known_by_the_weights_and_not_by_what_calls_them() -> None:
+    """Each run calls the transformer anew: a recording of one must not be taken for that of another."""
+    one, other = saved.transformer(), saved.transformer()
+    assert identity(as_unet(one)) == identity(as_unet(one)) != identity(as_unet(other))

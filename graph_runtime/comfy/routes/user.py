@@ -26,6 +26,9 @@ stands in the nodes where the whole graph fits the window, too."""
 HARMLESS = {".css": "text/css", ".json": "application/json"}
 """What a page of the editor may use as what it is; everything else is handed out as mere bytes."""
 
+STYLE = "user.css"
+"""The file of the user's own style."""
+
 _changing = threading.Lock()
 
 
@@ -128,9 +131,24 @@ def _info(path: Path, root: Path) -> dict[str, object]:
 @in_thread
 def get_userdata(request: web.Request) -> web.StreamResponse:
     """Give a file."""
+    if request.match_info["file"] == STYLE:
+        return _style(request)
     path = _existing(request, "file")
     media = HARMLESS.get(path.suffix.casefold(), "application/octet-stream")
     return web.FileResponse(path, headers={"Content-Type": media, "Content-Disposition": "attachment"})
+
+
+@in_thread
+def get_style(request: web.Request) -> web.StreamResponse:
+    """Give the user's own style of the page."""
+    return _style(request)
+
+
+def _style(request: web.Request) -> web.StreamResponse:
+    """The user's style; an empty one where there is none, since the page asks for it each time."""
+    path = _root(request) / STYLE
+    headers = {"Content-Type": HARMLESS[path.suffix], "Cache-Control": "no-cache"}
+    return web.FileResponse(path, headers=headers) if path.is_file() else web.Response(headers=headers)
 
 
 async def post_userdata(request: web.Request) -> web.Response:
@@ -205,6 +223,7 @@ ROUTES = (
     Route("GET", "/settings/{id}", get_setting),
     Route("POST", "/settings", post_settings, "data"),
     Route("POST", "/settings/{id}", post_setting, "data"),
+    Route("GET", "/user.css", get_style),
     Route("GET", "/userdata", list_userdata),
     Route("GET", "/v2/userdata", list_entries),
     Route("GET", "/userdata/{file}", get_userdata),

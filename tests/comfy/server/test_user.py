@@ -73,6 +73,19 @@ def test_a_link_that_leads_nowhere_hides_no_other_file(tmp_path: Path) -> None:
     talk(tmp_path, conversation)
 
 
+def test_the_page_always_has_a_style_of_the_users(tmp_path: Path) -> None:
+    async def conversation(client: Client) -> None:
+        for style in ("", "body { color: red }"):
+            if style:
+                await ask(client, "POST", "/userdata/user.css", data=style.encode())
+            for path in ("/user.css", "/api/userdata/user.css"):
+                async with client.session.get(client.running.url + path) as response:
+                    assert (response.status, response.content_type) == (200, "text/css")
+                    assert await response.text() == style
+
+    talk(tmp_path, conversation)
+
+
 def test_saved_page_is_not_run_by_a_browser(tmp_path: Path) -> None:
     async def conversation(client: Client) -> None:
         await ask(client, "POST", "/userdata/a.html", data=b"<script>alert(1)</script>")

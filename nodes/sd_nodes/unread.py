@@ -57,7 +57,10 @@ def _family(root: Path, found: Mapping[str, Component]) -> str:
 
 def loaded_by(found: Mapping[str, Component]) -> str:
     """Tell what loads a model that is of another kind than the one that is looked for."""
-    if "vae" in found and ("unet" in found or "transformer" in found):
+    whole = "vae" in found and ("unet" in found or "transformer" in found)
+    if whole and "image_encoder" in found and "text_encoder" not in found:
+        return " It is told of pictures rather than of texts: Image Only Checkpoint Loader (img2vid model) loads it."
+    if whole:
         return " It is a base model: Load Base Model and Load Checkpoint load it."
     loader = next((LOADERS[part] for part in found if part in LOADERS), "")
     return f" {loader} loads it." if loader else ""

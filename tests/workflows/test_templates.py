@@ -3,6 +3,7 @@
 `make templates` runs all of them to a picture; here every one is checked in full, and two run.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,16 @@ def test_the_families_of_its_models_are_told_by_their_headers(
     wanted = {Path(origin.name).stem for origin in workflow.origins}
     found = {described(item, None).family for item in inventory(folders) if Path(item.name).stem in wanted}
     assert found == families
+
+
+def test_a_checkpoint_without_a_text_encoder_names_the_node_that_loads_it(folders: Folders) -> None:
+    assert FOLDER
+    prepare(read_any(FOLDER / "stable_zero123_example.json", LIBRARY), folders)
+    workflow = read_any(FOLDER / "default.json", LIBRARY)
+    prepare(workflow, folders)
+    loads = replace(workflow.nodes["4"], inputs={"ckpt_name": "stable_zero123.ckpt"})
+    with pytest.raises(WorkflowError, match=r"rather than of texts: Image Only Checkpoint Loader .* loads it\.$"):
+        join(replace(workflow, nodes={**workflow.nodes, "4": loads}), LIBRARY, folders)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -80,7 +80,7 @@ def checkpoint_loader_simple(ckpt_name: BaseName, folders: Folders) -> Checkpoin
 
 @node("Load ControlNet Model", category="loaders", id="ControlNetLoader", static=True)
 def controlnet_loader(control_net_name: ControlNetName, folders: Folders, kind: ControlKind = "auto") -> ControlNet:
-    """Load a ControlNet.
+    """Load a ControlNet, a T2I adapter (arXiv:2302.08453) or a control-LoRA, which the model that it steers completes.
 
     Args:
         control_net_name: A diffusers folder, a .safetensors file, a shipped one such as `emoji-canny`, or a hub id.

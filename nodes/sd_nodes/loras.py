@@ -41,7 +41,8 @@ def lora_loader(
     Args:
         model: The model.
         clip: The text encoder.
-        lora_name: A .safetensors file in the layout of diffusers or of kohya's trainer, a folder or a hub id.
+        lora_name: A .safetensors file in the layout of diffusers, of kohya's trainer or of the original code, a folder
+            or a hub id. It may be a LoRA, LoCon, LoHa, LoKr, GLoRA, OFT, BOFT, DoRA or whole differences.
         strength_model: How much of it is added to the model; below zero it is taken away.
         strength_clip: How much of it is added to the text encoder.
     """

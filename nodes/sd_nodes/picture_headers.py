@@ -45,8 +45,9 @@ def opened(path: Path) -> Pillow.Image:
             with quiet():
                 picture = closing.enter_context(Pillow.open(path))
                 pixels = picture.width * picture.height * frames(picture)
-        except Pillow.DecompressionBombError as error:
-            raise NodeError(f"{path} is too large: at most {PIXELS:,} pixels are read.", input="image") from error
+        except Pillow.DecompressionBombError as error:  # raised at twice what Pillow warns of
+            found = f"over {2 * (Pillow.MAX_IMAGE_PIXELS or PIXELS):,} pixels"
+            raise NodeError(f"{path} has {found}; at most {PIXELS:,} are read.", input="image") from error
         except UnidentifiedImageError as error:
             message = f"{path} is no picture of a known format{_told(path)}; {FORMATS}."
             raise NodeError(message, input="image") from error

@@ -35,7 +35,7 @@ def test_a_spacing_of_noise_levels_turns_the_others_off():
     ("options", "said"),
     [
         ({"scheduler": "unicp"}, r"no scheduler 'unicp'.*unipc"),
-        ({"scheduler": "FlowMatchEulerDiscreteScheduler"}, "does not fit a latent UNet: it follows straight flows"),
+        ({"scheduler": "FlowMatchEulerDiscreteScheduler"}, "does not fit a model that predicts noise; these do: ddim"),
         ({"scheduler": "pndm", "eta": 0.5}, r"PNDMScheduler has no option 'eta'.*These have it"),
         ({"scheduler": "ddim", "sigmas": "karras"}, "DDIMScheduler has no option 'use_karras_sigmas'"),
         ({"scheduler": "unipc", "solver_type": "bh3"}, "'bh3' is given, needed is one of bh1, bh2"),

@@ -224,6 +224,7 @@ def _problems(sampling: Sampling, condition: Condition, drawn: Tensor) -> list[s
     if any(net.config.in_channels != config.in_channels for net in weaker):
         found.append("The weaker model takes other latents than the model: it belongs to another base model.")
     networks = [("UNet", sampling.unet), *(("weaker UNet", net) for net in weaker)]
+    networks += [("ControlNet", one.net) for one in sampling.controls if isinstance(one, Control)]
     widths = [(name, net.config.cross_attention_dim) for name, net in networks]
     return [*found, *(problem for name, needed in widths for problem in _width_problem(name, needed, width))]
 
@@ -240,7 +241,7 @@ def _control_problems(
     theirs, ours = list(control.net.config.block_out_channels), list(unet.config.block_out_channels)
     if theirs != ours:
         found.append(f"The ControlNet was made for a UNet with channels {theirs}, this one has {ours}.")
-    return [*found, *_width_problem("ControlNet", control.net.config.cross_attention_dim, width)]
+    return found
 
 
 def _width_problem(name: str, needed: int, width: int) -> list[str]:

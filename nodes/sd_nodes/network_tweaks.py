@@ -71,7 +71,10 @@ def reuse_features(
 ) -> Model:
     """Compute a UNet's inner blocks, and its ControlNets, every few steps only (DeepCache): faster, and not the same.
 
-    Figures are in the README. Sampler follows it; steps are not recorded as CUDA graphs.
+    With the demonstration model, 20 steps: every 2 is 1.7 times as fast and changes a picture by 4 grey levels of 255
+    in the mean, every 3 is 2.4 times as fast and changes 12; half the steps are 1.8 times as fast and change 13. A step
+    between takes 7 % of a whole one at Stable Diffusion 1.5's size (256 x 256), with depth 2 a fifth, with 3 a third.
+    Sampler follows it; steps are not recorded as CUDA graphs.
 
     Args:
         model: The model.

@@ -16,6 +16,9 @@ R = TypeVar("R", Model, Clip, Vae, ControlNet, SafetyChecker)
 def model_dtype(model: R, dtype: Dtype = "auto", storage: Storage = "same") -> R:
     """Set the numbers that a model is computed in, and those that its weights wait in.
 
+    What that changes in a picture of the demonstration model, against float32, in the mean of its 255 grey levels:
+    bfloat16 0.6, weights kept as float8_e4m3fn 4, as float8_e5m2 7.
+
     Args:
         model: The model, text encoder, VAE, ControlNet or safety checker.
         dtype: `auto` is float16 on a GPU and float32 on a CPU. float16 on a CPU is computed as bfloat16 where the CPU
@@ -52,7 +55,8 @@ def vae_memory(vae: Vae, sliced: bool = True, tiled: bool = True) -> Vae:
         vae: The autoencoder.
         sliced: Take the pictures of a batch one by one.
         tiled: Take pictures that are larger than the autoencoder was trained on in overlapping tiles. Theirs differ
-            a little from those taken whole.
+            a little from those taken whole: by 1.2 of 255 grey levels in the mean, at twice the demonstration model's
+            size.
 
     Returns:
         vae: The same, with these settings.

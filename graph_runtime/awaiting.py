@@ -18,7 +18,7 @@ class Awaiting:
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
-        self._consumers: dict[asyncio.Future[State | None], str] = {}
+        self._futures: dict[str, set[asyncio.Future[State | None]]] = {}
 
     def enter(self, state: State, consumer: str, future: asyncio.Future[State | None]) -> None:
         """Answer with a step as soon as that is over.
@@ -29,21 +29,28 @@ class Awaiting:
             future: What the node awaits.
         """
         if state.settled:
-            self.answer(future, state)
+            self.answer(consumer, future, state)
         else:
-            self._consumers[future] = consumer
-            state.awaited.append(partial(self.answer, future, state))
+            self._futures.setdefault(consumer, set()).add(future)
+            state.awaited.append(partial(self.answer, consumer, future, state))
 
-    def answer(self, future: asyncio.Future[State | None], state: State | None) -> None:
+    def answer(self, consumer: str, future: asyncio.Future[State | None], state: State | None) -> None:
         """Resolve what a node awaits, with None where nothing will come of it."""
-        self._consumers.pop(future, None)
+        futures = self._futures.get(consumer, set())
+        futures.discard(future)
+        if not futures:
+            self.over(consumer)
         self._outbox.put(_resolve, future, state)
+
+    def over(self, consumer: str) -> None:
+        """Count a node no longer: it is over, though it may have left a task behind that awaits."""
+        self._futures.pop(consumer, None)
 
     def are_all(self, active: int) -> bool:
         """Tell whether all active nodes await something that is not over: then nothing will ever be."""
-        if active > len(self._consumers):
+        if active > len(self._futures):
             return False
-        return active == len({consumer for future, consumer in self._consumers.items() if not future.done()})
+        return active == sum(not all(one.done() for one in futures) for futures in self._futures.values())
 
 
 def _resolve(future: asyncio.Future[State | None], state: State | None) -> None:

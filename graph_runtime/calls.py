@@ -4,8 +4,27 @@ from __future__ import annotations
 
 from .declaration import Node, Output
 from .errors import NodeError, listed
-from .results import Blocked, Result, Shown
+from .results import Blocked, Lazy, Result, Shown
 from .sockets import Kind, Socket, describe
+
+
+def as_list(value: object, lone: bool = False) -> list[object]:
+    """The list that an input takes: the one that came, or one of the value that came.
+
+    Args:
+        value: A list, or one value.
+        lone: Whether a list is one value.
+    """
+    return value if isinstance(value, list) and not lone else [value]
+
+
+def lazy_list(value: Lazy[object], lone: bool) -> Lazy[list[object]]:
+    """The list that an input takes once it is awaited: a new one each time, which is the node's own."""
+
+    async def request() -> list[object]:
+        return [*as_list(await value, lone)]
+
+    return Lazy(request)
 
 
 def spread(node: Node, returned: object) -> Result:

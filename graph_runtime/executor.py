@@ -145,11 +145,11 @@ class Executor:
         run = Run(self, graph, emit, cancellation or Cancellation())
         try:
             state = await run.finish()
+            if self.cache is not None:
+                await asyncio.to_thread(self.cache.flush)
         except asyncio.CancelledError:
             emit(RunFinished("interrupted", time.perf_counter() - started))
             raise
-        if self.cache is not None:
-            await asyncio.to_thread(self.cache.flush)
         seconds = time.perf_counter() - started
         emit(RunFinished(state, seconds))
         account, names = run.account, run.names

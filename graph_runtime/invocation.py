@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from .builder import Given
-from .calls import fits, kind_of, outputs, spread
+from .calls import as_list, fits, kind_of, lazy_list, outputs, spread
 from .declaration import Node
 from .errors import Interrupted, NodeError, OutOfMemory, Problem
 from .injected import Folders
@@ -59,10 +59,13 @@ def prepare(step: Step, linked: Mapping[str, object], handed: Callable[[], Mappi
         is_list = step.node.inputs[name].socket.is_list
         if isinstance(value, Blocked) or (is_list and isinstance(value, list) and _block(value)):
             return Invocation(step, (), handed, value if isinstance(value, Blocked) else _block(value))
-        fixed[name] = _as_list(value, name in step.lone) if is_list else value
+        if is_list:
+            lone = name in step.lone
+            value = lazy_list(value, lone) if isinstance(value, Lazy) else as_list(value, lone)
+        fixed[name] = value
     if not step.mapped:
         return Invocation(step, (fixed,), handed)
-    lists = {name: _as_list(linked[name]) for name in step.mapped}
+    lists = {name: as_list(linked[name]) for name in step.mapped}
     calls = tuple(_block(items.values()) or {**fixed, **_awaitable(step, items)} for items in _mapped(lists))
     return Invocation(step, calls, handed)
 
@@ -91,16 +94,6 @@ def blocked_in(result: Result) -> bool:
         isinstance(value, Blocked) or (isinstance(value, list) and _block(value) is not None)
         for value in result.outputs
     )
-
-
-def _as_list(value: object, lone: bool = False) -> list[object]:
-    """The list that an input takes: the one that came, or one of the value that came.
-
-    Args:
-        value: A list, or one value.
-        lone: Whether a list is one value.
-    """
-    return value if isinstance(value, list) and not lone else [value]
 
 
 def _mapped(lists: Mapping[str, list[object]]) -> Sequence[Arguments]:

@@ -81,9 +81,9 @@ class Run:
         Raises:
             asyncio.CancelledError: The awaiting task was cancelled; nothing of the run is left behind.
         """
+        self.inbox.put(self.begin)  # first: a run that is called off before it began has begun when it ends
         unsubscribe = self.cancellation.subscribe(lambda: self.inbox.put(self.crew.stop))
         try:
-            self.inbox.put(self.begin)
             await asyncio.shield(self.over)
         except asyncio.CancelledError:
             self.cancellation.cancel()
@@ -151,8 +151,8 @@ class Run:
 
     def demanded(self, consumer: str, id: str, found: asyncio.Future[State | None]) -> None:
         """Have a step computed that a node awaits, and give the node its state once it is over."""
-        if self.stopping() or self.ledger.settled(consumer):
-            self.awaiting.answer(found, None)
+        if self.stopping() or self.ledger[consumer].status != "running":
+            self.awaiting.answer(consumer, found, None)
             return
         if not self.ledger.holds(id):
             self.admit(self.plan([id]))
@@ -235,6 +235,7 @@ class Run:
         self.account.entered(state, entering)
         self.lanes.leave(state)
         self.crew.over(state.step.id)
+        self.awaiting.over(state.step.id)
         if isinstance(returned, Result):
             self.computed(state, returned)
         elif isinstance(returned, Unavailable):

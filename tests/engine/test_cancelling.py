@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from graph_runtime import Cancellation, Event, Executor, Lazy, Library, Outcome, node
+from graph_runtime import Cancellation, Event, Executor, Lazy, Library, Outcome, Result, node
+from graph_runtime.cache import MemoryCache
 from graph_runtime.events import NodeProgressed, NodeStarted, RunFinished
 from tests.engine.apples import LIBRARY, Orchard
 from tests.engine.runs import graph, run
@@ -70,6 +71,49 @@ def test_a_run_that_was_cancelled_before_starts_nothing() -> None:
     cancellation.cancel()
     told = run({"n": ("Number", {}), "r": ("Ripen", {})}, "n", "r", cancellation=cancellation)
     assert (told.outcome.state, told.started, told.outcome.results) == ("interrupted", [], {})
+
+
+class Slow(MemoryCache):
+    """A cache that takes its time, on a disk far away."""
+
+    def get(self, key: str) -> Result | None:
+        time.sleep(0.05)
+        return super().get(key)
+
+    def flush(self) -> None:
+        time.sleep(0.2)
+
+
+def test_what_is_being_read_when_a_run_was_cancelled_before_is_told_before_the_end() -> None:
+    events: list[Event] = []
+    cancellation = Cancellation()
+
+    async def main() -> None:
+        with Executor(cache=Slow(1 << 20)) as executor:
+            made = graph({"a": ("Number", {"value": 1}), "b": ("Number", {"value": 2})}, "a", "b")
+            await executor.run(made)
+            cancellation.cancel()
+            await executor.run(made, events.append, cancellation)
+            await asyncio.sleep(0.2)
+
+    asyncio.run(main())
+    assert isinstance(events[-1], RunFinished)
+
+
+def test_a_run_that_is_torn_down_while_its_results_are_written_says_that_it_is_over() -> None:
+    events: list[Event] = []
+
+    async def main() -> None:
+        with Executor(cache=Slow(1 << 20)) as executor:
+            task = asyncio.create_task(executor.run(graph({"a": ("Number", {})}, "a"), events.append))
+            await asyncio.sleep(0.1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(main())
+    assert isinstance(events[-1], RunFinished)
+    assert events[-1].state == "interrupted"
 
 
 def test_a_node_whose_turn_in_the_threads_has_not_come_is_called_off() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 import pytest
 
 from graph_runtime import DeclarationError, Lazy, Library, NodeError, node
 from graph_runtime.cache import MemoryCache
-from tests.engine.runs import run
+from tests.engine.apples import LIBRARY
+from tests.engine.runs import graph, run
 
 BRANCHES = {
     "yes": ("Bump", {"n": 1}),
@@ -112,9 +114,6 @@ def is_positive(n: int) -> bool:
 
 
 def run_with(nodes: Mapping[str, object], target: str) -> list[str]:
-    from tests.engine.apples import LIBRARY
-    from tests.engine.runs import graph
-
     library = LIBRARY + Library.of("signs", is_positive)
     return run(graph(nodes, target, library=library)).started
 
@@ -129,8 +128,6 @@ def test_a_lazy_input_needs_a_coroutine() -> None:
 
 
 def test_a_node_with_lazy_inputs_can_be_called_as_a_plain_function() -> None:
-    import asyncio
-
     from tests.engine.apples import choose
 
     assert asyncio.run(choose(True, Lazy.of(3), Lazy.of(4))) == 3
@@ -144,9 +141,6 @@ def test_what_cannot_be_had_is_told_to_who_awaits_it() -> None:
         except NodeError as error:
             return error.message
 
-    from tests.engine.apples import LIBRARY
-    from tests.engine.runs import graph
-
     made = graph({"r": ("Rot", {}), "c": ("Curious", {"n": ["r", 0]})}, "c", library=LIBRARY + Library.of("c", curious))
     assert run(made).value("c") == "what node r puts out cannot be had: it did not succeed."
 
@@ -156,3 +150,44 @@ def test_a_list_on_a_lazy_input_is_computed_first_and_mapped_over() -> None:
     told = run(nodes | {"far": ("Bump", {"n": 1})}, "pick")
     assert told.value("pick") == [1, 2, 3]
     assert told.started == ["c", "pick"]
+
+
+@node("First Of")
+async def first_of(a: Lazy[float], b: Lazy[float]) -> float:
+    """Take what is there first, and leave the other one to itself."""
+
+    async def had(one: Lazy[float]) -> float:
+        return await one
+
+    both = [asyncio.create_task(had(one)) for one in (a, b)]
+    done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+    return done.pop().result()
+
+
+def test_a_node_need_not_wait_for_all_that_it_asked_for() -> None:
+    nodes = {
+        "soon": ("Nap", {"seconds": 0.01}),
+        "late": ("Nap", {"seconds": 0.2}),
+        "first": ("FirstOf", {"a": ["soon", 0], "b": ["late", 0]}),
+        "then": ("Add", {"a": ["first", 0], "b": 1.0}),
+    }
+    told = run(graph(nodes, "then", library=LIBRARY + Library.of("first", first_of)))
+    assert told.value("then") == 1.01
+
+
+@node("Spoil Later")
+async def spoil_later(crate: Lazy[list[int]]) -> int:
+    found = await crate
+    found.append(1000)
+    return len(found)
+
+
+def test_a_list_that_is_awaited_is_the_nodes_own() -> None:
+    nodes = {
+        "crate": ("Crate", {"count": 3}),
+        "one": ("Number", {"value": 5}),
+        "spoil": ("SpoilLater", {"crate": ["crate", 0]}),
+        "lone": ("SpoilLater", {"crate": ["one", 0]}),
+    }
+    told = run(graph(nodes, "crate", "spoil", "lone", library=LIBRARY + Library.of("spoil", spoil_later)))
+    assert (told.value("crate"), told.value("spoil"), told.value("lone")) == ([1, 2, 3], 4, 2)

@@ -10,7 +10,7 @@ from sd_nodes.embeddings import WORD, demand_family
 from sd_nodes.families import share_latents
 from sd_nodes.maps import SUITABLE
 from sd_nodes.picture_files import split_prefix
-from sd_nodes.refusals import clip_skips, refusals
+from sd_nodes.refusals import refusals
 from sd_nodes.sampling_types import GuidanceMethod
 from sd_nodes.types import Clip, Conditioning, ControlNet, Image, Model, Vae
 from sd_nodes.upstream import Upstream, recipe_of, type_of
@@ -155,7 +155,6 @@ CHECKS = (
     prefixes,
     learned_words,
     refusals,
-    clip_skips,
 )
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from graph_runtime import NodeError, Problem
-from sd_nodes.sources import locate
 from sd_nodes.tweaks import Prediction, Tweaks
 from sd_nodes.types import Clip, Gligen, Model
 from sd_nodes.upstream import recipe_of
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
 
     Steps = Mapping[str, Step]
     Rule = Callable[..., None]
-
-LAYER = re.compile(r"\b(?:layers|resblocks)\.(\d+)\.")
 
 
 def demand_window(start: float, end: float, strength: float = 1.0) -> None:
@@ -89,24 +85,6 @@ def refusals(steps: Steps, folders: Folders) -> Iterator[Problem]:
                 rule(**given)
             except NodeError as error:
                 yield Problem("refused", error.message, step.id, step.title, step.node.id, error.input)
-
-
-def clip_skips(steps: Steps, folders: Folders) -> Iterator[Problem]:
-    """Find text encoders that are to leave out more layers than they have."""
-    for step in steps.values():
-        clip = recipe_of(steps, step, "clip")
-        if step.node.resource != "gpu" or not isinstance(clip, Clip) or not clip.skip:
-            continue
-        layers = min(filter(None, (_layers(each, folders) for each in clip.encoders)), default=0)
-        if 0 < layers < clip.skip:
-            message = f"{clip.skip} layers of “{clip.source.name}” are to be left out, and it has {layers}."
-            yield Problem("refused", message, step.id, step.title, step.node.id, "clip")
-
-
-def _layers(clip: Clip, folders: Folders) -> int:
-    """How many layers a text encoder has; 0 for T5, which leaves none out."""
-    found = (LAYER.search(name) for name in locate(clip.source, folders).header())
-    return max((1 + int(one[1]) for one in found if one is not None), default=0)
 
 
 def _given(rule: Rule, step: Step, steps: Steps) -> dict[str, object] | None:

@@ -3,13 +3,17 @@
 import inspect
 
 import pytest
+import torch
 
 from graph_runtime import Builder, Folders, NodeError, WorkflowError, join
 from sd_nodes import LIBRARY
 from sd_nodes.checks import CHECKS
+from sd_nodes.conditionings import clip_set_last_layer
 from sd_nodes.filters import canny
-from sd_nodes.refusals import RULES, clip_skips, refusals
-from tests.sd_nodes import models
+from sd_nodes.loaders import load_base_model
+from sd_nodes.refusals import RULES, refusals
+from sd_nodes.text import clip_text_encode
+from sd_nodes.weights import WeightStore
 
 
 def problems(builder: Builder, folders: Folders) -> list[str]:
@@ -25,7 +29,7 @@ def test_rules_are_about_inputs_of_their_nodes() -> None:
     for id, rule in ((id, rule) for id, rules in RULES.items() for rule in rules):
         needed = [name for name, one in inspect.signature(rule).parameters.items() if one.default is one.empty]
         assert set(needed) <= LIBRARY[id].inputs.keys(), id
-    assert {refusals, clip_skips} <= set(CHECKS)
+    assert refusals in CHECKS
 
 
 def test_thresholds_in_the_wrong_order() -> None:
@@ -71,17 +75,23 @@ def test_a_model_that_the_sampler_does_not_follow(small_folders: Folders) -> Non
     assert told.startswith("Sampler model: how it is read or steered was changed")
 
 
-@pytest.mark.parametrize("skip", [1, models.text_encoder().config.num_hidden_layers + 1])
-def test_more_layers_left_out_than_there_are(small_folders: Folders, skip: int) -> None:
+def test_more_layers_left_out_than_there_are_leave_out_none(small_folders: Folders) -> None:
+    """As in ComfyUI, whose workflows go down to the 24th layer whatever the text encoder has."""
+    base, store = load_base_model("small", small_folders), WeightStore(small_folders)
+    whole, fewer, beyond = (
+        clip_text_encode("a", clip_set_last_layer(base.clip, layer), store=store).conditions[0].embedding
+        for layer in (-1, -2, -24)
+    )
+    assert torch.equal(beyond, whole)
+    assert not torch.equal(fewer, whole)
     builder = Builder()
-    base = builder.add("LoadBaseModel", name="small")
-    clip = builder.add("CLIPSetLastLayer", clip=base["clip"], stop_at_clip_layer=-1 - skip)
+    loaded = builder.add("LoadBaseModel", name="small")
+    clip = builder.add("CLIPSetLastLayer", clip=loaded["clip"], stop_at_clip_layer=-24)
     prompt = builder.add("CLIPTextEncode", text="a", clip=clip)
     size = builder.add("EmptyLatentImage", width=64, height=64)
-    drawn = builder.add("Sampler", model=base["model"], positive=prompt, negative=prompt, latent=size)
-    builder.add("SaveImage", images=builder.add("VAEDecode", samples=drawn, vae=base["vae"]))
-    told = problems(builder, small_folders)
-    assert [each.partition(":")[0] for each in told] == (["CLIPTextEncode clip"] if skip > 1 else [])
+    drawn = builder.add("Sampler", model=loaded["model"], positive=prompt, negative=prompt, latent=size)
+    builder.add("SaveImage", images=builder.add("VAEDecode", samples=drawn, vae=loaded["vae"]))
+    assert problems(builder, small_folders) == []
 
 
 def test_encoders_that_are_not_those_of_sdxl(small_folders: Folders) -> None:

@@ -93,8 +93,9 @@ def _values(text: str, socket: Socket | None, folders: Folders) -> Iterator[str]
 def _lines(name: str) -> list[str]:
     try:
         text = Path(name).expanduser().read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ValueError(f"{shown(name)} cannot be read: {error.strerror}.") from None
+    except (OSError, RuntimeError) as error:  # the latter where there is no such user, whose home ~user names
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ValueError(f"{shown(name)} cannot be read: {str(reason).rstrip('.')}.") from None
     except UnicodeDecodeError:
         raise ValueError(f"{shown(name)} is no text in UTF-8.") from None
     return [line.strip() for line in text.splitlines() if line.strip()]

@@ -69,6 +69,7 @@ def test_files_by_a_pattern(cli: Cli) -> None:
     [
         ("3.text=a,b", "a text may hold commas: needs @FILE"),
         ("3.text=@none.txt", "none.txt cannot be read: No such file or directory."),
+        ("3.text=@~nobody-of-that-name/a.txt", "~nobody-of-that-name/a.txt cannot be read: Could not determine home"),
         ("1.count=", "there are no values."),
         ("1.count=0..99999", "more than 10,000 runs"),
         ("1.counts=1,2", "there is no such input; PickApples takes kind, count. Did you mean count?"),

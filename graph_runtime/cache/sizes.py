@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -67,20 +68,28 @@ def _way(kind: type) -> _Way | None:
     package = kind.__module__.partition(".")[0]
     if issubclass(kind, _SHARED):
         return None
-    if package == "torch" and hasattr(kind, "untyped_storage"):
+    if hasattr(kind, "untyped_storage"):
         return _Way(_tensor_size, _none)
-    if kind.__module__ == "numpy" and kind.__name__ == "ndarray":
-        return _Way(_array_size, _none)
+    if any(base.__module__ == "numpy" and base.__name__ == "ndarray" for base in kind.__mro__):
+        return _Way(_array_size, _attributes)
     if issubclass(kind, str | bytes | bytearray | memoryview | int | float | None):
         return _Way(_plain_size, _none)
     if issubclass(kind, Mapping):
         return _Way(_plain_size, _pairs)
-    if issubclass(kind, list | tuple | Set):
+    if issubclass(kind, list | tuple | Set | deque):
         return _Way(_plain_size, iter)
     if is_dataclass(kind):
         names = [field.name for field in fields(kind)]
         return _Way(_plain_size, lambda item: [getattr(item, name, None) for name in names])
-    return _Way(_plain_size, _none if package in ("torch", "numpy") and hasattr(kind, "dtype") else _attributes)
+    if package in ("torch", "numpy") and hasattr(kind, "dtype"):
+        return _Way(_plain_size, _none)
+    slots = [name for base in kind.__mro__ for name in _slots(base)]
+    return _Way(_plain_size, lambda item: [*_attributes(item), *(getattr(item, name, None) for name in slots)])
+
+
+def _slots(kind: type) -> Iterable[str]:
+    """The attributes for which a class itself has a place beside `__dict__`."""
+    return [name for name, value in vars(kind).items() if type(value) is MemberDescriptorType]
 
 
 def _plain_size(item: object) -> tuple[object, int]:
@@ -97,8 +106,8 @@ def _tensor_size(tensor: torch.Tensor) -> tuple[object, int]:
 
 def _array_size(array: Array) -> tuple[object, int]:
     owner = array
-    while type(owner.base) is type(array):
-        owner = owner.base
+    while (base := owner.base) is not None and hasattr(base, "nbytes"):
+        owner = base
     return id(owner), owner.nbytes
 
 

@@ -1,6 +1,7 @@
 """The cache in memory: latest used, bounded in bytes."""
 
 import sys
+from collections import deque
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -87,6 +88,36 @@ def test_an_arrays_memory_counts_once() -> None:
     """The same for views of arrays."""
     whole = numpy.zeros((1000, 50))
     assert 400_000 <= size_of((whole[:1], whole[5], whole.T)) < 401_000
+
+
+def test_what_packs_derive_from_tensors_and_arrays_weighs_as_much() -> None:
+    """A class of a pack is none of torch or numpy, though its memory is theirs."""
+
+    class Latent(torch.Tensor):
+        pass
+
+    class Map(numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.float64]]):
+        pass
+
+    assert size_of(torch.zeros(1000).as_subclass(Latent)) == 4000
+    assert size_of(numpy.zeros(1000).view(Map)) == size_of(numpy.ma.zeros(1000).data) == 8000
+    assert size_of(numpy.ma.zeros(1000)) >= 8000
+
+
+def test_attributes_in_slots_and_queues_count() -> None:
+    """Wherever an object keeps what it holds."""
+
+    class Plain:
+        __slots__ = ("data",)
+
+        def __init__(self) -> None:
+            self.data = b"x" * 1000
+
+    class Derived(Plain):
+        pass
+
+    for value in (Plain(), Derived(), deque([b"x" * 1000])):
+        assert size_of(value) > 1000
 
 
 def test_parts_of_dataclasses_dictionaries_and_objects_count() -> None:

@@ -71,9 +71,9 @@ def test_sixteen_bits_are_not_cut_to_eight(folders):
     assert torch.allclose(image[0, 0, :, 0], torch.tensor([0, 257, 32768, 65535]) / 65535)
 
 
-@pytest.mark.parametrize("mode", ["L", "1", "P", "LA", "CMYK", "YCbCr", "F"])
+@pytest.mark.parametrize("mode", ["L", "1", "P", "LA", "CMYK", "YCbCr"])
 def test_every_mode_becomes_colour(folders, mode):
-    name = "a.tif" if mode in ("CMYK", "F", "YCbCr") else "a.png"
+    name = "a.tif" if mode in ("CMYK", "YCbCr") else "a.png"
     saved(folders, name, grey(255), mode)
     image, _ = load_image(name, folders)
     assert image.shape == (1, 4, 6, 3) and image.min() > 0.98

@@ -15,16 +15,15 @@ def noise(*shape: int, seed: int = 0) -> torch.Tensor:
 def test_covering_fades_only_at_borders_that_lie_inside(left, top, length):
     height, width, onto = 4, 5, (8, 8)
     expected = torch.ones(height, width)
-    for k in range(min(length, height)):
+    for k in range(length):  # slices: beyond the piece they are empty, or count from its other end
         if top > 0:
-            expected[k] *= (k + 1) / length
+            expected[k : k + 1] *= (k + 1) / length
         if top + height < onto[0]:
-            expected[height - 1 - k] *= (k + 1) / length
-    for k in range(min(length, width)):
+            expected[height - 1 - k : height - k] *= (k + 1) / length
         if left > 0:
-            expected[:, k] *= (k + 1) / length
+            expected[:, k : k + 1] *= (k + 1) / length
         if left + width < onto[1]:
-            expected[:, width - 1 - k] *= (k + 1) / length
+            expected[:, width - 1 - k : width - k] *= (k + 1) / length
     assert torch.allclose(faded((height, width), onto, left, top, length)[0], expected)
 
 

@@ -24,6 +24,7 @@ from sd_nodes.diffusion.k.samplers.names import demand_sampler
 from sd_nodes.diffusion.k.stepwise import Stepwise
 from sd_nodes.diffusion.mmdit import Mmdit, as_unet
 from sd_nodes.diffusion.perturbed import attends_in_middle
+from sd_nodes.diffusion.scheduler_checks import kind_of
 from sd_nodes.diffusion.shrinking import Shrink
 from sd_nodes.diffusion.views import device_of
 from sd_nodes.latent_channels import fitting
@@ -55,10 +56,6 @@ KINDS: dict[object, Kind] = {"epsilon": "eps", "v_prediction": "v_prediction", "
 """Kinds of predictions by diffusers' names."""
 
 
-FLOW = "FlowMatchEulerDiscreteScheduler"
-"""The scheduler of flow models."""
-
-
 MEANS, DEVIATIONS = (-1.6574, 1.886, -1.383, 2.5155), (8.4927, 5.9022, 6.5498, 5.2299)
 """The latents of Playground 2.5, channel by channel (arXiv:2402.17245)."""
 
@@ -76,8 +73,8 @@ class Drawn(NamedTuple):
 def parameterization(model: Model, store: WeightStore) -> Parameterization:
     """Return what a model predicts, and the noise levels that it knows."""
     config, told = store.scheduler_config(model), model.tweaks.prediction
-    if told is None and config.get("_class_name") == FLOW:
-        return Parameterization.flow(float(str(config.get("shift", 1.0))))
+    if told is None and kind_of(config) == "flow":
+        return Parameterization.flow(float(str(config.get("shift", config.get("flow_shift", 1.0)))))
     if told is not None and told.shift is not None:
         return Parameterization.flow(told.shift)
     if told is None:

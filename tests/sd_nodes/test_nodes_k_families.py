@@ -15,9 +15,11 @@ from torch.nn.functional import interpolate
 
 from graph_runtime import Folders
 from sd_nodes.controlnet import controlnet_apply_advanced
+from sd_nodes.diffusion.k.parameterization import Parameterization
 from sd_nodes.diffusion.latents import GREY
 from sd_nodes.inpainting import inpaint_model_conditioning, instruct_pix_to_pix_conditioning
 from sd_nodes.k_samplers import ksampler_advanced
+from sd_nodes.k_sampling import parameterization
 from sd_nodes.latents import vae_encode
 from sd_nodes.loaders import BaseModel, controlnet_loader, load_base_model
 from sd_nodes.text import clip_text_encode
@@ -26,6 +28,7 @@ from sd_nodes.weights import WeightStore
 from tests.sd_nodes import models, saved_sdxl
 from tests.sd_nodes.test_nodes_sampling import picture
 
+FLOW = "FlowMatchEulerDiscreteScheduler"
 SCALE, GUIDANCE = 0.18215, 5.0
 Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 LATENT: Latent = {"samples": 10 * torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))}
@@ -81,6 +84,17 @@ def test_what_a_model_predicts_is_read_as_diffusers_reads_it(small_shelf: Path, 
     pair = told(base, store)
     unet = UNet2DConditionModel.from_pretrained(folder / "unet")
     close(drawn(base, store, pair), expected(lambda x, t: unet(x, t, states(pair)).sample, kind))
+
+
+@pytest.mark.parametrize(("name", "shift"), [("UniPCMultistepScheduler", "flow_shift"), (FLOW, "shift")])
+def test_a_folder_saved_with_any_scheduler_of_flows_follows_flows(
+    name: str, shift: str, small_shelf: Path, tmp_path: Path
+) -> None:
+    config = {"_class_name": name, "prediction_type": "flow_prediction", "use_flow_sigmas": True, shift: 3.0}
+    (shelf(small_shelf, tmp_path) / "scheduler/scheduler_config.json").write_text(json.dumps(config))
+    folders = Folders(models=(tmp_path,))
+    form = parameterization(load_base_model("small", folders).model, WeightStore(folders))
+    assert form.kind == "flow" and torch.equal(form.levels.sigmas, Parameterization.flow(3.0).levels.sigmas)
 
 
 @pytest.fixture

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from diffusers import ControlNetModel, UNet2DConditionModel
 
     from sd_nodes.components import Component
+    from sd_nodes.headers import Header
     from sd_nodes.types import Control, Model
 
 HINT = "controlnet_cond_embedding."
+ENCODER = ("conv_in.", "time_embedding.", "add_embedding.", "down_blocks.", "mid_block.")
+"""What the names of the weights begin with that a ControlNet takes over from a network."""
 
 
 def on_model(control: Control, model: Model) -> Control:
@@ -29,10 +32,23 @@ def on_model(control: Control, model: Model) -> Control:
     Args:
         control: The control.
         model: The model that it steers; the LoRAs on it count too.
+
+    Raises:
+        NodeError: It is a control-LoRA, and the model is a transformer.
     """
     if control.net.source.part != CONTROL_LORA:
         return control
+    if model.source.part != "unet":
+        found, net = model.source.name, control.net.source.name
+        raise NodeError(f"“{found}” is a transformer; the control-LoRA “{net}” was made for a UNet.", input="model")
     return replace(control, net=replace(control.net, base=model.source, patches=model.patches))
+
+
+def completed_header(component: Component, base: Component) -> Header:
+    """Return what the ControlNet holds that a control-LoRA makes of a network's encoder."""
+    taken = {name: tensor for name, tensor in base.header().items() if name.startswith(ENCODER)}
+    own = {name: tensor for name, tensor in component.header().items() if not name.endswith((".up", ".down"))}
+    return {**taken, **own}
 
 
 def completed(component: Component, unet: UNet2DConditionModel) -> ControlNetModel:

@@ -14,6 +14,9 @@ WIDTHS = {768: "sd1", 1024: "sd2", 2048: "sdxl", 1280: "sdxl-refiner"}
 OWN_WIDTHS = {160: "demonstration"}
 """That of the small models that ship with the pack."""
 
+POOLED = ("_shuffle", "_shuffle_fp16")
+"""What the names of files end with of ControlNets that say one thing of the whole picture; nothing in them tells."""
+
 STREAMS = {
     "flux": re.compile(r"(?:^|[._])single_(?:transformer_)?blocks?[._]\d"),
     "sd3": re.compile(r"joint_blocks[._]\d"),
@@ -114,6 +117,11 @@ def share_latents(one: str, other: str) -> bool:
     ours, theirs = ({LATENT_SPACES.get(each, each) for each in name.split(" or ")} for name in (one, other))
     known = (ours <= PUBLISHED) == (theirs <= PUBLISHED)
     return not one or not other or not known or bool(ours & theirs)
+
+
+def is_pooled(name: str) -> bool:
+    """Tell by the name of its file whether a ControlNet says one thing of the whole picture."""
+    return name.lower().removesuffix(".safetensors").removesuffix(".sft").endswith(POOLED)
 
 
 def kind_of(name: str) -> str:

@@ -15,6 +15,7 @@ from graph_runtime import NodeError
 from sd_nodes.diffusion.adapter import adapter_of, as_trained
 from sd_nodes.diffusion.gligen import Gligen
 from sd_nodes.diffusion.style import StyleAdapter
+from sd_nodes.families import is_pooled
 from sd_nodes.imaging.upscaling import upscaler_of
 from sd_nodes.open_clip import piece
 from sd_nodes.sd3_models import controlnet_of, t5_of, transformer_of
@@ -80,9 +81,6 @@ OWN: dict[str, Callable[[Shapes], torch.nn.Module]] = {
     "t2i_adapter": adapter_of,
 }
 """Modules of the pack's own, built by the shapes of their weights."""
-
-POOLED = ("_shuffle", "_shuffle_fp16")
-"""What the names of files end with of ControlNets that say one thing of the whole picture; nothing in them tells."""
 
 TOKENIZERS = {"text_encoder": "tokenizer", "text_encoder_2": "tokenizer_2"}
 """The folder beside a text encoder that holds its tokenizer."""
@@ -180,7 +178,7 @@ def _built(component: Component, shapes: Shapes) -> torch.nn.Module:
     if "pos_embed_input.proj.weight" in shapes:
         return controlnet_of(shapes)
     config = config_of(component.part, readable_family(component), shapes)
-    pooled = component.part == "controlnet" and component.root.stem.lower().endswith(POOLED)
+    pooled = component.part == "controlnet" and is_pooled(component.root.name)
     return _empty(component.part, {**config, "global_pool_conditions": True} if pooled else config)
 
 

@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from graph_runtime import NodeError
+from sd_nodes.control_loras import completed_header
 from sd_nodes.diffusion import footprint
 from sd_nodes.diffusion.footprint import PIXELS, Latents
+from sd_nodes.layouts import CONTROL_LORA
 from sd_nodes.memory import Part, Stage
 from sd_nodes.shapes import READERS, config_of
 from sd_nodes.sources import locate, readable_family
@@ -19,6 +21,7 @@ from sd_nodes.types import (
     Model,
     Recipe,
     SafetyChecker,
+    Source,
     StyleModel,
     UpscaleModel,
     Vae,
@@ -78,10 +81,11 @@ def stage(
         NodeError: A model is not there.
     """
     nets = [recipe for recipe in recipes if isinstance(recipe, ControlNet)]
+    network = next((recipe.source for recipe in recipes if isinstance(recipe, Model)), None)
     parts = []
     for recipe in recipes:
         component = locate(recipe.source, folders)
-        header = component.header()
+        header = header_of(recipe, component, folders, network)
         counts = [tensor.parameters for tensor in header.values()]
         numbers = smaller = None
         if seen is not None and (config := _config(component, header)) is not None:
@@ -92,6 +96,24 @@ def stage(
             )
         )
     return Stage(name, tuple(parts), _told(seen))
+
+
+def header_of(recipe: Recipe, component: Component, folders: Folders, network: Source | None = None) -> Header:
+    """Return what the module of a recipe holds: more than its file, for a control-LoRA that is completed by a network.
+
+    Args:
+        recipe: The recipe.
+        component: Where it lies.
+        folders: Where models lie.
+        network: The network that a control-LoRA steers, where its recipe does not say so yet.
+
+    Raises:
+        NodeError: The network is not there.
+    """
+    if not isinstance(recipe, ControlNet) or component.part != CONTROL_LORA:
+        return component.header()
+    base = recipe.base or network
+    return component.header() if base is None else completed_header(component, locate(base, folders))
 
 
 def _told(seen: Latents | None) -> str:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Self, final
 
 from graph_runtime import OutOfMemory, Service, sized
 from sd_nodes.components import read_json
+from sd_nodes.families import is_pooled
 from sd_nodes.holding import Holdings
-from sd_nodes.needs import TITLES, stage
+from sd_nodes.needs import TITLES, header_of, stage
 from sd_nodes.predictions import prediction
 from sd_nodes.shapes import constants
 from sd_nodes.shortage import is_shortage, told
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
     from transformers import CLIPImageProcessorPil, CLIPTextModel, CLIPTokenizer
 
     from graph_runtime import Folders
-    from sd_nodes.components import Component
     from sd_nodes.diffusion.footprint import Latents
     from sd_nodes.diffusion.replaying import Recordings, Replayer
+    from sd_nodes.headers import Header
     from sd_nodes.holding import Held, Key
     from sd_nodes.loading import Loaded
     from sd_nodes.placement import Placement
@@ -220,7 +221,7 @@ class WeightStore(Service):
         from sd_nodes.settling import settle
 
         component = locate(recipe.source, self.folders)
-        self._holdings.reserve(held, _size(component, placement.dtype), placement.rest)
+        self._holdings.reserve(held, _size(header_of(recipe, component, self.folders), placement.dtype), placement.rest)
         with _ordinary_tensors():
             loaded, notes = load_patched(component, recipe, placement.dtype, self.folders)
             notes.append(settle(loaded.module, recipe, placement, self.folders.state))
@@ -267,7 +268,8 @@ def _key(recipe: Recipe, placement: Placement) -> Key:
     return (
         source.digest,
         source.part,
-        base and base.digest,
+        source.part == "controlnet" and is_pooled(source.name),
+        base and (base.digest, base.part),
         patches,
         placement.device,
         placement.dtype,
@@ -278,8 +280,8 @@ def _key(recipe: Recipe, placement: Placement) -> Key:
     )
 
 
-def _size(component: Component, dtype: torch.dtype) -> int:
-    return sum(tensor.parameters for tensor in component.header().values()) * dtype.itemsize
+def _size(header: Header, dtype: torch.dtype) -> int:
+    return sum(tensor.parameters for tensor in header.values()) * dtype.itemsize
 
 
 def _ordinary_tensors() -> AbstractContextManager[None]:

@@ -1,5 +1,7 @@
 """Control-LoRAs, and ControlNets that say one thing of the whole picture: told by their files, and completed."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from diffusers import ControlNetModel
@@ -8,8 +10,10 @@ from graph_runtime import Folders, NodeError
 from sd_nodes.control_loras import on_model
 from sd_nodes.controlnet import controlnet_apply_advanced
 from sd_nodes.custom_sampling import sampler_custom
+from sd_nodes.diffusion.footprint import Latents
 from sd_nodes.loaders import Checkpoint, checkpoint_loader_simple, controlnet_loader
 from sd_nodes.loras import lora_loader_model_only
+from sd_nodes.needs import stage
 from sd_nodes.sampling import sampler
 from sd_nodes.sampling_types import Sampler, Sigmas
 from sd_nodes.types import Condition, Conditioning, Control, Image, Latent
@@ -103,6 +107,22 @@ def test_loras_on_the_model_count_too(parts: Checkpoint, folders: Folders, store
     torch.testing.assert_close(change, added, rtol=1e-3, atol=1e-5)
 
 
+def test_its_weights_are_counted_with_those_that_complete_it(
+    parts: Checkpoint, folders: Folders, store: WeightStore
+) -> None:
+    net, told = controlnet_loader("low", folders), Latents(2, 64, 64, True)
+    with store.controlnet(of_model(parts, folders).net) as module:
+        whole = sum(each.numel() for each in module.parameters())
+    assert stage("x", [parts.MODEL, net], folders, told).parts[1].parameters == whole
+    assert stage("x", [of_model(parts, folders).net], folders, told).parts[0].parameters == whole
+
+
+def test_a_transformer_completes_none(parts: Checkpoint, folders: Folders) -> None:
+    transformer = replace(parts.MODEL, source=replace(parts.MODEL.source, part="transformer"), family="sd3")
+    with pytest.raises(NodeError, match="is a transformer; the control-LoRA “low” was made for a UNet"):
+        of_model(parts._replace(MODEL=transformer), folders)
+
+
 def conditioning(seed: int, width: int = 768) -> Conditioning:
     return Conditioning((Condition(drawn(1, 5, width, seed=seed)),), "")
 
@@ -141,11 +161,11 @@ def test_one_of_another_model_is_told(folders: Folders, store: WeightStore) -> N
 
 
 def test_a_file_named_after_shuffling_says_one_thing_of_the_whole_picture(folders: Folders, store: WeightStore) -> None:
-    """Nothing in the file tells: the name does, as in ComfyUI."""
+    """Nothing in the file tells: the name does, as in ComfyUI, for two files of one content in one store, too."""
     with store.controlnet(controlnet_loader("net", folders)) as net:
         assert not net.config.global_pool_conditions
         found = net(drawn(1, 4, 8, 8), torch.tensor(500), drawn(1, 5, 768), PICTURE.movedim(-1, 1)).mid_block_res_sample
-    with WeightStore(folders).controlnet(controlnet_loader("net_shuffle", folders)) as net:
+    with store.controlnet(controlnet_loader("net_shuffle", folders)) as net:
         mean = net(drawn(1, 4, 8, 8), torch.tensor(500), drawn(1, 5, 768), PICTURE.movedim(-1, 1)).mid_block_res_sample
     assert mean.shape[2:] == (1, 1)
     torch.testing.assert_close(mean, found.mean((2, 3), keepdim=True))

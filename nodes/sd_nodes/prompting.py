@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from sd_nodes.beside import Beside
     from sd_nodes.diffusion.joint_control import JointControl
+    from sd_nodes.tweaks import Tweaks
     from sd_nodes.types import Area as Place
     from sd_nodes.types import Condition, Conditioning, Control, Latent, Model
     from sd_nodes.weights import WeightStore
@@ -65,7 +66,7 @@ class Nets:
         if isinstance(net, SD3ControlNetModel):
             return joint_steering(control, net, unet, self.store, self.lent)
         if isinstance(net, T2IAdapter):
-            return _adapted(control, net, unet)
+            return _adapted(control, net, unet, self.model.tweaks)
         return self._steering(control, cast("ControlNetModel", net))
 
     @staticmethod
@@ -157,7 +158,7 @@ class Scene:
         return resized(items, samples.shape[3], samples.shape[2], "bilinear", crop=True)
 
 
-def _adapted(control: Control, net: T2IAdapter, unet: UNet2DConditionModel) -> Adapted:
+def _adapted(control: Control, net: T2IAdapter, unet: UNet2DConditionModel, tweaks: Tweaks) -> Adapted:
     """Return a T2I adapter at work.
 
     Raises:
@@ -165,6 +166,9 @@ def _adapted(control: Control, net: T2IAdapter, unet: UNet2DConditionModel) -> A
     """
     if control.mask is not None or control.guess:
         raise NodeError(f"“{control.net.source.name}” is a T2I adapter: those know neither masks nor guess mode.")
+    if tweaks.shrinking is not None:
+        message = f"“{control.net.source.name}” is a T2I adapter, which adds to features of their full size"
+        raise NodeError(f"{message}; the model's are made smaller: leave PatchModelAddDownscale out.", input="model")
     if problem := adapter_problem(net, unet.config.block_out_channels):
         raise NodeError(f"“{control.net.source.name}”: {problem}")
     return Adapted(net, control.picture, control.strength, control.start, control.end)

@@ -15,10 +15,11 @@ from sd_nodes.diffusion.adapter import Adapted, adapter_of, adapter_problem, as_
 from sd_nodes.diffusion.footprint import Latents
 from sd_nodes.loaders import controlnet_loader, load_base_model
 from sd_nodes.needs import stage
+from sd_nodes.network_tweaks import patch_model_add_downscale
 from sd_nodes.sampling import sampler
 from sd_nodes.sampling_types import Sampler, Sigmas
 from sd_nodes.sources import locate
-from sd_nodes.types import Condition, Conditioning, ControlNet, Image
+from sd_nodes.types import Condition, Conditioning, Image, Model
 from sd_nodes.weights import WeightStore
 from tests.sd_nodes import models
 from tests.sd_nodes.test_nodes_gligen import timestep
@@ -163,19 +164,21 @@ def test_what_an_adapter_cannot_do_is_told(folders: Folders, small_shelf: Path, 
     store, base = WeightStore(both), load_base_model("small", both)
     latents = {"samples": torch.zeros(1, 4, 8, 8)}
 
-    def drawn(net: ControlNet, pair: tuple[Conditioning, Conditioning]) -> None:
+    def drawn(model: Model, pair: tuple[Conditioning, Conditioning]) -> None:
         sampler_custom(
-            base.model, positive=pair[0], negative=pair[1], sampler=Sampler("euler"), store=store,
+            model, positive=pair[0], negative=pair[1], sampler=Sampler("euler"), store=store,
             sigmas=Sigmas(torch.tensor([2.0, 0.0])), latent_image=latents,
         )  # fmt: skip
 
     full, large = (controlnet_loader(name, both) for name in ("full", "xl"))
     with pytest.raises(NodeError, match="it belongs to another family"):
-        drawn(large, controlnet_apply_advanced(told(1), told(2), large, picture))
+        drawn(base.model, controlnet_apply_advanced(told(1), told(2), large, picture))
     with pytest.raises(NodeError, match="neither masks nor guess mode"):
-        drawn(full, controlnet_apply_masked(told(1), told(2), full, picture, guess=True))
+        drawn(base.model, controlnet_apply_masked(told(1), told(2), full, picture, guess=True))
+    pair = controlnet_apply_advanced(told(1), told(2), full, picture)
+    with pytest.raises(NodeError, match="leave PatchModelAddDownscale out"):
+        drawn(patch_model_add_downscale(base.model, 1), pair)
     with pytest.raises(NodeError, match="followed by KSampler"):
-        pair = controlnet_apply_advanced(told(1), told(2), full, picture)
         sampler(base.model, *pair, latents, steps=1, store=store)
 
 

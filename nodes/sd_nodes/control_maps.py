@@ -54,7 +54,7 @@ class Loaded(NamedTuple):
     shuffle: ShuffleMap
 
 
-@node("Load Control Map", category="control", resource="io", fingerprint=content)
+@node("Load Control Map", category="control", resource="io", fingerprint=content, version=2)
 def load_control_map(image: PictureName, invert: bool = False, *, folders: Folders) -> Loaded:
     """Load a control picture that was made elsewhere; each output gives it as another kind.
 

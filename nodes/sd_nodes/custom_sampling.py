@@ -129,7 +129,7 @@ def perp_neg_guider(
     return Guider(model, positive, negative, cfg, empty_conditioning, neg_scale, "perpendicular")
 
 
-@node("SamplerCustom", category="sampling/custom_sampling", id="SamplerCustom", resource="gpu", version=2)
+@node("SamplerCustom", category="sampling/custom_sampling", id="SamplerCustom", resource="gpu", version=3)
 def sampler_custom(
     model: Model,
     *,
@@ -168,7 +168,7 @@ def sampler_custom(
     category="sampling/custom_sampling",
     id="SamplerCustomAdvanced",
     resource="gpu",
-    version=2,
+    version=3,
 )
 def sampler_custom_advanced(
     noise: Noise,

@@ -46,7 +46,7 @@ def content(image: str, folders: Folders) -> str:
     return digest_file(path, folders.state)
 
 
-@node("Load Image", category="image", id="LoadImage", resource="io", fingerprint=content)
+@node("Load Image", category="image", id="LoadImage", resource="io", fingerprint=content, version=2)
 def load_image(image: PictureName, folders: Folders) -> Loaded:
     """Load a picture from the input folder, upright and in colour.
 

@@ -16,7 +16,7 @@ Scale = Annotated[float, Range(0.0, 100.0, 0.1)]
 Share = Annotated[float, Range(0.0, 1.0, 0.01)]
 
 
-@node("KSampler", category="sampling", id="KSampler", resource="gpu", version=2)
+@node("KSampler", category="sampling", id="KSampler", resource="gpu", version=3)
 def ksampler(
     model: Model,
     *,
@@ -60,7 +60,7 @@ def ksampler(
     return draw(guider, Sampler(sampler_name), sigmas, latent_image, Noise(seed), store, progress).latents
 
 
-@node("KSampler (Advanced)", category="sampling", id="KSamplerAdvanced", resource="gpu", version=2)
+@node("KSampler (Advanced)", category="sampling", id="KSamplerAdvanced", resource="gpu", version=3)
 def ksampler_advanced(
     model: Model,
     *,

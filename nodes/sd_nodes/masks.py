@@ -15,7 +15,7 @@ Share = Annotated[float, Range(0.0, 1.0, 0.01)]
 Channel = Literal["red", "green", "blue", "alpha"]
 
 
-@node("Load Image (as Mask)", category="mask", id="LoadImageMask", resource="io", fingerprint=content)
+@node("Load Image (as Mask)", category="mask", id="LoadImageMask", resource="io", fingerprint=content, version=2)
 def load_image_mask(
     image: PictureName, channel: Literal["alpha", "red", "green", "blue"] = "alpha", *, folders: Folders
 ) -> Mask:

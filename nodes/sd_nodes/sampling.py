@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sd_nodes.diffusion.guidance import Guidance
 
 
-@node("Sampler", category="sampling", id="Sampler", resource="gpu", version=2)
+@node("Sampler", category="sampling", id="Sampler", resource="gpu", version=3)
 def sampler(
     model: Model,
     positive: Conditioning,

@@ -18,7 +18,12 @@ Words = Annotated[str, Text()]
 
 
 @node(
-    "CLIPTextEncodeSD3", category="advanced/conditioning", id="CLIPTextEncodeSD3", resource="gpu", fingerprint=listing
+    "CLIPTextEncodeSD3",
+    category="advanced/conditioning",
+    id="CLIPTextEncodeSD3",
+    resource="gpu",
+    version=2,
+    fingerprint=listing,
 )
 def clip_text_encode_sd3(
     clip: Clip,

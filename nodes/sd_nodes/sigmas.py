@@ -67,7 +67,7 @@ def karras_scheduler(
     return _sigmas(karras(sigma_min, sigma_max, steps, rho))
 
 
-@node("Exponential Scheduler", category=SCHEDULERS, id="ExponentialScheduler")
+@node("Exponential Scheduler", category=SCHEDULERS, id="ExponentialScheduler", version=2)
 def exponential_scheduler(steps: Steps = 20, sigma_max: Level = 14.614642, sigma_min: Level = 0.0291675) -> Sigmas:
     """Spread the logarithms of noise levels evenly.
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     category="conditioning",
     id="CLIPTextEncode",
     resource="gpu",
-    version=3,
+    version=4,
     fingerprint=listing,
 )
 def clip_text_encode(

@@ -201,16 +201,24 @@ def _link_or_value(value: object) -> object:
 
 
 def _folder(path: Path) -> str:
-    names = sorted(str(entry) for entry in path.iterdir() if entry.suffix == ".json")
+    names = [str(path / name) for name in _workflows_in(path)]
     inside = f" In it: {listed((shown(name) for name in names), 4)}." if names else ""
     return f"is a directory, needs a workflow file.{inside}"
+
+
+def _workflows_in(folder: Path) -> list[str]:
+    """The names of the JSON files in a folder; none where it may not be read."""
+    try:
+        return sorted(entry.name for entry in folder.iterdir() if entry.suffix == ".json")
+    except OSError:
+        return []
 
 
 def _not_there(path: Path) -> str:
     folder = path.parent
     if not folder.is_dir():
         return f"is not there: there is no folder {shown(str(folder), 200)}."
-    names = sorted(entry.name for entry in folder.iterdir() if entry.suffix == ".json")
+    names = _workflows_in(folder)
     close = nearest(path.name, names)
     if close:
         return f"is not there. Did you mean {shown(str(folder / close), 200)}?"

@@ -63,7 +63,10 @@ def library(folders: Iterable[Path], home: Folders | None = None) -> Library:
 
 
 def _no_folder(folder: Path) -> str:
-    siblings = [entry.name for entry in folder.parent.iterdir() if entry.is_dir()] if folder.parent.is_dir() else []
+    try:
+        siblings = [entry.name for entry in folder.parent.iterdir() if entry.is_dir()]
+    except OSError:  # it is not there either, or may not be read
+        siblings = []
     close = nearest(folder.name, siblings)
     hint = f" Did you mean {terminal.clean(str(folder.parent / close))}?" if close else ""
     return f"--nodes {terminal.clean(str(folder))}: there is no such folder.{hint}"

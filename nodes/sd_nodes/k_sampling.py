@@ -38,7 +38,7 @@ from sd_nodes.seeding import seed_rule
 from sd_nodes.tweaks import Ruled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from diffusers import UNet2DConditionModel
 
@@ -123,14 +123,8 @@ def draw(
         unet = _tweaked(as_unet(lent.enter_context(store.unet(model, guided(latent["samples"])))), model.tweaks)
         latent = fitting(latent, model, unet.config.out_channels)
         unet = _boxed(unet, guider, store, lent)
-        for note in store.notes(model):
+        for note in (*store.notes(model), *_left_out(model, unet)):
             progress.say(note, once=True)
-        if model.settings.graphs:
-            progress.say("CUDA graphs are recorded by Sampler; this sampler computes each step as usual")
-        if model.tweaks.skipped and not isinstance(unet, Mmdit):
-            progress.say("layers by number are those of a transformer such as SD3: skip-layer guidance is left out")
-        if any(not isinstance(one, Ruled) for one in model.tweaks.corrections) and not attends_in_middle(unet):
-            progress.say("the model has no attention in its middle block: guidance by that is left out")
         form, show = parameterization(model, store), shown_by(store, model)
         scale, shift = latent_form(model, store)
         demand_sampler(sampler.name, form)
@@ -172,6 +166,16 @@ def _start(samples: torch.Tensor, noise: Noise, latent: Latent) -> torch.Tensor:
     if not noise.drawn:
         return samples.new_zeros(samples.shape)
     return start_noise(samples.shape, noise.seed, latent.get("batch_index")).to(samples)
+
+
+def _left_out(model: Model, unet: UNet2DConditionModel) -> Iterator[str]:
+    """Tell what was asked of a model that this sampler, or the model itself, does not do."""
+    if model.settings.graphs:
+        yield "CUDA graphs are recorded by Sampler; this sampler computes each step as usual"
+    if model.tweaks.skipped and not isinstance(unet, Mmdit):
+        yield "layers by number are those of a transformer such as SD3: skip-layer guidance is left out"
+    if any(not isinstance(one, Ruled) for one in model.tweaks.corrections) and not attends_in_middle(unet):
+        yield "the model has no attention in its middle block: guidance by that is left out"
 
 
 def _tweaked(unet: UNet2DConditionModel, tweaks: Tweaks) -> UNet2DConditionModel:

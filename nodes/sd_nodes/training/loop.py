@@ -103,6 +103,10 @@ class Training:
         schedule: How long and how fast.
         folder: Where `checkpoint.safetensors`, `losses.jsonl` and `losses.png` lie; resumed from if they are there.
         accelerator: The device, and the processes that share the work.
+
+    Attributes:
+        step: How many steps are done.
+        began: How many of them a run before this one did.
     """
 
     def __init__(
@@ -123,6 +127,7 @@ class Training:
         folder.mkdir(parents=True, exist_ok=True)
         if self.checkpoint.exists():
             self._restore()
+        self.began = self.step
         if accelerator.is_main_process:
             self._forget_later_losses()
 

@@ -129,7 +129,7 @@ def _curve(pen: ImageDraw.ImageDraw, x: Floats, y: Floats, colour: tuple[int, in
 
 def _words(pen: ImageDraw.ImageDraw, title: str, last: str) -> None:
     pen.text((LEFT * FINER, 32 * FINER), title, INK, _font(19), "ls")
-    pen.text(((WIDTH - RIGHT) * FINER, 32 * FINER), f"average now {last}", LINE, _font(15), "rs")
+    pen.text(((WIDTH - RIGHT) * FINER, 32 * FINER), f"smoothed: {last}", LINE, _font(15), "rs")
     pen.text((WIDTH / 2 * FINER, (HEIGHT - 10) * FINER), "steps", INK, _font(15), "mb")
 
 

@@ -98,7 +98,10 @@ def train_on_own_data(order: Order, schedule: Schedule, watch: Watch) -> Trainin
 
     _keep(order, schedule)
     source, lessons = source_of(triples, model, order.batch, order.size), Lessons(frugal=order.frugal)
-    return train(model, controlnet, source, schedule, order.out, accelerator, lessons, at_checkpoint, watch.step)
+    training = train(model, controlnet, source, schedule, order.out, accelerator, lessons, at_checkpoint, watch.step)
+    if training.began >= schedule.steps:
+        watch.note(f"all {training.began:,} steps were done before; --steps with more goes on in {order.out}")
+    return training
 
 
 def _keep(order: Order, schedule: Schedule) -> None:

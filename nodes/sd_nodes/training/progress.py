@@ -62,7 +62,7 @@ class Lines:
             return
         self._told = now
         left = (now - since) / (step - first) * (self._steps - step) if step > first else 0
-        told = [] if average is None else [f"loss {average:.4f}"]
+        told = [] if average is None else [f"average loss {average:.4f}"]
         told += [f"{telling.clock(left)} left"] if left else []
         terminal.complain(": ".join(filter(None, (f"step {step:,} of {self._steps:,}", ", ".join(told)))))
 

@@ -5,6 +5,7 @@ The names are those that `sd_nodes.layouts` reads, the other way round.
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 from diffusers import ControlNetModel
 from safetensors.torch import save_file
 
+from sd_nodes.components import CONTROLNET_CONFIG
 from sd_nodes.layouts import ENDS, MIDDLE, RESNET
 
 PREFIX = "control_model."
@@ -55,13 +57,18 @@ def _resnet(inner: str) -> str:
 
 
 def export_single_file(controlnet: ControlNetModel, path: Path) -> None:
-    """Writes a ControlNet in float16 into one file, all of it or nothing."""
+    """Writes a ControlNet in float16 into one file, all of it or nothing.
+
+    Its configuration goes into the file's metadata: shapes alone do not tell a ControlNet of a base of one's own.
+    """
     layers, hints = controlnet.config.layers_per_block, len(controlnet.controlnet_cond_embedding.blocks)
     tensors = {
         PREFIX + original_name(name, layers, hints): value.detach().to("cpu", torch.float16).contiguous()
         for name, value in controlnet.state_dict().items()
     }
     unwritten = path.with_suffix(".part")
-    save_file(tensors, unwritten, {"format": "pt"})
+    config = json.loads(controlnet.to_json_string())
+    config.pop("_name_or_path", None)  # a place on this machine
+    save_file(tensors, unwritten, {"format": "pt", CONTROLNET_CONFIG: json.dumps(config, sort_keys=True)})
     unwritten.chmod(0o644)
     unwritten.replace(path)

@@ -83,11 +83,31 @@ def _problem_of(line: str, folder: Path) -> str | None:
     if not isinstance(row, dict) or not all(isinstance(row.get(name), str) for name in wanted):
         return f"needs the texts {', '.join(wanted)}"
     missing = [row[name] for name in wanted[:2] if not (folder / row[name]).is_file()]
-    return f"no such file: {', '.join(missing)}" if missing else None
+    if missing:
+        return f"no such file: {', '.join(missing)}"
+    unread = [row[name] for name in wanted[:2] if not _is_picture(folder / row[name])]
+    return f"no picture that can be read: {', '.join(unread)}" if unread else None
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether a file begins as a picture does; its pixels are not read."""
+    try:
+        Image.open(path).close()
+    except OSError:
+        return False
+    return True
 
 
 def _opener(path: Path) -> Callable[[], Image.Image]:
-    return lambda: Image.open(path)
+    def opened() -> Image.Image:
+        try:
+            with Image.open(path) as picture:
+                picture.load()
+        except (OSError, SyntaxError, ValueError) as error:
+            raise ValueError(f"{path} cannot be read to its end: {error}") from error
+        return picture
+
+    return opened
 
 
 def _from_dataset(place: Path) -> list[Triple]:

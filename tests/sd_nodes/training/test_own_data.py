@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
@@ -59,6 +60,17 @@ def test_all_wrong_lines_are_named_at_once(examples: Path) -> None:
     told = str(raised.value).splitlines()
     assert [line.split(":")[0] for line in told] == [f"captions.jsonl, line {n}" for n in (3, 4, 5)]
     assert "green.png" in told[0]
+
+
+def test_pictures_that_cannot_be_read_are_named(examples: Path) -> None:
+    (examples / "red.png").write_text("no picture")
+    with pytest.raises(ValueError, match=r"line 1: no picture that can be read: red\.png"):
+        read_triples(examples)
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
+    picture.save(examples / "red.png")
+    (examples / "red.png").write_bytes((examples / "red.png").read_bytes()[:4000])
+    with pytest.raises(ValueError, match=r"red\.png cannot be read to its end"):
+        read_triples(examples)[0].picture()
 
 
 def test_a_folder_without_examples_is_told(tmp_path: Path) -> None:
@@ -126,6 +138,8 @@ def test_the_command_trains_and_resumes(examples: Path, base: Path, tmp_path: Pa
     assert "step 1 of" not in second.output
     assert (out / "sheet-000004.png").exists()
     assert len((out / "losses.jsonl").read_text().splitlines()) == 4
+    again = CliRunner().invoke(train, [*order, "--steps", "4"])
+    assert "all 4 steps were done before" in again.output
     made = ControlNetModel.from_pretrained(out, use_safetensors=True)
     assert made.controlnet_mid_block.weight.any()
     alone = load_file(out / "out.safetensors")

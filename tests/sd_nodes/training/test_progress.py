@@ -10,7 +10,11 @@ def test_a_pipe_gets_a_line_for_the_first_step_and_the_last(capsys: pytest.Captu
         watch.note("written")
     told = capsys.readouterr()
     assert told.out == ""
-    assert told.err.splitlines() == ["step 1 of 400: loss 0.5000", "step 400 of 400: loss 0.5000", "written"]
+    assert told.err.splitlines() == [
+        "step 1 of 400: average loss 0.5000",
+        "step 400 of 400: average loss 0.5000",
+        "written",
+    ]
 
 
 def test_the_average_is_right_from_the_first_loss_on() -> None:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
@@ -64,10 +65,11 @@ def _modules() -> Mapping[str, ModuleType]:
     for name in packages:
         package = ModuleType(name, "A package of modules that packs import.")
         package.__path__ = []
+        package.__spec__ = ModuleSpec(name, None, is_package=True)
         inside = [inner for inner in found if inner.startswith(f"{name}.") and inner.count(".") == 1]
         vars(package).update({inner.partition(".")[2]: found[inner] for inner in inside})
         found[name] = package
-    vars(found["comfy"])["__getattr__"] = lambda part: hollow(f"comfy.{part}")
+    filled_up(found["comfy"], "comfy", hollow)
     return found
 
 

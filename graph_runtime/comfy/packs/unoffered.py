@@ -7,7 +7,7 @@ A pack often imports far more than most of its nodes need. What stands in can be
 from __future__ import annotations
 
 import importlib.machinery
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib.abc import Loader, MetaPathFinder
 from types import ModuleType
@@ -54,17 +54,25 @@ def stand_in(path: str) -> StandIn:
     return StandIn(path.rpartition(".")[2], (), {"path": path, "__module__": path.rpartition(".")[0]})
 
 
-def filled_up(module: ModuleType, name: str) -> ModuleType:
-    """Let stand-ins fill up a module, unless it says by itself what it has not got."""
-    if "__getattr__" not in vars(module):
-        vars(module)["__getattr__"] = lambda part: _part(name, part)
+def filled_up(module: ModuleType, name: str, filling: Callable[[str], object] = stand_in) -> ModuleType:
+    """Let stand-ins fill up a module, unless it says by itself what it has not got.
+
+    Nothing stands in for Python's own names, as `__file__`: who goes through `sys.modules` asks every module for them,
+    as torch does when it is imported, and takes an answer at its word.
+
+    Args:
+        module: The module.
+        name: The name under which packs know it.
+        filling: Makes what stands in, by its full name.
+    """
+
+    def part(asked: str) -> object:
+        if asked.startswith("__"):
+            raise AttributeError(f"{name} has no {asked}")
+        return filling(f"{name}.{asked}")
+
+    vars(module).setdefault("__getattr__", part)
     return module
-
-
-def _part(name: str, part: str) -> StandIn:
-    if part.startswith("__"):
-        raise AttributeError(f"{name} has no {part}")
-    return stand_in(f"{name}.{part}")
 
 
 @cache
@@ -72,6 +80,7 @@ def hollow(name: str) -> ModuleType:
     """A module of which every part is a stand-in."""
     module = ModuleType(name, "Holds nothing: it stands in for a part of ComfyUI that is not here.")
     module.__path__ = []
+    module.__spec__ = importlib.machinery.ModuleSpec(name, None, is_package=True)
     return filled_up(module, name)
 
 

@@ -79,7 +79,8 @@ class Account:
         """Entering what a pack has around a step's calls took a while; the step's own time begins after it."""
         state.started += seconds
         if seconds >= _LONG:
-            self._emit(NodeSaid(state.step.id, f"its libraries were imported in {seconds:.1f} s, which is not counted"))
+            said = f"its libraries were imported in {seconds:.1f} s, which is not counted as the node's time"
+            self._emit(NodeSaid(state.step.id, said))
 
     def expanded(self, state: State, growth: Growth) -> None:
         """A sub-graph stands in for a step."""

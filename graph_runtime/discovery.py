@@ -18,14 +18,15 @@ FOLDER_PREFIX = "graph_runtime_pack_"
 
 
 def discover(folders: Iterable[Path] = (), dialect: Dialect | None = None) -> Library:
-    """Load every installed pack and the packs in the given folders.
+    """Load every installed pack and the packs in the given folders, or the packs that are given themselves.
 
     Installed packs are found through the entry-point group `graph_runtime.nodes`, which names a `Library`, or a module
-    with nodes. Naming a folder is trusting it: each `.py` file and each package in it is imported. A pack that fails
-    is reported in `failures` and stops nothing else.
+    with nodes. Naming a folder is trusting it: each `.py` file and each package in it is imported. A folder that holds
+    an `__init__.py`, and a `.py` file, is itself a pack. A pack that fails is reported in `failures` and stops nothing
+    else.
 
     Args:
-        folders: Folders with packs.
+        folders: Folders with packs, and packs.
         dialect: Another way in which packs may be written.
     """
     library = Library()
@@ -35,10 +36,10 @@ def discover(folders: Iterable[Path] = (), dialect: Dialect | None = None) -> Li
         for point in sorted(installed.select(group=group), key=lambda point: point.name):
             library += of_point(point, library, dialect)
     for folder in folders:
-        if not folder.is_dir():
+        if not folder.is_dir() and not is_pack(folder):
             library += Library(failures=(Failure(str(folder), "there is no such folder."),))
             continue
-        for path in packs_in(folder):
+        for path in [folder.absolute()] if is_pack(folder) else packs_in(folder):
             library += of_path(path, library, dialect)
     return library
 
@@ -46,7 +47,12 @@ def discover(folders: Iterable[Path] = (), dialect: Dialect | None = None) -> Li
 def packs_in(folder: Path) -> list[Path]:
     """The packs of a folder: its Python files, and its folders that hold an `__init__.py`."""
     found = (path for path in sorted(folder.iterdir()) if not path.name.startswith((".", "_")))
-    return [path for path in found if _main(path).suffix == ".py" and _main(path).is_file()]
+    return [path for path in found if is_pack(path)]
+
+
+def is_pack(path: Path) -> bool:
+    """Tell whether a path is a pack itself: a Python file, or a folder that holds an `__init__.py`."""
+    return _main(path).suffix == ".py" and _main(path).is_file()
 
 
 def of_path(path: Path, library: Library, dialect: Dialect | None = None) -> Library:

@@ -19,9 +19,11 @@ from ..events import (
     RunStarted,
 )
 from ..executor import Outcome
+from ..plan import upstream
 from . import telling
 from .jobs import Job
-from .terminal import clean, complain, say
+from .tally import Tally
+from .terminal import are_apart, clean, complain, say
 
 _EACH_NODE = 100
 
@@ -72,6 +74,8 @@ class Plain:
         self._running: dict[str, float] = {}
         self._stopped: list[str] = []
         self._done = self._total = 0
+        self._tally = Tally()
+        self._remind = True  # that nothing was saved, once
 
     def __enter__(self) -> Self:
         return self
@@ -87,9 +91,13 @@ class Plain:
         self._running.clear()
         self._stopped.clear()
         self._done = self._total = 0
+        self._tally = Tally()
         self._begun += 1
         if self._runs > 1:
-            self.note(f"({self._begun}/{self._runs}) {job.name}:")
+            heading = f"({self._begun}/{self._runs}) {job.name}:"
+            self.note(heading)
+            if are_apart():  # each stream tells alone which run its lines are of
+                say(heading)
         for warning in dict.fromkeys(clean(str(warning)) for warning in graph.warnings):
             if (job.file, warning) not in self._warned:
                 self._warned.add((job.file, warning))
@@ -105,6 +113,7 @@ class Plain:
 
     def __call__(self, event: Event) -> None:
         """Write what happened, if it is worth a line."""
+        self._tally.take(event)
         match event:
             case RunStarted():
                 self._total += len(event.runs)
@@ -120,6 +129,7 @@ class Plain:
             case NodeSaid():
                 self.note(f"{self.name(event.node)}: {clean(event.text)}")
             case NodeShowed():
+                self._remind = False
                 self.showed(event)
             case NodeFinished() if not event.reused:
                 self.finished(event)
@@ -164,11 +174,19 @@ class Plain:
             self.note(f"not run, because {self.name(because)} failed: {names}")
         for line in self.summary(outcome):
             self.note(line)
+        if outcome.state == "succeeded" and self._remind and not self.saves():
+            self._remind = False
+            self.note("nothing was saved: no node that --to names, or that these need, saves or shows anything")
 
     def close(self, states: Sequence[str], wanted: int) -> None:
         """Write how many runs went well, where there were several."""
         if self._runs > 1:
             self.note(telling.together(states, wanted))
+
+    def saves(self) -> bool:
+        """Tell whether a node that is wanted, or needed for one, saves or shows something."""
+        steps = self._graph.steps
+        return any(steps[id].node.sink for id in upstream(steps, self._graph.targets))
 
     def causes(self) -> Iterable[tuple[str, list[str]]]:
         """What failed, each with all nodes that did not run for it."""
@@ -181,7 +199,7 @@ class Plain:
 
     def summary(self, outcome: Outcome) -> list[str]:
         """The last lines of a run."""
-        return [telling.ending(outcome, self._graph, self._stopped)]
+        return [telling.ending(outcome, self._tally.shares(outcome, self._graph), self._stopped)]
 
     def name(self, id: str) -> str:
         """Name a node for people."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from ..api_format import loads
 from ..comfy.dialect import ComfyPacks
-from ..discovery import discover
-from ..errors import GraphError, WorkflowError, nearest
+from ..discovery import discover, is_pack
+from ..errors import GraphError, Problem, WorkflowError, nearest
 from ..graph import Graph, join
 from ..injected import Folders
 from ..library import Library
@@ -30,19 +30,23 @@ DISK_LIMIT = 20 * 10**9
 TRUST = "trusted.json"
 """The file of the state folder in which it is written down which packs the user trusts."""
 
+_SCRIPT = (
+    "is a Python script, which cannot be turned back into a workflow; needs a workflow, or a picture that carries one."
+)
+
 
 def library(folders: Iterable[Path], home: Folders | None = None) -> Library:
     """Load the packs; those that fail, and nodes that an earlier pack has too, are told and stop nothing.
 
     Args:
-        folders: Folders with packs; naming one is trusting it.
+        folders: Folders with packs, and packs; naming one is trusting it.
         home: Where the files lie that packs list.
 
     Raises:
         GraphError: A folder that was named is not there.
     """
     folders = tuple(folders)
-    missing = [folder for folder in folders if not folder.is_dir()]
+    missing = [folder for folder in folders if not folder.is_dir() and not is_pack(folder)]
     if missing:
         raise GraphError("\n".join(_no_folder(folder) for folder in missing))
     users = pack_folder()
@@ -63,6 +67,8 @@ def library(folders: Iterable[Path], home: Folders | None = None) -> Library:
 
 
 def _no_folder(folder: Path) -> str:
+    if folder.exists():
+        return f"--nodes {terminal.clean(str(folder))}: is no pack; needs a folder, or a Python file."
     try:
         siblings = [entry.name for entry in folder.parent.iterdir() if entry.is_dir()]
     except OSError:  # it is not there either, or may not be read
@@ -107,7 +113,12 @@ def read(file: Path, nodes: Library) -> Workflow:
     from ..comfy.formats.reading import from_data, read_any
 
     if str(file) != "-":
-        return read_any(file, nodes)
+        try:
+            return read_any(file, nodes)
+        except WorkflowError as error:
+            if file.suffix.lower() == ".py" and file.is_file():
+                raise WorkflowError([Problem("unreadable", _SCRIPT)], error.source) from None
+            raise
     return from_data(loads(sys.stdin.buffer.read(), "-"), nodes, "-")
 
 

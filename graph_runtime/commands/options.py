@@ -33,7 +33,7 @@ class Places:
     Attributes:
         input: Where pictures named by a workflow lie.
         models: Where model files lie: folders, and files in the form of ComfyUI's `extra_model_paths.yaml`.
-        nodes: Folders with more packs.
+        nodes: Folders with more packs, and packs.
         state: Where results and records are kept.
     """
 
@@ -96,10 +96,10 @@ STATE = click.option(
 )  # fmt: skip
 NODES = click.option(
     "--nodes",
-    type=folder(),
+    type=click.Path(path_type=Path),
     multiple=True,
     metavar="DIR",
-    help="A folder with more packs; naming it is trusting it. Repeatable.",
+    help="A folder with more packs, or a pack; naming it is trusting it. Repeatable.",
 )
 MODELS = click.option(
     "--models",

@@ -88,21 +88,16 @@ def timings(outcome: Outcome, graph: Graph, names: Mapping[str, str]) -> Iterato
         yield f"  and {counted(len(cached) - len(shown_cached), 'node')} from the cache"
 
 
-def ending(outcome: Outcome, graph: Graph, stopped: Sequence[str] = ()) -> str:
+def ending(outcome: Outcome, shares: Sequence[str], stopped: Sequence[str] = ()) -> str:
     """Tell in a line how a run ended.
 
     Args:
         outcome: How it ended.
-        graph: What ran.
+        shares: What became of its nodes.
         stopped: The names of the nodes that were running when it was cancelled.
     """
-    inside = sum(id not in graph.workflow.nodes for id in outcome.timings)
-    known = sum(id in graph.steps and graph.steps[id].known is not None for id in outcome.reused)
-    parts = shares(graph, len(outcome.timings) - inside, len(outcome.reused) - known, known)
-    if inside:
-        parts.insert(1, f"{inside:,} inside of them")
     during = f" during {listed(stopped, 3)}" if stopped else ""
-    return f"{_ENDINGS[outcome.state]} in {duration(outcome.seconds)}{during}: {', '.join(parts)}"
+    return f"{_ENDINGS[outcome.state]} in {duration(outcome.seconds)}{during}: {', '.join(shares)}"
 
 
 def together(states: Sequence[str], wanted: int) -> str:

@@ -65,6 +65,16 @@ def is_live() -> bool:
     return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
 
 
+def are_apart() -> bool:
+    """Tell whether the two standard streams go to different places, so that one does not show what the other holds."""
+    if sys.stdout is None or sys.stderr is None:
+        return True
+    try:
+        return not os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
+    except (OSError, ValueError):  # no files of the system, or closed
+        return sys.stdout is not sys.stderr
+
+
 def send(data: bytes) -> None:
     """Write a whole file to the standard output."""
     _attempt(sys.stdout, lambda: sys.stdout.buffer.write(data))

@@ -61,7 +61,9 @@ def test_a_cancelled_run_names_the_node_that_was_running(cli: Cli, slow: Path) -
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert re.search(r"^cancelled in \d.* during Wash Apples \(2\): 1 of 3 nodes ran$", err.decode(), re.MULTILINE)
+    assert re.search(
+        r"^cancelled in \d.* during Wash Apples \(2\): 1 of 3 nodes ran, 2 not run$", err.decode(), re.MULTILINE
+    )
 
 
 def test_a_second_ctrl_c_kills(cli: Cli, dropped: Callable[[str], Path]) -> None:

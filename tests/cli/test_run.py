@@ -39,7 +39,7 @@ def test_a_second_run_computes_nothing(cli: Cli, plate: Path) -> None:
     cli("run", plate)
     found = cli("run", plate)
     assert found.stdout == "saved output/plate.txt (unchanged)\nServe Apples: 5 fuji\n"
-    assert timeless(found.stderr) == "done in T s: 0 of 4 nodes ran, 1 from the cache\n"
+    assert timeless(found.stderr) == "done in T s: 0 of 4 nodes ran, 1 from the cache, 3 not needed\n"
 
 
 def test_another_folder_gets_its_own_files(cli: Cli, plate: Path) -> None:
@@ -76,8 +76,31 @@ def test_set_by_id_and_by_title(cli: Cli, plate: Path) -> None:
 def test_to_runs_only_what_is_needed(cli: Cli, plate: Path) -> None:
     found = cli("run", plate, "--to", "Wash well")
     assert found.exit_code == 0
-    assert "2 of 4 nodes ran" in found.stderr
+    assert "2 of 4 nodes ran, 2 not needed\n" in found.stderr
     assert not (cli.folder / "output").exists()
+
+
+def test_that_nothing_was_saved_is_told_once(cli: Cli, plate: Path) -> None:
+    found = cli("run", plate, "--to", "Wash well", "--each", "1.count=1,2")
+    assert found.stderr.count("nothing was saved: no node that --to names, or that these need, saves") == 1
+    assert "nothing was saved" not in cli("run", plate, "--to", "4").stderr
+
+
+def test_the_counts_of_a_run_add_up(cli: Cli, dropped: Callable[[str], Path]) -> None:
+    """Whatever became of the nodes; those that compute the same are computed once."""
+    failed = cli("run", dropped("foreseen")).stderr.splitlines()[-1]
+    assert failed.endswith(": 2 of 5 nodes ran, 1 failed, 2 not run")
+    again = cli("run", dropped("foreseen")).stderr.splitlines()[-1]
+    assert again.endswith(": 0 of 5 nodes ran, 2 from the cache, 1 failed, 2 not run")
+    nodes = {
+        "1": {"class_type": "PickApples", "inputs": {"count": 7}},
+        "2": {"class_type": "PickApples", "inputs": {"count": 7}},
+        "3": {"class_type": "MixApples", "inputs": {"first": ["1", 0], "second": ["2", 0]}},
+        "4": {"class_type": "ServeApples", "inputs": {"apples": ["3", 0]}},
+        "5": {"class_type": "Label", "inputs": {}},
+    }
+    alike = cli("run", cli.write("alike.json", nodes)).stderr.splitlines()[-1]
+    assert alike.endswith(": 3 of 5 nodes ran, 1 the same as another, 1 not needed")
 
 
 def test_an_unforeseen_failure_names_node_and_place(cli: Cli, dropped: Callable[[str], Path]) -> None:
@@ -216,6 +239,24 @@ def test_a_folder_of_packs_that_is_not_there(cli: Cli, plate: Path) -> None:
     found = cli("run", plate, "--nodes", cli.folder / "pakcs")
     assert found.exit_code == 2
     assert "there is no such folder. Did you mean" in found.stderr
+
+
+@pytest.mark.parametrize("place", ["pears", "pears.py", "."])
+def test_a_pack_itself_may_be_named(cli: Cli, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "from graph_runtime import node\n\n@node('Pear')\ndef pear() -> int:\n    return 1\n"
+    (cli.folder / "pears").mkdir()
+    (cli.folder / "pears" / "__init__.py").write_text(code)
+    (cli.folder / "pears.py").write_text(code)
+    monkeypatch.chdir(cli.folder / "pears" if place == "." else cli.folder)
+    found = cli("nodes", "Pear", "--nodes", place)
+    assert found.exit_code == 0, found.output
+    assert found.stdout.startswith("Pear\n") and "warning" not in found.stderr
+
+
+def test_a_file_that_is_no_pack(cli: Cli, plate: Path) -> None:
+    found = cli("run", plate, "--nodes", plate)
+    assert found.exit_code == 2
+    assert "plate.json: is no pack; needs a folder, or a Python file." in found.stderr
 
 
 def test_a_pack_that_cannot_be_loaded_is_told(cli: Cli, plate: Path) -> None:

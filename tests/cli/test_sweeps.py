@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,16 @@ def test_a_run_for_each_number(cli: Cli, plate: Path) -> None:
     ]
     assert found.stderr.splitlines()[-1] == "3 runs: 3 done"
     assert (cli.folder / "output/plate.txt").read_text() == "5 fuji so fresh"
+
+
+def test_each_saved_file_stands_below_its_run(cli: Cli, plate: Path) -> None:
+    """On the standard output alone, and where both streams are one, without a heading twice."""
+    arguments = ("run", plate, "--no-cache", "--each", "1.count=1,2")
+    found = [line for line in cli(*arguments).stdout.splitlines() if "apples" not in line.lower()]
+    expected = [part for n in (1, 2) for part in (f"({n}/2) {plate} [1.count={n}]:", "saved output/plate.txt")]
+    assert found == expected
+    out, _ = cli.start(*arguments, stderr=subprocess.STDOUT).communicate(timeout=60)
+    assert [line for line in out.decode().splitlines() if line in expected] == expected
 
 
 def test_what_the_runs_share_is_computed_once(cli: Cli, plate: Path) -> None:

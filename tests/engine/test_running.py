@@ -329,3 +329,4 @@ def test_what_entering_a_pack_takes_is_no_time_of_the_node() -> None:
     assert sum(told.outcome.timings.values()) < 0.5
     (said,) = [event for event in told.events if isinstance(event, NodeSaid)]
     assert said.node == "n" and said.text.startswith("its libraries were imported in 1.")
+    assert said.text.endswith(" s, which is not counted as the node's time")

@@ -86,7 +86,7 @@ def test_the_standard_output(packs: Path) -> None:
         ([FILES / "classic.json", "-o", "a.json", "--set", "DrawSteps.stops=3"], "Did you mean steps?"),
         ([FILES / "modern.json", "-o", "a.py"], 'no node of the kind "Video Combine"'),
         ([FILES / "modern.json", "-o", "a.json", "--format", "editor", "--set", "4.image=1"], "keeps no value for it"),
-        ([__file__, "-o", "a.json"], "is no JSON"),
+        ([__file__, "-o", "a.json"], "is a Python script, which cannot be turned back into a workflow; needs"),
     ],
 )
 def test_bad_input_is_told(

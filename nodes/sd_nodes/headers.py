@@ -71,6 +71,20 @@ def read_header(path: Path) -> Header:
     return header
 
 
+def read_metadata(path: Path) -> Mapping[str, str]:
+    """Read the words that a safetensors file says of itself beside its tensors; most say next to nothing.
+
+    Raises:
+        NodeError: The file is no safetensors file, or is cut short.
+    """
+    try:
+        _, text, _ = _read(path)
+    except OSError as problem:
+        raise NodeError(f"{path} cannot be read: {problem.strerror}.") from problem
+    said = _parsed(path, text).get("__metadata__", {})
+    return {name: str(value) for name, value in said.items()} if isinstance(said, dict) else {}
+
+
 def _read(path: Path) -> tuple[int, bytes, int]:
     """Read the header's length, its text, and the size of the file."""
     size = path.stat().st_size

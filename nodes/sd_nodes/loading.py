@@ -20,8 +20,7 @@ from sd_nodes.imaging.upscaling import upscaler_of
 from sd_nodes.open_clip import piece
 from sd_nodes.sd3_models import controlnet_of, t5_of, transformer_of
 from sd_nodes.sd3_names import settled
-from sd_nodes.shapes import config_of
-from sd_nodes.sources import readable_family
+from sd_nodes.sources import configuration
 from sd_nodes.vision_models import image_encoder_of
 from sd_nodes.vocabulary import SIZE, clip_tokenizer
 
@@ -162,7 +161,7 @@ def _from_file(component: Component, dtype: torch.dtype) -> torch.nn.Module:
             module = _built(component, shapes)
     except KeyError as problem:
         raise NodeError(f"{component.root} lacks the tensor {problem} of its {component.part}.") from problem
-    except (ValueError, TypeError) as problem:
+    except (ValueError, TypeError, ArithmeticError, AttributeError) as problem:
         raise NodeError(f"{component.root}: its shapes make no {component.part}: {problem}.") from problem
     tensors = _fitted(component, module.state_dict(), dtype)
     if component.part == "transformer" and component.turned:
@@ -177,7 +176,7 @@ def _built(component: Component, shapes: Shapes) -> torch.nn.Module:
         return OWN[component.part](shapes)
     if "pos_embed_input.proj.weight" in shapes:
         return controlnet_of(shapes)
-    config = config_of(component.part, readable_family(component), shapes)
+    config = configuration(component)
     pooled = component.part == "controlnet" and is_pooled(component.root.name)
     return _empty(component.part, {**config, "global_pool_conditions": True} if pooled else config)
 

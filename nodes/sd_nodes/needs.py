@@ -11,8 +11,8 @@ from sd_nodes.diffusion import footprint
 from sd_nodes.diffusion.footprint import PIXELS, Latents
 from sd_nodes.layouts import CONTROL_LORA
 from sd_nodes.memory import Part, Stage
-from sd_nodes.shapes import READERS, config_of
-from sd_nodes.sources import locate, readable_family
+from sd_nodes.shapes import READERS
+from sd_nodes.sources import configuration, locate
 from sd_nodes.types import (
     Clip,
     ClipVision,
@@ -88,7 +88,7 @@ def stage(
         header = header_of(recipe, component, folders, network)
         counts = [tensor.parameters for tensor in header.values()]
         numbers = smaller = None
-        if seen is not None and (config := _config(component, header)) is not None:
+        if seen is not None and (config := _config(component)) is not None:
             numbers, smaller = _numbers(recipe, config, seen, nets)
         parts.append(
             Part(
@@ -124,16 +124,14 @@ def _told(seen: Latents | None) -> str:
     return f"{pictures}, twice for guidance" if seen.guided else pictures
 
 
-def _config(component: Component, header: Header) -> Config | None:
+def _config(component: Component) -> Config | None:
     """The configuration of a part, or what its shapes tell of it; None where it cannot be told."""
     if component.folder is not None:
         return component.config()
     if component.part not in READERS:
         return None
     try:
-        return config_of(
-            component.part, readable_family(component), {name: tensor.shape for name, tensor in header.items()}
-        )
+        return configuration(component)
     except (NodeError, KeyError):
         return None
 

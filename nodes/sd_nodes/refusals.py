@@ -1,4 +1,4 @@
-"""What single nodes refuse by their values alone: told before a run as far as the values are known then."""
+"""What single nodes refuse by their values alone, as far as these are known before a run, or for want of a package."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from graph_runtime import NodeError, Problem
+from sd_nodes.extras import POSE_NETWORKS
 from sd_nodes.tweaks import Prediction, Tweaks
 from sd_nodes.types import Clip, Gligen, Model
 from sd_nodes.upstream import recipe_of
@@ -71,8 +72,11 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "CLIPTextEncodeSDXL": (demand_two_encoders,),
     "CLIPTextEncodeSD3": (demand_sd3,),
     "GLIGENTextBoxApply": (demand_layers_for,),
+    "Pose": (POSE_NETWORKS.demand,),
 }
-"""What each kind of node refuses; the parameters are inputs of the node, which calls the rules itself, too."""
+"""What each kind of node refuses; the parameters are inputs of the node, which calls the rules itself, too.
+
+That of a package that is not installed has none."""
 
 
 def refusals(steps: Steps, folders: Folders) -> Iterator[Problem]:

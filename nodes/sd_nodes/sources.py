@@ -9,7 +9,9 @@ from graph_runtime import NodeError
 from sd_nodes.assets import T5_TOKENIZER, present
 from sd_nodes.components import Component, components
 from sd_nodes.digests import digest_file, digest_files
-from sd_nodes.families import CLASSES, family_of, family_of_adapter, family_of_latents, family_of_transformer, kind_of
+from sd_nodes.families import (
+    CLASSES, STREAMS, family_of, family_of_adapter, family_of_latents, family_of_transformer, kind_of,
+)  # fmt: skip
 from sd_nodes.layouts import CONTROL_LORA
 from sd_nodes.places import (
     BASE,
@@ -117,9 +119,10 @@ def controlnet(name: str, folders: Folders, kind: str = "") -> ControlNet:
     part = next((part for part in STEERING if part in found), STEERING[0])
     demand(name, found, (part,))
     component = found[part]
-    return ControlNet(
-        source_at(name, component, folders), family_in(component), kind or kind_of(name.rstrip("/").rpartition("/")[2])
-    )
+    family = family_in(component)
+    if part == "controlnet" and component.config() is None and family not in STREAMS:  # those: see `checks.families`
+        readable_family(component)
+    return ControlNet(source_at(name, component, folders), family, kind or kind_of(name.rstrip("/").rpartition("/")[2]))
 
 
 def vae(name: str, folders: Folders) -> Vae:
@@ -188,14 +191,14 @@ def readable_family(component: Component) -> str:
 
 
 def configuration(component: Component) -> Config:
-    """Return the configuration of a part, or what the shapes in a single file tell of it.
+    """Return the configuration that was written down of a part, or what the shapes in a single file tell of it.
 
     Raises:
-        NodeError: It is a single file of a family whose constants are not known.
+        NodeError: It is a single file of a family whose constants are not known, and holds none.
         KeyError: It lacks a tensor whose shape is needed.
     """
-    if component.folder is not None:
-        return component.config() or {}
+    if (config := component.config()) is not None:
+        return config
     shapes = {name: tensor.shape for name, tensor in component.header().items()}
     return config_of(component.part, readable_family(component), shapes)
 

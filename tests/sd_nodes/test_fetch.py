@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import sys
 import tarfile
 import zipfile
 from dataclasses import replace
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 from graph_runtime import Folders, GraphError, NodeError
 from sd_nodes.assets import ASSETS, DEPTH, POSE, Asset, locate_asset, present
 from sd_nodes.commands import fetch as command
+from sd_nodes.extras import POSE_NETWORKS
 from sd_nodes.fetch import client_command, fetch
 
 CONTENT, LICENCE = b"a small network", b"MIT License"
@@ -208,3 +210,23 @@ def test_a_model_of_the_hub_is_fetched_by_its_id(tmp_path: Path, monkeypatch: py
     failed = CliRunner().invoke(command, ["some/model"])
     assert failed.exit_code == 1
     assert "HF_HUB_OFFLINE" in failed.output
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_the_package_that_reads_the_files_is_named(
+    tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    """Each time, so that it is also told to whoever has the files already."""
+    if not installed:
+        monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    elif not POSE_NETWORKS.installed:
+        pytest.skip("pip install 'controlgraph[pose]'")
+    for _ in range(2):
+        said: list[str] = []
+        fetch(replace(expecting(archive), extra=POSE_NETWORKS), tmp_path, archive, say=said.append)
+        named = "Finding poses needs the package ai-edge-litert: pip install 'controlgraph[pose]'"
+        assert (named in said) is not installed
+
+
+def test_the_networks_for_poses_name_their_interpreter() -> None:
+    assert POSE.extra is POSE_NETWORKS

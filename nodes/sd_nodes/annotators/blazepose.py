@@ -13,6 +13,7 @@ import numpy as np
 
 from graph_runtime import NodeError
 from sd_nodes.annotators.skeleton import Body, Point
+from sd_nodes.extras import POSE_NETWORKS
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
@@ -188,12 +189,11 @@ def _run(network: Interpreter, picture: NDArray[np.float32]) -> list[NDArray[np.
 
 
 def _interpreter(path: str) -> Interpreter:
+    POSE_NETWORKS.demand()
     try:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
     except ImportError as problem:
-        raise NodeError(
-            f"Finding poses needs the package ai-edge-litert ({problem}): pip install 'controlgraph[pose]'"
-        ) from problem
+        raise POSE_NETWORKS.lacking(str(problem)) from problem
     plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     try:
         network = Interpreter(path, num_threads=1, experimental_op_resolver_type=plain)

@@ -9,7 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph_runtime import Folders, NodeError
+from graph_runtime import Builder, Folders, NodeError, WorkflowError, join
+from sd_nodes import LIBRARY
 from sd_nodes.annotators.blazepose import (
     LANDMARK_SIDE,
     SOURCES,
@@ -136,6 +137,21 @@ def test_without_the_interpreter_the_extra_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
     with pytest.raises(NodeError, match=r"pip install 'controlgraph\[pose\]'"):
         bodies(np.zeros((8, 8, 3), np.uint8), (tmp_path / "a", tmp_path / "b"), 0.5, 0.5, 1)
+
+
+def test_the_interpreter_and_the_files_are_told_before_a_run(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    builder = Builder()
+    found = builder.add("Pose", image=builder.add("EmptyImage", width=64, height=64))
+    builder.add("SaveImage", images=found)
+    with pytest.raises(WorkflowError) as refused:
+        join(builder.workflow(), LIBRARY, Folders(models=(tmp_path,)))
+    told = {(problem.class_type, problem.message) for problem in refused.value.problems}
+    with pytest.raises(NodeError) as files:
+        pose_digest(Folders(models=(tmp_path,)))
+    with pytest.raises(NodeError) as interpreter:
+        bodies(np.zeros((8, 8, 3), np.uint8), (tmp_path / "a", tmp_path / "b"), 0.5, 0.5, 1)
+    assert told == {("Pose", files.value.message), ("Pose", interpreter.value.message)}
 
 
 def test_a_file_of_something_else_is_told(tmp_path):

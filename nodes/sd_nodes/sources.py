@@ -9,9 +9,7 @@ from graph_runtime import NodeError
 from sd_nodes.assets import T5_TOKENIZER, present
 from sd_nodes.components import Component, components
 from sd_nodes.digests import digest_file, digest_files
-from sd_nodes.families import (
-    CLASSES, STREAMS, family_of, family_of_adapter, family_of_latents, family_of_transformer, kind_of,
-)  # fmt: skip
+from sd_nodes.families import CLASSES, family_of, family_of_adapter, family_of_latents, family_of_transformer, kind_of
 from sd_nodes.layouts import CONTROL_LORA
 from sd_nodes.places import (
     BASE,
@@ -120,7 +118,7 @@ def controlnet(name: str, folders: Folders, kind: str = "") -> ControlNet:
     demand(name, found, (part,))
     component = found[part]
     family = family_in(component)
-    if part == "controlnet" and component.config() is None and family not in STREAMS:  # those: see `checks.families`
+    if part == "controlnet" and component.config() is None and family != "flux":  # no model fits that: see `checks`
         readable_family(component)
     return ControlNet(source_at(name, component, folders), family, kind or kind_of(name.rstrip("/").rpartition("/")[2]))
 

@@ -201,7 +201,7 @@ def _link_or_value(value: object) -> object:
 
 
 def _folder(path: Path) -> str:
-    names = [str(path / name) for name in _workflows_in(path)]
+    names = _workflows_in(path)
     inside = f" In it: {listed((shown(name) for name in names), 4)}." if names else ""
     return f"is a directory, needs a workflow file.{inside}"
 

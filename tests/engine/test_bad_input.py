@@ -246,7 +246,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     for name, message in [
         ("appels.json", f"is not there. Did you mean {tmp_path / 'apples.json'}?"),
         ("missing/apples.json", f"is not there: there is no folder {tmp_path / 'missing'}."),
-        (".", f"is a directory, needs a workflow file. In it: {tmp_path / 'apples.json'}."),
+        (".", "is a directory, needs a workflow file. In it: apples.json."),
     ]:
         with pytest.raises(WorkflowError) as caught:
             read(tmp_path / name)

@@ -52,9 +52,7 @@ class Run:
     def __init__(
         self, executor: Executor, graph: Graph, emit: Callable[[Event], None], cancellation: Cancellation
     ) -> None:
-        self.executor = executor
-        self.graph = graph
-        self.cancellation = cancellation
+        self.executor, self.graph, self.cancellation = executor, graph, cancellation
         self.carrying = Carrying(graph.workflow, executor.metadata)
         self.names = Names(graph.steps, graph.library, uuid.uuid4().hex, self.carrying.of)
         self.ledger = Ledger(graph.targets)

@@ -94,6 +94,12 @@ def latent_form(model: Model, store: WeightStore) -> tuple[torch.Tensor, torch.T
     return torch.tensor(store.latent_scale(model)), torch.tensor(store.latent_shift(model))
 
 
+def _entered(latent: Latent, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    """Latents in float32 as the network sees them, where it is; empty ones stay empty."""
+    samples = latent["samples"].float().to(scale.device)
+    return (samples - shift) * scale if samples.any() else samples
+
+
 def draw(
     guider: Guider,
     sampler: Sampler,
@@ -126,7 +132,7 @@ def draw(
         for note in (*store.notes(model), *_left_out(model, unet)):
             progress.say(note, once=True)
         form, show = parameterization(model, store), shown_by(store, model)
-        scale, shift = latent_form(model, store)
+        scale, shift = (each.to(device_of(unet)) for each in latent_form(model, store))
         demand_sampler(sampler.name, form)
         named = sampler_of(sampler)
         drawing = _drawing(latent, noise.seed, named.own_mask_noise)
@@ -139,10 +145,7 @@ def draw(
         strength = model.tweaks.gradual
         rule = None if strength is None else partial(gradual, form.levels, strength=strength)
         sampling = Sampling(watched, guide, named, sigmas, noise.seed, seed_rule(), rule, drawing)
-
-        samples = latent["samples"].float().to(device_of(unet))
-        scale, shift = scale.to(samples), shift.to(samples)
-        samples = (samples - shift) * scale if samples.any() else samples
+        samples = _entered(latent, scale, shift)
         started = _start(samples, noise, latent)
         mask = latent.get("noise_mask")
         last = sample(sampling, samples, started, mask, lambda i, n, x: progress(i, n, show(x)))
